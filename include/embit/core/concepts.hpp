@@ -1,0 +1,134 @@
+// The contracts between the parts. A part that satisfies its concept fits, with no base class and no registration.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/matrix_view.hpp>
+#include <embit/core/results.hpp>
+#include <embit/core/types.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+namespace embit::inline EMBIT_ABI {
+
+namespace detail {
+
+struct probe_work {
+  void operator()(std::size_t, std::size_t) const noexcept {}
+};
+
+}  // namespace detail
+
+/// Runs independent pieces of work: `bulk(n, f)` calls `f(item, worker)` for each item below n, worker below
+/// `concurrency()`, never two at once with the same worker, and returns when all are done. The `f` that the library
+/// passes never throws. A cheap handle to copy.
+template <class E>
+concept Executor = std::copy_constructible<E> && requires(const E& executor, detail::probe_work f) {
+  { executor.concurrency() } -> std::convertible_to<std::size_t>;
+  executor.bulk(std::size_t{}, f);
+};
+
+/// Codes of equal width, readable row by row.
+template <class S>
+concept CodeStore = requires(const S& store, std::size_t row, std::span<word> out) {
+  typename S::code_type;
+  { store.size() } -> std::convertible_to<std::size_t>;
+  { store.bits() } -> std::convertible_to<std::size_t>;
+  store.copy_row(row, out);
+};
+
+/// A CodeStore that can show a row where it lies.
+template <class S>
+concept RowStore = CodeStore<S> && requires(const S& store, std::size_t row) {
+  { store[row] } -> std::convertible_to<typename S::code_type>;
+};
+
+/// A CodeStore laid out in interleaved blocks, readable run by run.
+template <class S>
+concept BlockStore = CodeStore<S> && requires(const S& store, std::size_t block) {
+  { store.block(block) } -> std::convertible_to<const word*>;
+  { store.blocks() } -> std::convertible_to<std::size_t>;
+};
+
+/// Scores a prepared query against a code. `query_view` is a batch of queries, indexable and sized; `prepare` may
+/// do work and throw; the call itself is noexcept and is the hot loop.
+template <class K, class Code = std::span<const word>>
+concept Kernel = std::copy_constructible<K> && requires(const K& kernel, typename K::query_view queries, Code code) {
+  typename K::distance_type;
+  typename K::compare;
+  { queries.size() } -> std::convertible_to<std::size_t>;
+  { kernel(kernel.prepare(queries[std::size_t{}]), code) } -> std::convertible_to<typename K::distance_type>;
+} &&
+    requires(const K& kernel,
+             decltype(std::declval<const K&>().prepare(std::declval<typename K::query_view>()[std::size_t{}])) prepared,
+             Code code) {
+  requires noexcept(kernel(prepared, code));
+};
+
+/// Says whether a row may be found.
+template <class F>
+concept RowFilter = std::predicate<const F&, row_id>;
+
+/// Lets every row through; costs nothing.
+struct accept_all {
+  constexpr bool operator()(row_id) const noexcept { return true; }
+};
+
+/// Turns float rows (or whatever `Rows` is) into a store of codes. Immutable, and valid once constructed.
+template <class E, class Rows = matrix_view<const float>>
+concept Encoder = requires(const E& encoder, Rows rows) {
+  { encoder.dim() } -> std::convertible_to<std::size_t>;
+  { encoder.encode(rows).size() } -> std::convertible_to<std::size_t>;
+};
+
+/// An Encoder of binary codes that can also write one code in place.
+template <class E>
+concept BinaryEncoder = Encoder<E> && requires(const E& encoder, std::span<const float> row, std::span<word> code) {
+  { encoder.bits() } -> std::convertible_to<std::size_t>;
+  encoder.encode_into(row, code);
+};
+
+/// An Encoder whose queries are encoded another way than its rows.
+template <class E, class Rows = matrix_view<const float>>
+concept AsymmetricEncoder = Encoder<E, Rows> && requires(const E& encoder, Rows rows) {
+  encoder.encode_queries(rows);
+};
+
+/// Answers k-nearest-neighbour queries.
+template <class I>
+concept Index = requires(const I& index, typename I::query_view queries, std::size_t k,
+                         knn_result<typename I::distance_type>& result) {
+  { index.size() } -> std::convertible_to<std::size_t>;
+  { index.search(queries, k) } -> std::same_as<knn_result<typename I::distance_type>>;
+  { index.search(queries, k, accept_all{}) } -> std::same_as<knn_result<typename I::distance_type>>;
+  index.search_into(queries, k, result);
+};
+
+/// An Index that also finds everything within a radius, the radius included.
+template <class I>
+concept RangeIndex = Index<I> &&
+    requires(const I& index, typename I::query_view queries, typename I::distance_type radius) {
+  { index.range_search(queries, radius) } -> std::same_as<range_result<typename I::distance_type>>;
+};
+
+/// An Index that rows can be added to and removed from; `compact` renumbers and returns old row → new row.
+template <class I>
+concept MutableIndex = Index<I> && requires(I& index, typename I::codes_view codes, row_id row) {
+  { index.add(codes) } -> std::convertible_to<row_id>;
+  { index.remove(row) } -> std::convertible_to<bool>;
+  index.compact();
+};
+
+/// Scores a candidate again, from what it knows of the row. `compare` says which scores come first.
+template <class R>
+concept Reranker = requires(const R& reranker, typename R::query_view queries, row_id row) {
+  typename R::score_type;
+  typename R::compare;
+  { reranker(queries[std::size_t{}], row) } -> std::convertible_to<typename R::score_type>;
+};
+
+}  // namespace embit::inline EMBIT_ABI

@@ -1,0 +1,110 @@
+// What a search returns: for each query, neighbours in order.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/error.hpp>
+#include <embit/core/types.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace embit::inline EMBIT_ABI {
+
+/// One found row. `distance` is what the kernel computes: a distance, or a similarity where the kernel says so.
+template <class Distance>
+struct neighbor {
+  row_id id;
+  Distance distance;
+
+  friend bool operator==(const neighbor&, const neighbor&) = default;
+};
+
+/// The order of every result list: the kernel's `Compare` on the distance, ties by the smaller row.
+template <class Compare>
+struct neighbor_order {
+  template <class Distance>
+  constexpr bool operator()(const neighbor<Distance>& a, const neighbor<Distance>& b) const noexcept {
+    const Compare before{};
+    if (before(a.distance, b.distance)) return true;
+    if (before(b.distance, a.distance)) return false;
+    return a.id < b.id;
+  }
+};
+
+/// The k nearest neighbours of a batch of queries. Query i has `size()` ≤ k of them: fewer than k rows in the index
+/// give a shorter list, never padding. Reuse one object across searches to save the allocation.
+template <class Distance>
+class knn_result {
+ public:
+  using neighbor_type = neighbor<Distance>;
+
+  knn_result() = default;
+
+  std::size_t queries() const noexcept { return found_.size(); }
+  std::size_t k() const noexcept { return k_; }
+
+  /// The neighbours of one query, nearest first.
+  std::span<const neighbor_type> operator[](std::size_t query) const noexcept {
+    EMBIT_ASSERT(query < found_.size());
+    return {slots_.data() + query * k_, found_[query]};
+  }
+
+  /// Makes room for `queries` lists of up to `k`, all empty; keeps the memory it has.
+  /// @throws error errc::argument when queries · k overflows.
+  void reset(std::size_t queries, std::size_t k) {
+    if (k != 0 && queries > static_cast<std::size_t>(-1) / sizeof(neighbor_type) / k)
+      raise(errc::argument, "k: ", queries, " queries x k = ", k, " results do not fit in memory");
+    slots_.resize(queries * k);
+    found_.assign(queries, 0);
+    k_ = k;
+  }
+
+  /// The k slots of one query, to be filled in order, and how many of them are filled.
+  std::span<neighbor_type> slots(std::size_t query) noexcept { return {slots_.data() + query * k_, k_}; }
+  void set_found(std::size_t query, std::size_t count) noexcept {
+    EMBIT_ASSERT(count <= k_);
+    found_[query] = count;
+  }
+
+ private:
+  std::vector<neighbor_type> slots_;
+  std::vector<std::size_t> found_;
+  std::size_t k_ = 0;
+};
+
+/// All neighbours within a radius, for a batch of queries.
+template <class Distance>
+class range_result {
+ public:
+  using neighbor_type = neighbor<Distance>;
+
+  range_result() : offsets_(1, 0) {}
+
+  std::size_t queries() const noexcept { return offsets_.size() - 1; }
+  std::size_t total() const noexcept { return neighbors_.size(); }
+
+  /// The neighbours of one query, nearest first.
+  std::span<const neighbor_type> operator[](std::size_t query) const noexcept {
+    EMBIT_ASSERT(query + 1 < offsets_.size());
+    return {neighbors_.data() + offsets_[query], offsets_[query + 1] - offsets_[query]};
+  }
+
+  void clear() noexcept {
+    neighbors_.clear();
+    offsets_.resize(1);
+  }
+  /// Appends the list of the next query.
+  void append(std::span<const neighbor_type> list) {
+    neighbors_.insert(neighbors_.end(), list.begin(), list.end());
+    offsets_.push_back(neighbors_.size());
+  }
+
+ private:
+  std::vector<neighbor_type> neighbors_;
+  std::vector<std::size_t> offsets_;
+};
+
+}  // namespace embit::inline EMBIT_ABI
