@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/config.hpp>
 #include <embit/bits/code_view.hpp>
+#include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
@@ -22,10 +22,10 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
-#include <deque>
 #include <limits>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -71,9 +71,23 @@ struct rows_view<Store> {
   using type = code_view<>;
 };
 
+/// A store given as itself, or as rows that it can be built from. The deduction guides of an index say which.
+template <class Store>
+struct store_argument {
+  store_argument(Store store) : value(std::move(store)) {}
+  template <class Source>
+    requires(!std::same_as<Source, Store> && std::convertible_to<const Source&, typename rows_view<Store>::type> &&
+             std::constructible_from<Store, typename rows_view<Store>::type>)
+  store_argument(const Source& source) : value(typename rows_view<Store>::type(source)) {}
+
+  Store value;
+};
+
 /// Histogram collectors where distances are small whole numbers and smaller is nearer, heaps elsewhere.
 template <class K, class Store>
-inline constexpr bool counts_distances = TileKernel<K, Store> && requires { K::max_distance(std::size_t{}); };
+inline constexpr bool counts_distances = TileKernel<K, Store>&& requires {
+  K::max_distance(std::size_t{});
+};
 
 template <class K, class Store>
 using collector = std::conditional_t<counts_distances<K, Store>, histogram_top_k,
@@ -96,17 +110,14 @@ class flat_index {
   using codes_view = typename detail::rows_view<Store>::type;
   using neighbor_type = neighbor<distance_type>;
 
-  explicit flat_index(Store store, K kernel = {}, Exec executor = {})
-      : store_(std::move(store)), kernel_(std::move(kernel)), executor_(std::move(executor)), live_(store_.size()) {
+  /// @param store  the rows; codes in another layout than `Store` are copied into it
+  explicit flat_index(detail::store_argument<Store> store, K kernel = {}, Exec executor = {})
+      : store_(std::move(store.value)),
+        kernel_(std::move(kernel)),
+        executor_(std::move(executor)),
+        live_(store_.size()) {
     detail::require_row_count(store_.size());
   }
-
-  /// Copies rows of another layout into the one that is scanned.
-  template <class Source>
-    requires(!std::same_as<std::remove_cvref_t<Source>, Store> && !std::same_as<std::remove_cvref_t<Source>, flat_index> &&
-             std::same_as<detail::scan_store_t<std::remove_cvref_t<Source>, K>, Store>)
-  explicit flat_index(const Source& source, K kernel = {}, Exec executor = {})
-      : flat_index(Store(codes_view(source)), std::move(kernel), std::move(executor)) {}
 
   /// Rows that can be found: those added and not removed.
   std::size_t size() const noexcept { return live_; }
@@ -186,7 +197,7 @@ class flat_index {
       kept[item].resize(group.size());
       done[item] = scan(group, parts.rows_of(item, rows()), filter, [&](const auto& accepts) {
         return detail::range_sink<distance_type, compare, std::remove_cvref_t<decltype(accepts)>>{kept[item].data(),
-                                                                                                   radius, accepts};
+                                                                                                  radius, accepts};
       });
     });
     add_up(done, statistics);
@@ -229,8 +240,7 @@ class flat_index {
   /// Adds rows; returns the id of the first, the others follow.
   /// @throws error errc::shape for another width, errc::argument for bits beyond the width or too many rows; the
   /// index is unchanged then.
-  row_id add(codes_view codes)
-    requires requires(Store& store, codes_view rows) { store.append(rows); }
+  row_id add(codes_view codes) requires requires(Store& store, codes_view rows) { store.append(rows); }
   {
     detail::require_row_count(rows() + codes.size());
     const std::size_t first = rows();
@@ -253,15 +263,11 @@ class flat_index {
     return true;
   }
 
-  bool contains(row_id row) const noexcept {
-    return row < rows() && (live_rows_.size() == 0 || live_rows_.test(row));
-  }
+  bool contains(row_id row) const noexcept { return row < rows() && (live_rows_.size() == 0 || live_rows_.test(row)); }
 
   /// Drops removed rows and numbers the others anew, in their order. Returns the new id of every old one, `no_row`
   /// for those removed. O(rows · width).
-  std::vector<row_id> compact()
-    requires std::constructible_from<Store, const Store&, std::span<const row_id>>
-  {
+  std::vector<row_id> compact() requires std::constructible_from<Store, const Store&, std::span<const row_id>> {
     std::vector<row_id> renumbered(rows(), no_row), survivors;
     survivors.reserve(live_);
     for (std::size_t row = 0; row < rows(); ++row) {

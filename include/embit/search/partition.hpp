@@ -18,7 +18,9 @@ struct piece {
 
 inline piece cut(std::size_t n, std::size_t pieces, std::size_t i, std::size_t grain = 1) noexcept {
   const std::size_t grains = n / grain + (n % grain != 0);
-  const auto edge = [&](std::size_t j) { return std::min(n, (grains / pieces * j + std::min(j, grains % pieces)) * grain); };
+  const auto edge = [&](std::size_t j) {
+    return std::min(n, (grains / pieces * j + std::min(j, grains % pieces)) * grain);
+  };
   return {edge(i), edge(i + 1)};
 }
 
@@ -34,7 +36,8 @@ struct partition {
     if (workers > 1 && queries >= workers * queries_to_share) groups = (groups + workers - 1) / workers * workers;
     groups = std::max<std::size_t>(groups, 1);
     const std::size_t superblocks = rows / superblock_rows + (rows % superblock_rows != 0);
-    if (groups < workers) ranges = std::clamp<std::size_t>((workers + groups - 1) / groups, 1, std::max<std::size_t>(superblocks, 1));
+    if (groups < workers)
+      ranges = std::clamp<std::size_t>((workers + groups - 1) / groups, 1, std::max<std::size_t>(superblocks, 1));
   }
 
   std::size_t items() const noexcept { return groups * ranges; }

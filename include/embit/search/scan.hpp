@@ -86,9 +86,7 @@ struct range_sink {
   const Accept& accepts;
   std::size_t offers = 0;
 
-  Distance threshold(std::size_t) const noexcept
-    requires std::integral<Distance>
-  {
+  Distance threshold(std::size_t) const noexcept requires std::integral<Distance> {
     return radius == std::numeric_limits<Distance>::max() ? radius : radius + 1;
   }
   void offer(std::size_t query, row_id row, Distance distance) {
@@ -127,8 +125,8 @@ class prepared_queries {
         rows = scan_rows(prepare_each(), store, first, last, members, sink);
       } else {
         typename K::batch::scratch scratch;
-        rows = for_each_run(store, first, last, members,
-                            [&](const block_run& run) { batch_->scan(run, scratch, sink); });
+        rows =
+            for_each_run(store, first, last, members, [&](const block_run& run) { batch_->scan(run, scratch, sink); });
       }
     } else {
       rows = scan_rows(prepared_, store, first, last, members, sink);

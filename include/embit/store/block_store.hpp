@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/config.hpp>
 #include <embit/bits/code_view.hpp>
+#include <embit/config.hpp>
 #include <embit/core/buffer.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
@@ -50,9 +50,7 @@ class block_store {
  public:
   using code_type = code_span<Bits>;
 
-  block_store()
-    requires(Bits != dynamic)
-  = default;
+  block_store() requires(Bits != dynamic) = default;
 
   /// An empty store of `bits`-bit codes.
   /// @throws error errc::shape when `bits` is 0 or not the static width.
@@ -111,8 +109,7 @@ class block_store {
   /// the store is unchanged then.
   row_id append(code_view<> codes) {
     if (codes.empty()) return static_cast<row_id>(size_);
-    if (codes.bits() != bits())
-      raise(errc::shape, "codes: ", codes.bits(), " bits, the store holds codes of ", bits());
+    if (codes.bits() != bits()) raise(errc::shape, "codes: ", codes.bits(), " bits, the store holds codes of ", bits());
     require_clean_tails(codes, "codes");
     detail::require_row_count(size_ + codes.size());
     const std::size_t first = size_;
