@@ -107,14 +107,14 @@ constexpr float uniform(Engine& engine) {
 
 namespace detail {
 
-inline constexpr std::uint64_t half = std::uint64_t{1} << 63;
+inline constexpr std::uint64_t half_range = std::uint64_t{1} << 63;
 
 /// True with probability exp(-1/2): the parity of the length of a falling run of uniforms that starts below 1/2.
 /// Karney, "Sampling exactly from the normal distribution", ACM TOMS 2016, algorithm H.
 template <class Engine>
 constexpr bool bernoulli_exp_half(Engine& engine) {
   std::uint64_t previous = random_bits(engine);
-  if (previous >= half) return true;
+  if (previous >= half_range) return true;
   for (;;) {
     const std::uint64_t next = random_bits(engine);
     if (next >= previous) return false;

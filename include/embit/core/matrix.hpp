@@ -1,0 +1,107 @@
+// A matrix that owns its numbers: what readers and fits return, and what keeps learned weights.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/buffer.hpp>
+#include <embit/core/error.hpp>
+#include <embit/core/matrix_view.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+namespace embit::inline EMBIT_ABI {
+
+/// A row-major matrix of trivially copyable elements in 64-byte aligned memory, rows next to one another. A value:
+/// copies copy, a moved-from matrix is 0 x 0.
+template <class T>
+class matrix {
+ public:
+  static_assert(std::is_trivially_copyable_v<T> && !std::is_const_v<T>);
+  using value_type = T;
+
+  matrix() = default;
+
+  /// rows x cols elements that are not initialized.
+  /// @throws error errc::shape when the size is beyond what memory can address.
+  matrix(std::size_t rows, std::size_t cols) : values_(count(rows, cols)), rows_(rows), cols_(cols) {}
+
+  /// rows x cols copies of `fill`.
+  /// @throws error errc::shape when the size is beyond what memory can address.
+  matrix(std::size_t rows, std::size_t cols, T fill) : values_(count(rows, cols), fill), rows_(rows), cols_(cols) {}
+
+  /// A copy of what someone else owns.
+  explicit matrix(matrix_view<const T> other) : matrix(other.rows(), other.cols()) {
+    for (std::size_t i = 0; i < rows_; ++i) std::ranges::copy(other[i], values_.begin() + offset(i));
+  }
+
+  matrix(const matrix&) = default;
+  matrix(matrix&& other) noexcept
+      : values_(std::move(other.values_)), rows_(std::exchange(other.rows_, 0)), cols_(std::exchange(other.cols_, 0)) {
+    other.values_.clear();
+  }
+  matrix& operator=(const matrix&) = default;
+  matrix& operator=(matrix&& other) noexcept {
+    if (this != &other) {
+      values_ = std::move(other.values_);
+      other.values_.clear();
+      rows_ = std::exchange(other.rows_, 0);
+      cols_ = std::exchange(other.cols_, 0);
+    }
+    return *this;
+  }
+  ~matrix() = default;
+
+  std::size_t rows() const noexcept { return rows_; }
+  std::size_t cols() const noexcept { return cols_; }
+  std::size_t size() const noexcept { return rows_; }
+  bool empty() const noexcept { return rows_ == 0; }
+  T* data() noexcept { return values_.data(); }
+  const T* data() const noexcept { return values_.data(); }
+
+  /// All elements, row after row.
+  std::span<T> values() noexcept { return values_; }
+  std::span<const T> values() const noexcept { return values_; }
+
+  std::span<T> operator[](std::size_t row) noexcept {
+    EMBIT_ASSERT(row < rows_);
+    return {values_.data() + row * cols_, cols_};
+  }
+  std::span<const T> operator[](std::size_t row) const noexcept {
+    EMBIT_ASSERT(row < rows_);
+    return {values_.data() + row * cols_, cols_};
+  }
+
+  /// The view of a temporary would dangle.
+  matrix_view<T> view() & { return {values_.data(), rows_, cols_}; }
+  matrix_view<const T> view() const& { return {values_.data(), rows_, cols_}; }
+  matrix_view<T> view() && = delete;
+  matrix_view<const T> view() const&& = delete;
+
+  /// A matrix may stand where a view is taken; a temporary lives until the end of that expression.
+  operator matrix_view<T>() { return {values_.data(), rows_, cols_}; }
+  operator matrix_view<const T>() const { return {values_.data(), rows_, cols_}; }
+
+  friend bool operator==(const matrix& a, const matrix& b) {
+    return a.rows_ == b.rows_ && a.cols_ == b.cols_ && a.values_ == b.values_;
+  }
+
+ private:
+  static std::size_t count(std::size_t rows, std::size_t cols) {
+    constexpr auto most = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max()) / sizeof(T);
+    if (cols != 0 && rows > most / cols)
+      raise(errc::shape, "matrix: ", rows, " x ", cols, " elements do not fit in memory");
+    return rows * cols;
+  }
+  std::ptrdiff_t offset(std::size_t row) const noexcept { return static_cast<std::ptrdiff_t>(row * cols_); }
+
+  aligned_vector<T> values_;
+  std::size_t rows_ = 0;
+  std::size_t cols_ = 0;
+};
+
+}  // namespace embit::inline EMBIT_ABI
