@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <functional>
 #include <span>
+#include <utility>
 
 namespace embit::inline EMBIT_ABI {
 
@@ -42,6 +43,21 @@ class code_store {
     require_clean_tails(codes, "code_store");
     words_.assign(codes.data(), codes.data() + codes.size() * codes.words());
   }
+
+  code_store(const code_store&) = default;
+  /// A moved-from store has no codes.
+  code_store(code_store&& other) noexcept
+      : words_(std::move(other.words_)), size_(std::exchange(other.size_, 0)), bits_(other.bits_) {}
+  code_store& operator=(const code_store&) = default;
+  code_store& operator=(code_store&& other) noexcept {
+    if (this != &other) {
+      words_ = std::move(other.words_);
+      size_ = std::exchange(other.size_, 0);
+      bits_ = other.bits_;
+    }
+    return *this;
+  }
+  ~code_store() = default;
 
   std::size_t size() const noexcept { return size_; }
   std::size_t bits() const noexcept { return Bits == dynamic ? bits_ : Bits; }
