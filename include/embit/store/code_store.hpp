@@ -63,6 +63,9 @@ class code_store {
   std::size_t bits() const noexcept { return Bits == dynamic ? bits_ : Bits; }
   std::size_t words() const noexcept { return words_for(bits()); }
   bool empty() const noexcept { return size_ == 0; }
+
+  /// The size() · words() words, row after row.
+  word* data() noexcept { return words_.data(); }
   const word* data() const noexcept { return words_.data(); }
 
   /// One code, where it lies.
