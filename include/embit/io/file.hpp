@@ -80,6 +80,8 @@ inline constexpr std::size_t transfer_limit = std::size_t{1} << 30;
 /// A file open for reading, its size taken when it was opened. Reading is safe from several threads.
 class input_file {
  public:
+  input_file() = default;
+
   /// @throws error errc::io when `path` cannot be opened, is a directory, or is not a regular file.
   explicit input_file(std::string path) : path_(std::move(path)) {
     // Not blocking: opening a pipe would wait for a writer before the pipe could be refused.
@@ -111,7 +113,8 @@ class input_file {
       });
       if (got < 0) detail::raise_errno(path_, "read");
       if (got == 0)
-        raise(errc::io, path_, ": ends at byte ", offset, " where ", out.size(), " more bytes are expected");
+        raise(errc::io, path_, ": ends at byte ", current_size(), " where ", out.size(),
+              " more bytes are expected at byte ", offset);
       offset += static_cast<std::uint64_t>(got);
       out = out.subspan(static_cast<std::size_t>(got));
     }

@@ -32,20 +32,20 @@ class mapped_file {
   explicit mapped_file(std::string path) : mapped_file(input_file(std::move(path))) {}
 
   /// @throws error errc::io when the file cannot be mapped.
-  explicit mapped_file(input_file file) : path_(file.path()) {
-    if (file.size() > static_cast<std::uint64_t>(std::numeric_limits<std::ptrdiff_t>::max()))
-      raise(errc::io, path_, ": ", file.size(), " bytes are more than can be mapped");
-    if (file.size() == 0) return;
-    const auto size = static_cast<std::size_t>(file.size());
-    void* memory = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.native_handle(), 0);
-    if (memory == MAP_FAILED) detail::raise_errno(path_, "map");
+  explicit mapped_file(input_file file) : file_(std::move(file)) {
+    if (file_.size() > static_cast<std::uint64_t>(std::numeric_limits<std::ptrdiff_t>::max()))
+      raise(errc::io, path(), ": ", file_.size(), " bytes are more than can be mapped");
+    if (file_.size() == 0) return;
+    const auto size = static_cast<std::size_t>(file_.size());
+    void* memory = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file_.native_handle(), 0);
+    if (memory == MAP_FAILED) detail::raise_errno(path(), "map");
     bytes_ = {static_cast<const std::byte*>(memory), size};
   }
 
   mapped_file(mapped_file&& other) noexcept
-      : path_(std::move(other.path_)), bytes_(std::exchange(other.bytes_, std::span<const std::byte>())) {}
+      : file_(std::move(other.file_)), bytes_(std::exchange(other.bytes_, std::span<const std::byte>())) {}
   mapped_file& operator=(mapped_file&& other) noexcept {
-    std::swap(path_, other.path_);
+    std::swap(file_, other.file_);
     std::swap(bytes_, other.bytes_);
     return *this;
   }
@@ -53,9 +53,17 @@ class mapped_file {
     if (!bytes_.empty()) ::munmap(address(), bytes_.size());
   }
 
-  const std::string& path() const noexcept { return path_; }
+  const std::string& path() const noexcept { return file_.path(); }
   std::size_t size() const noexcept { return bytes_.size(); }
   std::span<const std::byte> bytes() const noexcept { return bytes_; }
+
+  /// Refuses a file whose size is no longer what it was when it was mapped.
+  /// @throws error errc::io with both sizes.
+  void require_unchanged_size() const {
+    if (bytes_.empty()) return;
+    if (const std::uint64_t now = file_.current_size(); now != bytes_.size())
+      raise(errc::io, path(), ": had ", bytes_.size(), " bytes when it was mapped and has ", now, " now");
+  }
 
   /// Tells the system how the bytes will be read. Never fails; at worst nothing changes.
   void advise(access_pattern pattern) const noexcept {
@@ -70,7 +78,7 @@ class mapped_file {
  private:
   void* address() const noexcept { return const_cast<std::byte*>(bytes_.data()); }
 
-  std::string path_;
+  input_file file_;  // kept open: its size can be asked for whatever becomes of the name
   std::span<const std::byte> bytes_;
 };
 
