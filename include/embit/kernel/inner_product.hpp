@@ -1,0 +1,46 @@
+// The inner product of float rows.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/concepts.hpp>
+#include <embit/core/isa.hpp>
+#include <embit/core/matrix_view.hpp>
+#include <embit/kernel/detail/float_pair.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <span>
+
+namespace embit::inline EMBIT_ABI {
+
+/// Scores a float query against float rows by q · x, the largest first.
+struct inner_product {
+  using query_view = matrix_view<const float>;
+  using distance_type = float;
+  using compare = std::greater<>;
+
+  /// The query is viewed, not copied. @throws error when EMBIT_ISA names no level this machine can run.
+  detail::prepared_row prepare(std::span<const float> query) const {
+    return {query, detail::pair_function_for<detail::pair_sum::product>(active_isa())};
+  }
+
+  /// q · x of a row as long as the query. O(dim).
+  float operator()(const detail::prepared_row& query, std::span<const float> row) const noexcept {
+    EMBIT_ASSERT(query.row.size() == row.size());
+    return query.score(query.row.data(), row.data(), row.size());
+  }
+};
+
+static_assert(Kernel<inner_product, std::span<const float>>);
+
+namespace detail {
+
+/// Σ a[i] · b[i] over n floats, at the active level.
+inline float dot(const float* a, const float* b, std::size_t n) {
+  return pair_function_for<pair_sum::product>(active_isa())(a, b, n);
+}
+
+}  // namespace detail
+
+}  // namespace embit::inline EMBIT_ABI

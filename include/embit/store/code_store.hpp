@@ -1,0 +1,125 @@
+// Packed codes that are owned, row after row.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/bits/code_view.hpp>
+#include <embit/config.hpp>
+#include <embit/core/buffer.hpp>
+#include <embit/core/concepts.hpp>
+#include <embit/core/error.hpp>
+#include <embit/core/types.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <utility>
+
+namespace embit::inline EMBIT_ABI {
+
+/// Codes of `bits()` bits, `words()` words a row, in one aligned piece of memory: what encoders return and indexes
+/// are built from. Bits of the last word beyond the width are zero; whoever writes through `row` keeps them so.
+/// The width is a run-time number by default, a template argument where it is known.
+template <std::size_t Bits = dynamic>
+class code_store {
+ public:
+  using code_type = code_span<Bits>;
+
+  /// No codes; of width 0 where the width is dynamic.
+  code_store() = default;
+
+  /// `size` codes of `bits` bits, all zero.
+  /// @throws error errc::shape when `bits` is not the static width or is 0, errc::argument when the size overflows.
+  code_store(std::size_t size, std::size_t bits) : size_(size), bits_(bits) {
+    if (Bits != dynamic && bits != Bits) raise(errc::shape, "code_store: ", bits, " bits where ", Bits, " are fixed");
+    if (bits == 0) raise(errc::shape, "code_store: codes of 0 bits");
+    if (size > words_.max_size() / words()) raise(errc::argument, "code_store: ", size, " codes do not fit in memory");
+    words_.assign(size * words(), 0);
+  }
+
+  /// A copy of someone else's codes.
+  /// @throws error errc::argument when a code has bits set beyond its width.
+  explicit code_store(code_view<Bits> codes) : size_(codes.size()), bits_(codes.bits()) {
+    require_clean_tails(codes, "code_store");
+    words_.assign(codes.data(), codes.data() + codes.size() * codes.words());
+  }
+
+  code_store(const code_store&) = default;
+  /// A moved-from store has no codes.
+  code_store(code_store&& other) noexcept
+      : words_(std::move(other.words_)), size_(std::exchange(other.size_, 0)), bits_(other.bits_) {}
+  code_store& operator=(const code_store&) = default;
+  code_store& operator=(code_store&& other) noexcept {
+    if (this != &other) {
+      words_ = std::move(other.words_);
+      size_ = std::exchange(other.size_, 0);
+      bits_ = other.bits_;
+    }
+    return *this;
+  }
+  ~code_store() = default;
+
+  std::size_t size() const noexcept { return size_; }
+  std::size_t bits() const noexcept { return Bits == dynamic ? bits_ : Bits; }
+  std::size_t words() const noexcept { return words_for(bits()); }
+  bool empty() const noexcept { return size_ == 0; }
+
+  /// The size() · words() words, row after row.
+  word* data() noexcept { return words_.data(); }
+  const word* data() const noexcept { return words_.data(); }
+
+  /// One code, where it lies.
+  code_type operator[](std::size_t row) const noexcept {
+    EMBIT_ASSERT(row < size_);
+    return code_type{words_.data() + row * words(), words()};
+  }
+
+  /// One code, to be written.
+  std::span<word, detail::static_words<Bits>> row(std::size_t row) noexcept {
+    EMBIT_ASSERT(row < size_);
+    return std::span<word, detail::static_words<Bits>>{words_.data() + row * words(), words()};
+  }
+
+  /// Copies one code into the first `words()` words of `out`.
+  void copy_row(std::size_t row, std::span<word> out) const noexcept {
+    EMBIT_ASSERT(row < size_ && out.size() >= words());
+    std::copy_n(words_.data() + row * words(), words(), out.data());
+  }
+
+  /// Adds codes at the end, which may be codes of this store. Amortized O(words added).
+  /// @throws error errc::shape when the widths differ, errc::argument when a code has bits set beyond its width.
+  void append(code_view<> codes) {
+    if (codes.bits() != bits())
+      raise(errc::shape, "append: codes of ", codes.bits(), " bits to a store of ", bits(), " bits");
+    require_clean_tails(codes, "append");
+    const std::size_t count = codes.size() * words(), before = words_.size();
+    const word* source = codes.data();
+    const std::less<> less;
+    const bool own = count != 0 && !less(source, words_.data()) && less(source, words_.data() + before);
+    const std::size_t offset = own ? static_cast<std::size_t>(source - words_.data()) : 0;
+    words_.resize(before + count);
+    std::copy_n(own ? words_.data() + offset : source, count, words_.data() + before);
+    size_ += codes.size();
+  }
+
+  /// All codes. Valid until the store changes or ends, which is why a temporary store has none to give.
+  code_view<Bits> view() const& { return {words_.data(), size_, bits()}; }
+  code_view<Bits> view() && = delete;
+
+  /// A store is accepted where a view is, a temporary one for the length of the full expression.
+  operator code_view<Bits>() const { return {words_.data(), size_, bits()}; }
+  operator code_view<>() const requires(Bits != dynamic) { return {words_.data(), size_, bits()}; }
+
+ private:
+  aligned_vector<word> words_;
+  std::size_t size_ = 0;
+  std::size_t bits_ = Bits == dynamic ? 0 : Bits;
+};
+
+template <std::size_t Bits>
+code_store(code_view<Bits>) -> code_store<Bits>;
+code_store(std::size_t, std::size_t)->code_store<>;
+
+static_assert(RowStore<code_store<>> && RowStore<code_store<256>>);
+
+}  // namespace embit::inline EMBIT_ABI

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#include <embit/core/random.hpp>
+#include <embit/kernel/inner_product.hpp>
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "../support/catch.hpp"
+
+TEST_CASE("inner_product agrees with a double reference at every level, at any alignment") {
+  embit::rng rng{1};
+  for (const std::size_t n : {0u, 1u, 3u, 7u, 8u, 9u, 15u, 16u, 17u, 31u, 33u, 63u, 64u, 65u, 127u, 300u, 1000u}) {
+    for (const std::size_t shift : {0u, 1u}) {
+      std::vector<float> a(n + shift + 1), b(n + shift + 1);
+      for (auto& x : a) x = embit::normal(rng);
+      for (auto& x : b) x = embit::normal(rng);
+      a.back() = b.back() = std::numeric_limits<float>::quiet_NaN();  // one past the end must not count
+      double exact = 0, size = 0;
+      for (std::size_t i = shift; i < n + shift; ++i) {
+        exact += double{a[i]} * double{b[i]};
+        size += std::abs(double{a[i]} * double{b[i]});
+      }
+      for (const auto level : embit::supported_isas()) {
+        const auto dot = embit::detail::pair_function_for<embit::detail::pair_sum::product>(level);
+        REQUIRE(std::abs(double{dot(a.data() + shift, b.data() + shift, n)} - exact) <= 1e-6 * size);
+      }
+      const std::span<const float> query(a.data() + shift, n), row(b.data() + shift, n);
+      const embit::inner_product kernel;
+      REQUIRE(kernel(kernel.prepare(query), row) == embit::detail::dot(query.data(), row.data(), n));
+    }
+  }
+  REQUIRE(embit::inner_product::compare{}(2.f, 1.f));
+}
