@@ -72,8 +72,9 @@ class similarity_sink {
  private:
   void tighten() noexcept {
     const std::optional<score_type> limit = sink_.limit(query_);
-    if (!limit || limit == limit_) return;
-    limit_ = limit;
+    if (!limit || (limited_ && *limit == limit_)) return;
+    limited_ = true;
+    limit_ = *limit;
     const std::uint32_t least = kernel_.least_common(a_, b_, *limit);
     threshold_ = least <= std::min(a_, b_) ? a_ + b_ - 2 * least + 1 : 0;
   }
@@ -83,7 +84,8 @@ class similarity_sink {
   std::size_t query_;
   std::uint32_t a_, b_;
   std::uint32_t threshold_;
-  std::optional<score_type> limit_;
+  bool limited_ = false;
+  score_type limit_ = {};
   const row_id* rows_ = nullptr;
 };
 
