@@ -1,0 +1,288 @@
+// Exhaustive search: every query meets every row.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/bits/code_view.hpp>
+#include <embit/config.hpp>
+#include <embit/core/concepts.hpp>
+#include <embit/core/error.hpp>
+#include <embit/core/executor.hpp>
+#include <embit/core/matrix_view.hpp>
+#include <embit/core/results.hpp>
+#include <embit/core/reuse_pool.hpp>
+#include <embit/core/types.hpp>
+#include <embit/kernel/set_similarity.hpp>
+#include <embit/search/default_kernel.hpp>
+#include <embit/search/exhaustive.hpp>
+#include <embit/search/row_bitset.hpp>
+#include <embit/search/rows.hpp>
+#include <embit/search/scan.hpp>
+#include <embit/search/set_scan.hpp>
+#include <embit/store/block_store.hpp>
+#include <embit/store/code_store.hpp>
+#include <embit/store/popcount_store.hpp>
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace embit::inline EMBIT_ABI {
+
+/// Stands for a removed row in the table that `compact` returns.
+inline constexpr row_id no_row = std::numeric_limits<row_id>::max();
+
+namespace detail {
+
+/// The store that a flat index keeps: binary codes go into interleaved blocks for a kernel that scans tiles of them,
+/// grouped by popcount for the similarities of sets; everything else stays as it is.
+template <class Store, class K>
+struct scan_store {
+  using type = Store;
+};
+template <std::size_t Bits, class K>
+  requires TileKernel<K, block_store<Bits>>
+struct scan_store<code_store<Bits>, K> {
+  using type = block_store<Bits>;
+};
+template <std::size_t Bits, class K>
+  requires TileKernel<K, block_store<Bits>>
+struct scan_store<code_view<Bits>, K> {
+  using type = block_store<Bits>;
+};
+template <std::size_t Bits, class K>
+  requires(!TileKernel<K, block_store<Bits>> && !SetKernel<K>)
+struct scan_store<code_view<Bits>, K> {
+  using type = code_store<Bits>;
+};
+template <std::size_t Bits, SetKernel K>
+struct scan_store<code_store<Bits>, K> {
+  using type = popcount_store<Bits>;
+};
+template <std::size_t Bits, SetKernel K>
+struct scan_store<code_view<Bits>, K> {
+  using type = popcount_store<Bits>;
+};
+
+template <class Store, class K>
+using scan_store_t = typename scan_store<Store, K>::type;
+
+/// What rows are added to a store as.
+template <class Store>
+struct rows_view {
+  using type = matrix_view<const float>;
+};
+template <CodeStore Store>
+struct rows_view<Store> {
+  using type = code_view<>;
+};
+
+/// A store given as itself, or as rows that it can be built from. The deduction guides of an index say which.
+template <class Store>
+struct store_argument {
+  store_argument(Store store) : value(std::move(store)) {}
+  template <class Source>
+    requires(!std::same_as<Source, Store> && std::convertible_to<const Source&, typename rows_view<Store>::type> &&
+             std::constructible_from<Store, typename rows_view<Store>::type>)
+  store_argument(const Source& source) : value(typename rows_view<Store>::type(source)) {}
+
+  Store value;
+};
+
+}  // namespace detail
+
+/// Exact search by scoring every row. `flat_index{codes}` keeps binary codes in interleaved blocks and searches
+/// them by Hamming distance; `flat_index{store, kernel, executor}` scores any store with any kernel that takes its
+/// rows. Results are sorted by (distance, row), the same for every SIMD level, number of threads and batch size.
+/// Const members may be called from many threads at once; `add`, `remove` and `compact` need the index to themselves.
+template <class Store = block_store<>, class K = default_kernel<Store>, Executor Exec = inline_executor>
+class flat_index {
+ public:
+  using store_type = Store;
+  using kernel_type = K;
+  using query_view = typename K::query_view;
+  using distance_type = typename K::distance_type;
+  using compare = typename K::compare;
+  using codes_view = typename detail::rows_view<Store>::type;
+  using neighbor_type = neighbor<distance_type>;
+
+  /// @param store  the rows; codes in another layout than `Store` are copied into it
+  explicit flat_index(detail::store_argument<Store> store, K kernel = {}, Exec executor = {})
+      : store_(std::move(store.value)),
+        kernel_(std::move(kernel)),
+        executor_(std::move(executor)),
+        live_(store_.size()) {
+    detail::require_row_count(store_.size());
+  }
+
+  /// Rows that can be found: those added and not removed.
+  std::size_t size() const noexcept { return live_; }
+  /// One more than the largest row id ever given out since the last `compact`.
+  std::size_t rows() const noexcept { return store_.size(); }
+  /// Bits of the codes, or numbers of the float rows.
+  std::size_t width() const noexcept { return detail::width_of(store_); }
+  const Store& store() const noexcept { return store_; }
+  const K& kernel() const noexcept { return kernel_; }
+  const Exec& executor() const noexcept { return executor_; }
+
+  /// The `k` nearest rows of each query. Fewer rows than `k` give shorter lists. O(queries · rows · width).
+  /// @param filter      rows it refuses are not found: a predicate on `row_id`, or a `row_bitset` of `rows()` bits,
+  ///                    which also spares the blocks that have no member.
+  /// @param statistics  added to, where given
+  /// @throws error errc::shape for queries of another width or a bitset of another size, errc::argument for k = 0.
+  template <RowFilter Filter = accept_all>
+  knn_result<distance_type> search(query_view queries, std::size_t k, const Filter& filter = {},
+                                   search_statistics* statistics = nullptr) const {
+    knn_result<distance_type> result;
+    search_into(queries, k, result, filter, statistics);
+    return result;
+  }
+
+  /// `search` into a result that is reused. `result` is unchanged when this throws for its arguments.
+  template <RowFilter Filter = accept_all>
+  void search_into(query_view queries, std::size_t k, knn_result<distance_type>& result, const Filter& filter = {},
+                   search_statistics* statistics = nullptr) const {
+    require_queries(queries);
+    if (k == 0) raise(errc::argument, "k: 0, but at least 1 neighbour must be asked for");
+    require_filter(filter);
+    result.reset(queries.size(), std::min(k, rows()));
+    if (queries.size() == 0 || rows() == 0) return;
+
+    const auto work = workspaces_.take();
+    choose(filter, [&](const auto& choice) {
+      detail::exhaustive_knn(kernel_, store_, executor_, queries, choice, result, *work, statistics);
+    });
+  }
+
+  /// Every row within `radius` of each query, the radius included, nearest first.
+  /// @throws error errc::shape as `search` does.
+  template <RowFilter Filter = accept_all>
+  range_result<distance_type> range_search(query_view queries, distance_type radius, const Filter& filter = {},
+                                           search_statistics* statistics = nullptr) const {
+    require_queries(queries);
+    require_filter(filter);
+    range_result<distance_type> result;
+    choose(filter, [&](const auto& choice) {
+      result = detail::exhaustive_range(kernel_, store_, executor_, queries, radius, choice, statistics);
+    });
+    return result;
+  }
+
+  /// Finds every pair of rows within `radius` of each other, the radius included: deduplication. Calls
+  /// `found(a, b, distance)` once a pair, with a < b, one call at a time and in no particular order; where it returns
+  /// bool, false ends the search. Pairs are streamed: memory does not grow with their number. O(rows² · width / 2).
+  template <class Found>
+    requires std::invocable<Found&, row_id, row_id, distance_type> && CodeStore<Store>
+  void pairs_within(distance_type radius, Found&& found) const {
+    choose(accept_all{},
+           [&](const auto& choice) { detail::exhaustive_pairs(kernel_, store_, executor_, radius, choice, found); });
+  }
+
+  /// The distances of each query to the given rows, query by query; removed rows included.
+  /// @throws error errc::shape for queries of another width, errc::out_of_range for a row that is not there.
+  std::vector<distance_type> distances_to(query_view queries, std::span<const row_id> rows) const {
+    require_queries(queries);
+    for (const row_id row : rows) require_row(row);
+    std::vector<distance_type> distances;
+    distances.reserve(queries.size() * rows.size());
+    detail::row_tile<Store, 1> at(store_);
+    for (std::size_t q = 0; q < queries.size(); ++q) {
+      const auto query = kernel_.prepare(queries[q]);
+      for (const row_id row : rows) {
+        at.clear();
+        at.add(row);
+        distances.push_back(kernel_(query, at[0]));
+      }
+    }
+    return distances;
+  }
+
+  /// Adds rows; returns the id of the first, the others follow.
+  /// @throws error errc::shape for another width, errc::argument for bits beyond the width or too many rows; the
+  /// index is unchanged then.
+  row_id add(codes_view codes) requires requires(Store& store, codes_view rows) { store.append(rows); }
+  {
+    detail::require_row_count(rows() + codes.size());
+    const std::size_t first = rows();
+    if (live_rows_.size() != 0) live_rows_.reserve(first + codes.size());
+    store_.append(codes);
+    if (live_rows_.size() != 0) live_rows_.resize(rows(), true);
+    live_ += codes.size();
+    return static_cast<row_id>(first);
+  }
+
+  /// Takes a row out of every later search; its id is not given out again before `compact`. False if it was already
+  /// removed. O(1), but O(rows) the first time.
+  /// @throws error errc::out_of_range for a row that is not there.
+  bool remove(row_id row) {
+    require_row(row);
+    if (live_rows_.size() == 0) live_rows_ = row_bitset(rows(), true);
+    if (!live_rows_.test(row)) return false;
+    live_rows_.set(row, false);
+    --live_;
+    return true;
+  }
+
+  bool contains(row_id row) const noexcept { return row < rows() && (live_rows_.size() == 0 || live_rows_.test(row)); }
+
+  /// Drops removed rows and numbers the others anew, in their order. Returns the new id of every old one, `no_row`
+  /// for those removed. O(rows · width).
+  std::vector<row_id> compact() requires std::constructible_from<Store, const Store&, std::span<const row_id>> {
+    std::vector<row_id> renumbered(rows(), no_row), survivors;
+    survivors.reserve(live_);
+    for (std::size_t row = 0; row < rows(); ++row) {
+      if (!contains(static_cast<row_id>(row))) continue;
+      renumbered[row] = static_cast<row_id>(survivors.size());
+      survivors.push_back(static_cast<row_id>(row));
+    }
+    store_ = Store(store_, survivors);
+    live_rows_ = row_bitset();
+    return renumbered;
+  }
+
+ private:
+  void require_queries(const query_view& queries) const {
+    if (queries.size() == 0) return;
+    if (detail::width_of(queries) != width())
+      raise(errc::shape, "queries: width ", detail::width_of(queries), ", the index holds rows of width ", width());
+  }
+  void require_row(row_id row) const {
+    if (row >= rows()) raise(errc::out_of_range, "row: ", row, ", the index has ", rows(), " rows");
+  }
+  template <class Filter>
+  void require_filter(const Filter& filter) const {
+    if constexpr (std::same_as<Filter, row_bitset>)
+      if (filter.size() != rows())
+        raise(errc::shape, "filter: a bitset of ", filter.size(), " rows, the index has ", rows());
+  }
+
+  // Calls `search` with the cheapest test that says which rows may be found.
+  template <class Filter, class Search>
+  void choose(const Filter& filter, Search&& search) const {
+    const row_bitset* members = nullptr;
+    if constexpr (std::same_as<Filter, row_bitset>) members = &filter;
+    if (live_rows_.size() == 0) return search(detail::row_choice<Filter>{filter, members});
+    const auto live = [&](row_id row) { return live_rows_.test(row) && filter(row); };
+    search(detail::row_choice<decltype(live)>{live, members != nullptr ? members : &live_rows_});
+  }
+
+  Store store_;
+  [[no_unique_address]] K kernel_;
+  [[no_unique_address]] Exec executor_;
+  row_bitset live_rows_;  // empty until a row is removed
+  std::size_t live_;
+  mutable reuse_pool<detail::knn_workspace<K, Store>> workspaces_;
+};
+
+template <class Source>
+flat_index(const Source&) -> flat_index<detail::scan_store_t<Source, default_kernel<Source>>, default_kernel<Source>>;
+template <class Source, class K>
+flat_index(const Source&, K) -> flat_index<detail::scan_store_t<Source, K>, K>;
+template <class Source, class K, class Exec>
+flat_index(const Source&, K, Exec) -> flat_index<detail::scan_store_t<Source, K>, K, Exec>;
+
+}  // namespace embit::inline EMBIT_ABI

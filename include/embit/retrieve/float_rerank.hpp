@@ -1,0 +1,58 @@
+// Scoring candidates again with the vectors that the codes were made from.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/concepts.hpp>
+#include <embit/core/error.hpp>
+#include <embit/core/matrix.hpp>
+#include <embit/core/matrix_view.hpp>
+#include <embit/core/types.hpp>
+#include <embit/kernel/l2.hpp>
+
+#include <cstddef>
+#include <span>
+#include <utility>
+
+namespace embit::inline EMBIT_ABI {
+
+/// A reranker over float rows that the caller keeps: row i of the index is row i of the matrix. Scores are what
+/// `K` computes, squared L2 by default; `float_rerank{x, inner_product{}}` for dot products. It views the rows,
+/// which must outlive it.
+template <Kernel<std::span<const float>> K = l2>
+class float_rerank {
+ public:
+  using query_view = matrix_view<const float>;
+  using score_type = typename K::distance_type;
+  using compare = typename K::compare;
+
+  explicit float_rerank(matrix_view<const float> rows, K kernel = {}) : rows_(rows), kernel_(std::move(kernel)) {}
+  explicit float_rerank(const matrix<float>&&, K = {}) = delete;  // the rows would be gone
+
+  std::size_t size() const noexcept { return rows_.rows(); }
+  std::size_t dim() const noexcept { return rows_.cols(); }
+
+  score_type operator()(std::span<const float> query, row_id row) const {
+    return kernel_(kernel_.prepare(query), rows_[row]);
+  }
+
+  /// Scores of `rows` for one query, in order.
+  void rerank(std::span<const float> query, std::span<const row_id> rows, std::span<score_type> scores) const {
+    EMBIT_ASSERT(scores.size() == rows.size());
+    const auto prepared = kernel_.prepare(query);
+    for (std::size_t i = 0; i < rows.size(); ++i) scores[i] = kernel_(prepared, rows_[rows[i]]);
+  }
+
+ private:
+  matrix_view<const float> rows_;
+  [[no_unique_address]] K kernel_;
+};
+
+template <class Rows>
+float_rerank(Rows&&) -> float_rerank<>;
+template <class Rows, class K>
+float_rerank(Rows&&, K) -> float_rerank<K>;
+
+static_assert(Reranker<float_rerank<>>);
+
+}  // namespace embit::inline EMBIT_ABI

@@ -1,0 +1,147 @@
+// Encoder, index and reranker joined: from raw queries to results in one call.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/concepts.hpp>
+#include <embit/core/error.hpp>
+#include <embit/core/executor.hpp>
+#include <embit/core/results.hpp>
+#include <embit/core/types.hpp>
+#include <embit/search/top_k.hpp>
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace embit::inline EMBIT_ABI {
+
+/// Leaves the order of the index as it is.
+struct no_rerank {};
+
+struct retrieve_options {
+  std::size_t candidates = 0;  ///< rows taken from the index and scored again; 0 means 10 · k, never fewer than k
+};
+
+/// Answers queries given as the encoder's input: encodes them (as queries, where the encoder tells queries and rows
+/// apart), searches the index, and scores the candidates again with the reranker. The parts are held by value; a
+/// reranker views data of the caller. Safe to call from many threads at once.
+template <class Encode, Index Search, class Rerank = no_rerank>
+class retriever {
+  static constexpr bool reranks = !std::same_as<Rerank, no_rerank>;
+
+  template <bool>
+  struct scores_of {
+    using score_type = typename Search::distance_type;
+    using compare = typename Search::compare;
+  };
+  template <bool R>
+  requires R struct scores_of<R> {
+    using score_type = typename Rerank::score_type;
+    using compare = typename Rerank::compare;
+  };
+
+ public:
+  using score_type = typename scores_of<reranks>::score_type;
+  using compare = typename scores_of<reranks>::compare;
+
+  /// @throws error errc::shape when the reranker has fewer rows than the index.
+  explicit retriever(Encode encoder, Search index, Rerank reranker = {})
+      : encoder_(std::move(encoder)), index_(std::move(index)), reranker_(std::move(reranker)) {
+    require_rows();
+  }
+
+  const Encode& encoder() const noexcept { return encoder_; }
+  const Search& index() const noexcept { return index_; }
+  const Rerank& reranker() const noexcept { return reranker_; }
+  std::size_t size() const noexcept { return index_.size(); }
+
+  /// The `k` best rows of each query, best first, ties by the smaller row.
+  /// @param queries  rows of the encoder's dimension (or what the index takes, which is then passed straight on)
+  /// @param filter   rows it refuses are not found
+  /// @throws error errc::shape, errc::not_finite or errc::argument as encoder and index do.
+  template <class Queries, RowFilter Filter = accept_all>
+  knn_result<score_type> search(const Queries& queries, std::size_t k, retrieve_options options = {},
+                                const Filter& filter = {}) const {
+    if constexpr (!reranks) {
+      return search_index(queries, k, filter);
+    } else {
+      const std::size_t wanted = options.candidates != 0 ? options.candidates : saturated_times_ten(k);
+      require_query_width(queries);
+      require_rows();
+      if (k == 0) raise(errc::argument, "k: 0, but at least 1 neighbour must be asked for");
+      const auto candidates = search_index(queries, std::max(wanted, k), filter);
+      return rerank(queries, candidates, k);
+    }
+  }
+
+ private:
+  static std::size_t saturated_times_ten(std::size_t k) noexcept {
+    return k > static_cast<std::size_t>(-1) / 10 ? k : 10 * k;
+  }
+
+  template <class Queries, class Filter>
+  auto search_index(const Queries& queries, std::size_t k, const Filter& filter) const {
+    if constexpr (std::convertible_to<const Queries&, typename Search::query_view>)
+      return index_.search(queries, k, filter);
+    else if constexpr (requires { encoder_.encode_queries(queries); })
+      return index_.search(encoder_.encode_queries(queries), k, filter);
+    else
+      return index_.search(encoder_.encode(queries), k, filter);
+  }
+
+  template <class Queries>
+  void require_query_width(const Queries& queries) const {
+    if constexpr (requires {
+                    reranker_.dim();
+                    queries.cols();
+                  })
+      if (queries.rows() != 0 && queries.cols() != reranker_.dim())
+        raise(errc::shape, "queries: dimension ", queries.cols(), ", the reranker's rows have ", reranker_.dim());
+  }
+
+  // The index may have grown since the reranker was given.
+  void require_rows() const {
+    if constexpr (requires {
+                    reranker_.size();
+                    index_.rows();
+                  })
+      if (reranker_.size() < index_.rows())
+        raise(errc::shape, "reranker: ", reranker_.size(), " rows, the index has ", index_.rows());
+  }
+
+  template <class Queries, class Distance>
+  knn_result<score_type> rerank(const Queries& given, const knn_result<Distance>& candidates, std::size_t k) const {
+    const typename Rerank::query_view queries(given);
+    knn_result<score_type> result;
+    result.reset(candidates.queries(), std::min(k, candidates.k()));
+    const auto each = [&](std::size_t q, std::size_t) {
+      const auto list = candidates[q];
+      std::vector<row_id> rows(list.size());
+      std::vector<score_type> scores(list.size());
+      std::transform(list.begin(), list.end(), rows.begin(), [](const auto& n) { return n.id; });
+      if constexpr (requires { reranker_.rerank(queries[q], rows, scores); })
+        reranker_.rerank(queries[q], rows, scores);
+      else
+        std::transform(rows.begin(), rows.end(), scores.begin(), [&](row_id r) { return reranker_(queries[q], r); });
+      std::vector<neighbor<score_type>> scored(list.size());
+      for (std::size_t i = 0; i < scored.size(); ++i) scored[i] = {rows[i], scores[i]};
+      result.set_found(q, select_top_k<compare>(scored, result.slots(q)));
+    };
+    if constexpr (requires { index_.executor(); })
+      run_bulk(index_.executor(), candidates.queries(), each);
+    else
+      run_bulk(inline_executor{}, candidates.queries(), each);
+    return result;
+  }
+
+  Encode encoder_;
+  Search index_;
+  [[no_unique_address]] Rerank reranker_;
+};
+
+}  // namespace embit::inline EMBIT_ABI

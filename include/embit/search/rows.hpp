@@ -1,0 +1,120 @@
+// Reading any store the same way: how wide it is, one row at a time, or run by run.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/concepts.hpp>
+#include <embit/core/types.hpp>
+#include <embit/kernel/block_run.hpp>
+#include <embit/search/row_bitset.hpp>
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace embit::inline EMBIT_ABI::detail {
+
+/// Bits of the codes, or numbers of the float rows, of a store or a batch of queries.
+template <class Rows>
+std::size_t width_of(const Rows& rows) {
+  if constexpr (requires { rows.bits(); })
+    return rows.bits();
+  else
+    return rows.cols();
+}
+
+/// Up to `Capacity` rows of a store at hand: in place where the store can show them, else copied.
+template <class Store, std::size_t Capacity>
+class row_tile {
+ public:
+  explicit row_tile(const Store& store) : store_(store) {
+    if constexpr (!in_place) codes_.resize(Capacity * words_for(store.bits()));
+  }
+
+  std::size_t size() const noexcept { return size_; }
+  void clear() noexcept { size_ = 0; }
+
+  void add(std::size_t row) {
+    EMBIT_ASSERT(size_ < Capacity);
+    if constexpr (!in_place) store_.copy_row(row, copied(size_));
+    ids_[size_++] = static_cast<row_id>(row);
+  }
+
+  row_id id(std::size_t i) const noexcept { return ids_[i]; }
+  auto operator[](std::size_t i) noexcept {
+    if constexpr (in_place)
+      return store_[ids_[i]];
+    else
+      return typename Store::code_type{copied(i)};
+  }
+
+ private:
+  static constexpr bool in_place = requires(const Store& store, std::size_t row) { store[row]; };
+
+  std::span<word> copied(std::size_t i) noexcept {
+    const std::size_t words = words_for(store_.bits());
+    return {codes_.data() + i * words, words};
+  }
+
+  const Store& store_;
+  std::size_t size_ = 0;
+  std::array<row_id, Capacity> ids_;
+  std::vector<word> codes_;
+};
+
+/// Whether a store is scanned in the order of its rows. A store that groups rows otherwise says so.
+template <class Store>
+inline constexpr bool in_row_order = [] {
+  if constexpr (requires { Store::in_row_order; })
+    return Store::in_row_order;
+  else
+    return true;
+}();
+
+/// A store of interleaved blocks that tells its runs.
+template <class Store>
+concept RunStore = BlockStore<Store> && requires(const Store& store, std::size_t i) {
+  { store.runs() } -> std::convertible_to<std::size_t>;
+  { store.run(i) } -> std::same_as<block_run>;
+};
+
+/// The rows [first, last) of a run, counted within the run; `first` is a multiple of the block size.
+inline block_run part_of(const block_run& run, std::size_t first, std::size_t last) noexcept {
+  return {run.data + first * run.words, run.words, static_cast<row_id>(run.first_row + first), last - first};
+}
+
+/// Calls `f(run)` for the runs of rows [first, last), cut where a superblock has no member (all are members where
+/// `members` is null). `first` is a multiple of a superblock. Returns the number of rows in those runs.
+template <RunStore Store, class F>
+std::size_t for_each_run(const Store& store, std::size_t first, std::size_t last, const row_bitset* members, F&& f) {
+  std::size_t rows = 0;
+  const auto emit = [&](const block_run& run, std::size_t from, std::size_t to) {
+    if (from == to) return;
+    f(part_of(run, from, to));
+    rows += to - from;
+  };
+  for (std::size_t i = 0; i < store.runs(); ++i) {
+    const block_run run = store.run(i);
+    const std::size_t run_first = run.first_row, run_last = run_first + run.rows;
+    if (run_last <= first || run_first >= last) continue;
+    const std::size_t from = std::max(first, run_first) - run_first, to = std::min(last, run_last) - run_first;
+    if (members == nullptr) {
+      emit(run, from, to);
+      continue;
+    }
+    std::size_t open = from;  // start of the piece that is being extended
+    for (std::size_t at = from; at < to; at += superblock_rows) {
+      const std::size_t end = std::min(at + superblock_rows, to);
+      if (members->any(run_first + at, run_first + end)) continue;
+      emit(run, open, at);
+      open = end;
+    }
+    emit(run, open, to);
+  }
+  return rows;
+}
+
+}  // namespace embit::inline EMBIT_ABI::detail
