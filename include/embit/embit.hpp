@@ -22,6 +22,7 @@
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/thread_pool.hpp>
 #include <embit/core/types.hpp>
+#include <embit/encode/itq.hpp>
 #include <embit/encode/sign_lsh.hpp>
 #include <embit/encode/sign_projection.hpp>
 #include <embit/index/flat.hpp>
