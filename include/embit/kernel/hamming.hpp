@@ -34,8 +34,11 @@ struct hamming {
     return distance;
   }
 
+  /// No two codes of `bits` bits differ in more.
+  static constexpr std::uint32_t max_distance(std::size_t bits) noexcept { return static_cast<std::uint32_t>(bits); }
+
   /// Prepares `queries` for comparing with about `rows` codes in interleaved blocks.
-  batch prepare_batch(code_view<> queries, std::size_t rows) const { return batch(queries, rows); }
+  void prepare_batch(code_view<> queries, std::size_t rows, batch& into) const { into = batch(queries, rows); }
 };
 
 static_assert(Kernel<hamming>);

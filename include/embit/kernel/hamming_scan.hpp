@@ -28,6 +28,9 @@ class hamming_batch {
     std::array<detail::hamming_hit, detail::hamming_hit_room> hits_;
   };
 
+  /// No queries.
+  hamming_batch() = default;
+
   /// Copies the queries and chooses the kernel by level, width, and numbers of queries and of `rows` to be scanned.
   /// @throws error errc::unsupported for a level that this machine cannot run.
   hamming_batch(code_view<> queries, std::size_t rows, isa level = active_isa())
@@ -73,9 +76,9 @@ class hamming_batch {
     }
   }
 
-  const detail::hamming_ops* ops_;
-  std::size_t words_;
-  std::size_t size_;
+  const detail::hamming_ops* ops_ = nullptr;
+  std::size_t words_ = 0;
+  std::size_t size_ = 0;
   aligned_vector<word> queries_;
 };
 
