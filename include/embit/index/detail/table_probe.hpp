@@ -30,8 +30,9 @@ inline void prefetch(const void* address) noexcept {
 #endif
 }
 
-/// Lookups made before their buckets are read: what is prefetched then fits the first-level cache.
-inline constexpr std::size_t lookups_ahead = 32;
+/// Lookups of one table that are made together, and how many such groups, and cache lines, may wait for their codes:
+/// enough to hide the latency of memory, and few enough to stay in the first-level cache.
+inline constexpr std::size_t grouped_lookups = 16, waiting_groups = 8, waiting_lines = 384;
 
 /// Codes copied together where a table holds row ids only.
 inline constexpr std::size_t gathered_codes = 256;
@@ -39,9 +40,21 @@ inline constexpr std::size_t gathered_codes = 256;
 /// Buckets beyond this size are read in pieces of it, each with a threshold that knows the rows to come.
 inline constexpr std::uint32_t large_bucket = 2048;
 
+/// Buckets of one table that were looked up and wait to be read.
+struct lookup_group {
+  std::array<code_range, grouped_lookups> ranges;
+  std::size_t filled;  // ranges that have codes
+  std::size_t lookups;
+  std::size_t candidates;
+  std::size_t lines;      // being fetched
+  std::uint32_t largest;  // range
+  std::uint32_t step;
+  bool last;  // of its step
+};
+
 /// What one worker writes while it probes.
 struct probe_scratch {
-  std::array<code_range, lookups_ahead> ranges;
+  std::array<lookup_group, waiting_groups> groups;  // a ring
   bucket_scan::scratch hits;
   std::vector<std::uint32_t> keys;
   std::array<row_id, gathered_codes> ids;
@@ -81,17 +94,37 @@ class table_probe {
   }
 
   /// Takes step after step until `goal.reached(steps)`. Gives up, returning false, as soon as what is left to do is
-  /// predicted to cost more than `limit`, or has cost more.
+  /// predicted to cost more than `limit`, or has cost more. Lookups run ahead of comparisons, into the steps that are
+  /// expected to be taken.
   template <class Goal>
   bool run(const Goal& goal, double limit) {
-    for (std::size_t step = 0; step < set_.plan.size(); ++step) {
-      found_.flush();
-      if (goal.reached(step)) return true;
-      const double later = set_.plan.cost(step + 1, goal.expected(step));
-      if (later > limit || !take(set_.plan[step], std::min(limit - later, limit - spent_))) return false;
-    }
     found_.flush();
-    return true;
+    if (goal.reached(0)) return true;
+    std::size_t expected = goal.expected(0);
+    for (std::size_t oldest = 0;; ++oldest) {
+      while (looked_up_ == oldest || (looked_up_ - oldest < waiting_groups && lines_ < waiting_lines &&
+                                      step_ < std::min(expected, set_.plan.size())))
+        look_up();
+      const lookup_group& group = scratch_.groups[oldest % waiting_groups];
+      spent_ += set_.costs.lookup * static_cast<double>(group.lookups) +
+                set_.costs.candidate * static_cast<double>(group.candidates);
+      if (spent_ > limit) return false;
+      lines_ -= group.lines;
+      counts_.lookups += group.lookups;
+      counts_.candidates += group.candidates;
+      const bucket_table& table = set_.tables[set_.plan[group.step].table];
+      const auto ranges = std::span<const code_range>(group.ranges).first(group.filled);
+      if (group.largest <= large_bucket)
+        compare(table, ranges, 0);
+      else
+        compare_in_pieces(table, ranges);
+      if (!group.last) continue;
+      found_.flush();
+      const std::size_t steps = group.step + 1;
+      if (steps == set_.plan.size() || goal.reached(steps)) return true;
+      expected = goal.expected(steps);
+      if (set_.plan.cost(steps, expected) > limit) return false;
+    }
   }
 
  private:
@@ -110,47 +143,43 @@ class table_probe {
     }
   };
 
-  bool take(probe_step step, double budget) {
-    const bucket_table& table = set_.tables[step.table];
-    const std::span<const std::uint32_t> flips = set_.flips_of(step.table)[step.flips];
-    const std::uint32_t key = scratch_.keys[step.table];
-    for (std::size_t first = 0; first < flips.size(); first += lookups_ahead) {
-      const auto some = flips.subspan(first, std::min(lookups_ahead, flips.size() - first));
-      std::size_t filled = 0, candidates = 0;
-      std::uint32_t largest = 0;
-      for (const std::uint32_t flip : some) {
-        const code_range range = table.bucket(key ^ flip);
-        prefetch_bucket(table, range);
-        scratch_.ranges[filled] = range;
-        filled += range.count != 0;
-        candidates += range.count;
-        largest = std::max(largest, range.count);
-      }
-      const double cost =
-          set_.costs.lookup * static_cast<double>(some.size()) + set_.costs.candidate * static_cast<double>(candidates);
-      spent_ += cost;
-      budget -= cost;
-      if (budget < 0) return false;
-      counts_.lookups += some.size();
-      counts_.candidates += candidates;
-      const auto ranges = std::span<const code_range>(scratch_.ranges).first(filled);
-      if (largest <= large_bucket)
-        compare(table, ranges, 0);
-      else
-        compare_in_pieces(table, ranges);
+  // Looks up the next few buckets of the step that lookups have come to.
+  void look_up() {
+    const std::size_t t = set_.plan[step_].table;
+    const bucket_table& table = set_.tables[t];
+    const std::span<const std::uint32_t> flips = set_.flips_of(t)[set_.plan[step_].flips];
+    const std::uint32_t key = scratch_.keys[t];
+    lookup_group& group = scratch_.groups[looked_up_++ % waiting_groups];
+    group.lookups = std::min(grouped_lookups, flips.size() - flip_);
+    group.filled = group.candidates = group.lines = 0;
+    group.largest = 0;
+    group.step = static_cast<std::uint32_t>(step_);
+    for (std::size_t i = 0; i < group.lookups; ++i) {
+      const code_range range = table.bucket(key ^ flips[flip_ + i]);
+      group.lines += prefetch_bucket(table, range);
+      group.ranges[group.filled] = range;
+      group.filled += range.count != 0;
+      group.candidates += range.count;
+      group.largest = std::max(group.largest, range.count);
     }
-    return true;
+    lines_ += group.lines;
+    flip_ += group.lookups;
+    group.last = flip_ == flips.size();
+    if (!group.last) return;
+    flip_ = 0;
+    ++step_;
   }
 
-  void prefetch_bucket(const bucket_table& table, code_range range) const noexcept {
-    constexpr std::size_t line = 64, lines_ahead = 4;
-    if constexpr (Inlined) {
-      const std::size_t words = set_.store.words(), bytes = range.count * words * sizeof(word);
-      const char* codes = reinterpret_cast<const char*>(table.codes() + range.first * words);
-      for (std::size_t at = 0; at < std::min(bytes, line * lines_ahead); at += line) prefetch(codes + at);
-    } else {
-      prefetch(table.ids().data() + range.first);
-    }
+  // Returns how many lines.
+  std::size_t prefetch_bucket(const bucket_table& table, code_range range) const noexcept {
+    constexpr std::size_t line = 64, most_lines = 32;
+    const std::size_t size = Inlined ? set_.store.words() * sizeof(word) : sizeof(row_id);
+    const char* base =
+        Inlined ? reinterpret_cast<const char*>(table.codes()) : reinterpret_cast<const char*>(table.ids().data());
+    const std::size_t first = range.first * size / line, last = (range.first + range.count) * size;
+    const std::size_t lines = std::min((last + line - 1) / line - first, most_lines);
+    for (std::size_t i = 0; i < lines; ++i) prefetch(base + (first + i) * line);
+    return lines;
   }
 
   void compare_in_pieces(const bucket_table& table, std::span<const code_range> ranges) {
@@ -199,6 +228,9 @@ class table_probe {
   probe_scratch& scratch_;
   probe_counts& counts_;
   double spent_ = 0;
+  std::size_t step_ = 0, flip_ = 0;  // where lookups have come to
+  std::size_t looked_up_ = 0;        // groups
+  std::size_t lines_ = 0;            // of the groups that wait
 };
 
 /// Until the k nearest are certain, equal distances included: rows not yet met are farther than the k-th.
