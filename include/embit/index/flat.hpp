@@ -9,13 +9,13 @@
 #include <embit/core/executor.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/results.hpp>
+#include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
 #include <embit/search/default_kernel.hpp>
-#include <embit/search/partition.hpp>
+#include <embit/search/exhaustive.hpp>
 #include <embit/search/row_bitset.hpp>
 #include <embit/search/rows.hpp>
 #include <embit/search/scan.hpp>
-#include <embit/search/top_k.hpp>
 #include <embit/store/block_store.hpp>
 #include <embit/store/code_store.hpp>
 
@@ -23,7 +23,6 @@
 #include <concepts>
 #include <cstddef>
 #include <limits>
-#include <optional>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -82,16 +81,6 @@ struct store_argument {
 
   Store value;
 };
-
-/// Histogram collectors where distances are small whole numbers and smaller is nearer, heaps elsewhere.
-template <class K, class Store>
-inline constexpr bool counts_distances = TileKernel<K, Store>&& requires {
-  K::max_distance(std::size_t{});
-};
-
-template <class K, class Store>
-using collector = std::conditional_t<counts_distances<K, Store>, histogram_top_k,
-                                     heap_top_k<typename K::distance_type, typename K::compare>>;
 
 }  // namespace detail
 
@@ -152,33 +141,10 @@ class flat_index {
     result.reset(queries.size(), std::min(k, rows()));
     if (queries.size() == 0 || rows() == 0) return;
 
-    using collector = detail::collector<K, Store>;
-    const detail::partition parts(queries.size(), rows(), executor_.concurrency());
-    const std::vector<prepared> groups = prepare(queries, parts);
-    std::vector<std::vector<collector>> kept(parts.items());
-    std::vector<search_statistics> done(parts.items());
-    run_bulk(executor_, parts.items(), [&](std::size_t item, std::size_t) {
-      const prepared& group = groups[item / parts.ranges];
-      std::vector<collector>& tops = kept[item];
-      tops.resize(group.size());
-      for (collector& top : tops) reset(top, result.k());
-      done[item] = scan(group, parts.rows_of(item, rows()), filter, [&](const auto& accepts) {
-        return detail::knn_sink<collector, std::remove_cvref_t<decltype(accepts)>>{tops.data(), accepts};
-      });
+    const auto work = workspaces_.take();
+    choose(filter, [&](const auto& choice) {
+      detail::exhaustive_knn(kernel_, store_, executor_, queries, choice, result, *work, statistics);
     });
-    run_bulk(executor_, parts.groups, [&](std::size_t g, std::size_t) {
-      const detail::piece part = detail::cut(queries.size(), parts.groups, g);
-      std::vector<neighbor_type> candidates;
-      for (std::size_t q = part.first; q < part.last; ++q) {
-        candidates.clear();
-        for (std::size_t r = 0; r < parts.ranges; ++r) {
-          const auto list = kept[g * parts.ranges + r][q - part.first].kept();
-          candidates.insert(candidates.end(), list.begin(), list.end());
-        }
-        result.set_found(q, select_top_k<compare>(candidates, result.slots(q)));
-      }
-    });
-    add_up(done, statistics);
   }
 
   /// Every row within `radius` of each query, the radius included, nearest first.
@@ -188,34 +154,21 @@ class flat_index {
                                            search_statistics* statistics = nullptr) const {
     require_queries(queries);
     require_filter(filter);
-    const detail::partition parts(queries.size(), rows(), executor_.concurrency());
-    const std::vector<prepared> groups = prepare(queries, parts);
-    std::vector<std::vector<std::vector<neighbor_type>>> kept(parts.items());
-    std::vector<search_statistics> done(parts.items());
-    run_bulk(executor_, parts.items(), [&](std::size_t item, std::size_t) {
-      const prepared& group = groups[item / parts.ranges];
-      kept[item].resize(group.size());
-      done[item] = scan(group, parts.rows_of(item, rows()), filter, [&](const auto& accepts) {
-        return detail::range_sink<distance_type, compare, std::remove_cvref_t<decltype(accepts)>>{kept[item].data(),
-                                                                                                  radius, accepts};
-      });
-    });
-    add_up(done, statistics);
-
     range_result<distance_type> result;
-    std::vector<neighbor_type> list;
-    for (std::size_t g = 0; g < parts.groups; ++g) {
-      for (std::size_t q = 0; q < groups[g].size(); ++q) {
-        list.clear();
-        for (std::size_t r = 0; r < parts.ranges; ++r) {
-          const auto& piece = kept[g * parts.ranges + r][q];
-          list.insert(list.end(), piece.begin(), piece.end());
-        }
-        std::sort(list.begin(), list.end(), neighbor_order<compare>{});
-        result.append(list);
-      }
-    }
+    choose(filter, [&](const auto& choice) {
+      result = detail::exhaustive_range(kernel_, store_, executor_, queries, radius, choice, statistics);
+    });
     return result;
+  }
+
+  /// Finds every pair of rows within `radius` of each other, the radius included: deduplication. Calls
+  /// `found(a, b, distance)` once a pair, with a < b, one call at a time and in no particular order; where it returns
+  /// bool, false ends the search. Pairs are streamed: memory does not grow with their number. O(rows² · width / 2).
+  template <class Found>
+    requires std::invocable<Found&, row_id, row_id, distance_type> && CodeStore<Store>
+  void pairs_within(distance_type radius, Found&& found) const {
+    choose(accept_all{},
+           [&](const auto& choice) { detail::exhaustive_pairs(kernel_, store_, executor_, radius, choice, found); });
   }
 
   /// The distances of each query to the given rows, query by query; removed rows included.
@@ -281,8 +234,6 @@ class flat_index {
   }
 
  private:
-  using prepared = detail::prepared_queries<K, Store>;
-
   void require_queries(const query_view& queries) const {
     if (queries.size() == 0) return;
     if (detail::width_of(queries) != width())
@@ -298,42 +249,14 @@ class flat_index {
         raise(errc::shape, "filter: a bitset of ", filter.size(), " rows, the index has ", rows());
   }
 
-  std::vector<prepared> prepare(query_view queries, const detail::partition& parts) const {
-    std::vector<std::optional<prepared>> groups(parts.groups);
-    run_bulk(executor_, parts.groups, [&](std::size_t g, std::size_t) {
-      const detail::piece part = detail::cut(queries.size(), parts.groups, g);
-      groups[g].emplace(kernel_, queries.middle_rows(part.first, part.size()), rows());
-    });
-    std::vector<prepared> all;
-    all.reserve(groups.size());
-    for (auto& g : groups) all.push_back(std::move(*g));
-    return all;
-  }
-
-  // Scans with the cheapest test that says which rows may be found: `make_sink` gets that test.
-  template <class Filter, class MakeSink>
-  search_statistics scan(const prepared& group, detail::piece part, const Filter& filter, MakeSink&& make_sink) const {
-    const auto run = [&](const auto& accepts, const row_bitset* members) {
-      auto sink = make_sink(accepts);
-      return group.scan(store_, part.first, part.last, members, sink);
-    };
+  // Calls `search` with the cheapest test that says which rows may be found.
+  template <class Filter, class Search>
+  void choose(const Filter& filter, Search&& search) const {
     const row_bitset* members = nullptr;
     if constexpr (std::same_as<Filter, row_bitset>) members = &filter;
-    if (live_rows_.size() == 0) return run(filter, members);
+    if (live_rows_.size() == 0) return search(detail::row_choice<Filter>{filter, members});
     const auto live = [&](row_id row) { return live_rows_.test(row) && filter(row); };
-    return run(live, members != nullptr ? members : &live_rows_);
-  }
-
-  void reset(detail::collector<K, Store>& top, std::size_t k) const {
-    if constexpr (detail::counts_distances<K, Store>)
-      top.reset(k, K::max_distance(width()));
-    else
-      top.reset(k);
-  }
-
-  static void add_up(const std::vector<search_statistics>& done, search_statistics* statistics) {
-    if (statistics == nullptr) return;
-    for (const search_statistics& s : done) *statistics += s;
+    search(detail::row_choice<decltype(live)>{live, members != nullptr ? members : &live_rows_});
   }
 
   Store store_;
@@ -341,6 +264,7 @@ class flat_index {
   [[no_unique_address]] Exec executor_;
   row_bitset live_rows_;  // empty until a row is removed
   std::size_t live_;
+  mutable reuse_pool<detail::knn_workspace<K, Store>> workspaces_;
 };
 
 template <class Source>

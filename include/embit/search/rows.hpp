@@ -65,6 +65,15 @@ class row_tile {
   std::vector<word> codes_;
 };
 
+/// Whether a store is scanned in the order of its rows. A store that groups rows otherwise says so.
+template <class Store>
+inline constexpr bool in_row_order = [] {
+  if constexpr (requires { Store::in_row_order; })
+    return Store::in_row_order;
+  else
+    return true;
+}();
+
 /// A store of interleaved blocks that tells its runs.
 template <class Store>
 concept RunStore = BlockStore<Store> && requires(const Store& store, std::size_t i) {

@@ -13,8 +13,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <limits>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -39,77 +37,46 @@ namespace detail {
 /// A kernel that scores whole tiles of interleaved blocks, against a store that has such blocks. Its `batch` offers
 /// the rows nearer than `sink.threshold(query)`, in ascending order for each query.
 template <class K, class Store>
-concept TileKernel = RunStore<Store> && requires(const K& kernel, typename K::query_view queries, std::size_t rows) {
-  typename K::batch;
+concept TileKernel = RunStore<Store> &&
+    requires(const K& kernel, typename K::query_view queries, std::size_t rows, typename K::batch& batch) {
   typename K::batch::scratch;
-  { kernel.prepare_batch(queries, rows) } -> std::same_as<typename K::batch>;
+  kernel.prepare_batch(queries, rows, batch);
 };
 
-/// The kernel's type of batch, or nothing for a kernel without tiles.
+/// The prepared queries of a kernel that scans tiles, and a worker's memory for it; nothing for other kernels.
 template <class K, bool Tiles>
-struct batch_of {
-  using type = std::nullptr_t;
+struct tile_parts {
+  struct batch {};
+  struct scratch {};
 };
 template <class K>
-struct batch_of<K, true> {
-  using type = typename K::batch;
+struct tile_parts<K, true> {
+  using batch = typename K::batch;
+  using scratch = typename K::batch::scratch;
 };
+
+/// What a worker needs to scan; reusable for any queries.
+template <class K, class Store>
+using scan_scratch = typename tile_parts<K, TileKernel<K, Store>>::scratch;
 
 template <class K>
 using prepared_t = decltype(std::declval<const K&>().prepare(std::declval<typename K::query_view>()[std::size_t{}]));
 
-/// Keeps the k best of each query. `Accept` says which rows may be found.
-template <class Collector, class Accept>
-struct knn_sink {
-  Collector* tops;  // one a query
-  const Accept& accepts;
-  std::size_t offers = 0;
-
-  auto threshold(std::size_t query) const noexcept { return tops[query].threshold(); }
-
-  template <class Distance>
-  void offer(std::size_t query, row_id row, Distance distance) {
-    if (distance < tops[query].threshold() && accepts(row)) keep(query, row, distance);
-  }
-  template <class Distance>
-  void keep(std::size_t query, row_id row, Distance distance) {
-    ++offers;
-    tops[query].offer(row, distance);
-  }
-};
-
-/// Keeps everything within a radius of each query, the radius included.
-template <class Distance, class Compare, class Accept>
-struct range_sink {
-  std::vector<neighbor<Distance>>* lists;  // one a query
-  Distance radius;
-  const Accept& accepts;
-  std::size_t offers = 0;
-
-  Distance threshold(std::size_t) const noexcept requires std::integral<Distance> {
-    return radius == std::numeric_limits<Distance>::max() ? radius : radius + 1;
-  }
-  void offer(std::size_t query, row_id row, Distance distance) {
-    if (!Compare{}(radius, distance) && accepts(row)) keep(query, row, distance);
-  }
-  void keep(std::size_t query, row_id row, Distance distance) {
-    if (Compare{}(radius, distance)) return;
-    ++offers;
-    lists[query].push_back({row, distance});
-  }
-};
-
-/// A batch of queries, ready for one kernel on one kind of store. Immutable; shared by the workers of a search.
+/// A batch of queries, made ready for one kernel on one kind of store. Read-only once assigned, and then shared by
+/// the workers of a search; it views the kernel and the queries.
 template <class K, class Store>
 class prepared_queries {
  public:
+  using scratch = scan_scratch<K, Store>;
+
   /// @param rows  how many will be scanned, in all
-  prepared_queries(const K& kernel, typename K::query_view queries, std::size_t rows)
-      : kernel_(kernel), queries_(queries) {
+  void assign(const K& kernel, typename K::query_view queries, std::size_t rows) {
+    kernel_ = &kernel;
+    queries_ = queries;
     if constexpr (tiles)
-      batch_.emplace(kernel.prepare_batch(queries, rows));
+      kernel.prepare_batch(queries, rows, batch_);
     else
-      prepared_ = prepare_each();
+      prepare_each(prepared_);
   }
 
   std::size_t size() const noexcept { return queries_.size(); }
@@ -117,16 +84,16 @@ class prepared_queries {
   /// Scans rows [first, last), `first` a multiple of a superblock. With `members` only those can be found.
   template <class Sink>
   search_statistics scan(const Store& store, std::size_t first, std::size_t last, const row_bitset* members,
-                         Sink& sink) const {
+                         scratch& memory, Sink& sink) const {
     std::size_t rows = 0;
     if constexpr (tiles) {
       // Where few rows may be found, reaching for each beats scanning the blocks they lie in.
       if (members != nullptr && members->count(first, last) < (last - first) / sparse) {
-        rows = scan_rows(prepare_each(), store, first, last, members, sink);
+        std::vector<prepared_t<K>> prepared;
+        prepare_each(prepared);
+        rows = scan_rows(prepared, store, first, last, members, sink);
       } else {
-        typename K::batch::scratch scratch;
-        rows =
-            for_each_run(store, first, last, members, [&](const block_run& run) { batch_->scan(run, scratch, sink); });
+        rows = for_each_run(store, first, last, members, [&](const block_run& run) { batch_.scan(run, memory, sink); });
       }
     } else {
       rows = scan_rows(prepared_, store, first, last, members, sink);
@@ -139,11 +106,10 @@ class prepared_queries {
   static constexpr std::size_t tile_rows = 64;
   static constexpr std::size_t sparse = 32;
 
-  std::vector<prepared_t<K>> prepare_each() const {
-    std::vector<prepared_t<K>> prepared;
+  void prepare_each(std::vector<prepared_t<K>>& prepared) const {
+    prepared.clear();
     prepared.reserve(queries_.size());
-    for (std::size_t q = 0; q < queries_.size(); ++q) prepared.push_back(kernel_.prepare(queries_[q]));
-    return prepared;
+    for (std::size_t q = 0; q < queries_.size(); ++q) prepared.push_back(kernel_->prepare(queries_[q]));
   }
 
   // A tile of accepted rows at a time meets every query while it is in the cache.
@@ -154,7 +120,7 @@ class prepared_queries {
     std::size_t scanned = 0;
     const auto flush = [&] {
       for (std::size_t q = 0; q < prepared.size(); ++q)
-        for (std::size_t i = 0; i < tile.size(); ++i) sink.keep(q, tile.id(i), kernel_(prepared[q], tile[i]));
+        for (std::size_t i = 0; i < tile.size(); ++i) sink.keep(q, tile.id(i), (*kernel_)(prepared[q], tile[i]));
       scanned += tile.size();
       tile.clear();
     };
@@ -171,10 +137,10 @@ class prepared_queries {
     return scanned;
   }
 
-  const K& kernel_;
+  const K* kernel_ = nullptr;
   typename K::query_view queries_;
   std::vector<prepared_t<K>> prepared_;  // empty where tiles are scanned
-  std::optional<typename batch_of<K, tiles>::type> batch_;
+  [[no_unique_address]] typename tile_parts<K, tiles>::batch batch_;
 };
 
 }  // namespace detail

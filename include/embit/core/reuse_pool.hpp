@@ -1,0 +1,67 @@
+// Working memory that const operations take, use and give back, so that repeating them allocates nothing.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace embit::inline EMBIT_ABI {
+
+/// Default-constructed objects of type T for whoever needs one for a while: an idle one if there is one, else a new
+/// one. Safe to use from many threads. Part of its owner's machinery, not of its value: copies start empty.
+template <class T>
+class reuse_pool {
+ public:
+  reuse_pool() = default;
+  reuse_pool(const reuse_pool&) noexcept {}
+  reuse_pool(reuse_pool&&) noexcept {}
+  reuse_pool& operator=(const reuse_pool&) noexcept { return *this; }
+  reuse_pool& operator=(reuse_pool&&) noexcept { return *this; }
+
+  /// Gives the object back when it ends; must not outlive the pool.
+  class lease {
+   public:
+    lease(reuse_pool& pool, std::unique_ptr<T> object) noexcept : pool_(pool), object_(std::move(object)) {}
+    lease(const lease&) = delete;
+    lease& operator=(const lease&) = delete;
+    ~lease() { pool_.give_back(std::move(object_)); }
+    T& operator*() const noexcept { return *object_; }
+    T* operator->() const noexcept { return object_.get(); }
+
+   private:
+    reuse_pool& pool_;
+    std::unique_ptr<T> object_;
+  };
+
+  lease take() {
+    std::unique_ptr<T> object;
+    {
+      const std::lock_guard lock(guard_);
+      if (!idle_.empty()) {
+        object = std::move(idle_.back());
+        idle_.pop_back();
+      } else {
+        idle_.reserve(++made_);  // so that giving back never allocates
+      }
+    }
+    if (!object) object = std::make_unique<T>();
+    return {*this, std::move(object)};
+  }
+
+ private:
+  void give_back(std::unique_ptr<T> object) noexcept {
+    const std::lock_guard lock(guard_);
+    if (idle_.size() < idle_.capacity()) idle_.push_back(std::move(object));
+  }
+
+  std::mutex guard_;
+  std::vector<std::unique_ptr<T>> idle_;
+  std::size_t made_ = 0;
+};
+
+}  // namespace embit::inline EMBIT_ABI

@@ -1,0 +1,187 @@
+// Exhaustive k-nearest-neighbour, range and pair search over the workers of an executor.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/concepts.hpp>
+#include <embit/core/executor.hpp>
+#include <embit/core/results.hpp>
+#include <embit/core/types.hpp>
+#include <embit/search/partition.hpp>
+#include <embit/search/row_bitset.hpp>
+#include <embit/search/scan.hpp>
+#include <embit/search/sinks.hpp>
+#include <embit/search/top_k.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <concepts>
+#include <cstddef>
+#include <mutex>
+#include <vector>
+
+namespace embit::inline EMBIT_ABI::detail {
+
+/// Whether distances are small whole numbers of which the smaller is nearer: histograms then keep the k nearest.
+template <class K, class Store>
+inline constexpr bool counts_distances = TileKernel<K, Store>&& requires {
+  K::max_distance(std::size_t{});
+};
+
+template <class K, class Store>
+using collector = std::conditional_t<counts_distances<K, Store>, histogram_top_k,
+                                     heap_top_k<typename K::distance_type, typename K::compare>>;
+
+/// What a k-nearest-neighbour search works with; kept between searches, so that they allocate nothing.
+template <class K, class Store>
+struct knn_workspace {
+  using neighbor_type = neighbor<typename K::distance_type>;
+
+  std::vector<prepared_queries<K, Store>> groups;
+  std::vector<collector<K, Store>> kept;               // range by range, a collector a query
+  std::vector<search_statistics> done;                 // one an item
+  std::vector<scan_scratch<K, Store>> scratch;         // one a worker
+  std::vector<std::vector<neighbor_type>> candidates;  // one a worker
+};
+
+/// Which rows may be found: those `accepts` says; where `members` is given, no others, and blocks without any of
+/// them are passed over.
+template <class Accept>
+struct row_choice {
+  const Accept& accepts;
+  const row_bitset* members = nullptr;
+};
+
+template <class K, class Store, class Exec>
+void prepare_groups(const K& kernel, const Store& store, const Exec& executor, typename K::query_view queries,
+                    const partition& parts, std::vector<prepared_queries<K, Store>>& groups) {
+  groups.resize(parts.groups);
+  run_bulk(executor, parts.groups, [&](std::size_t g, std::size_t) {
+    const piece part = cut(queries.size(), parts.groups, g);
+    groups[g].assign(kernel, queries.middle_rows(part.first, part.size()), store.size());
+  });
+}
+
+/// The `result.k()` nearest rows of each query; `result` has been reset to the number of queries.
+template <class K, class Store, Executor Exec, class Accept>
+void exhaustive_knn(const K& kernel, const Store& store, const Exec& executor, typename K::query_view queries,
+                    row_choice<Accept> choice, knn_result<typename K::distance_type>& result,
+                    knn_workspace<K, Store>& work, search_statistics* statistics) {
+  using collector_type = collector<K, Store>;
+  const std::size_t nq = queries.size(), workers = executor.concurrency();
+  const partition parts(nq, store.size(), workers);
+  prepare_groups(kernel, store, executor, queries, parts, work.groups);
+  work.kept.resize(parts.ranges * nq);
+  work.done.assign(parts.items(), {});
+  work.scratch.resize(workers);
+  work.candidates.resize(workers);
+
+  run_bulk(executor, parts.items(), [&](std::size_t item, std::size_t worker) {
+    const piece group = parts.queries_of(item, nq), rows = parts.rows_of(item, store.size());
+    collector_type* tops = work.kept.data() + item % parts.ranges * nq + group.first;
+    for (std::size_t q = 0; q < group.size(); ++q) {
+      if constexpr (counts_distances<K, Store>)
+        tops[q].reset(result.k(), K::max_distance(width_of(store)));
+      else
+        tops[q].reset(result.k());
+    }
+    knn_sink<collector_type, Accept> sink{tops, choice.accepts};
+    work.done[item] =
+        work.groups[item / parts.ranges].scan(store, rows.first, rows.last, choice.members, work.scratch[worker], sink);
+  });
+  run_bulk(executor, parts.groups, [&](std::size_t g, std::size_t worker) {
+    const piece group = cut(nq, parts.groups, g);
+    auto& candidates = work.candidates[worker];
+    for (std::size_t q = group.first; q < group.last; ++q) {
+      candidates.clear();
+      for (std::size_t r = 0; r < parts.ranges; ++r) {
+        const auto list = work.kept[r * nq + q].kept();
+        candidates.insert(candidates.end(), list.begin(), list.end());
+      }
+      result.set_found(q, select_top_k<typename K::compare>(candidates, result.slots(q)));
+    }
+  });
+  if (statistics != nullptr)
+    for (const search_statistics& s : work.done) *statistics += s;
+}
+
+/// Every row within `radius` of each query, the radius included.
+template <class K, class Store, Executor Exec, class Accept>
+range_result<typename K::distance_type> exhaustive_range(const K& kernel, const Store& store, const Exec& executor,
+                                                         typename K::query_view queries,
+                                                         typename K::distance_type radius, row_choice<Accept> choice,
+                                                         search_statistics* statistics) {
+  using distance = typename K::distance_type;
+  const std::size_t nq = queries.size();
+  const partition parts(nq, store.size(), executor.concurrency());
+  std::vector<prepared_queries<K, Store>> groups;
+  prepare_groups(kernel, store, executor, queries, parts, groups);
+  std::vector<std::vector<neighbor<distance>>> kept(parts.ranges * nq);
+  std::vector<search_statistics> done(parts.items());
+  std::vector<scan_scratch<K, Store>> scratch(executor.concurrency());
+
+  run_bulk(executor, parts.items(), [&](std::size_t item, std::size_t worker) {
+    const piece group = parts.queries_of(item, nq), rows = parts.rows_of(item, store.size());
+    range_sink<distance, typename K::compare, Accept> sink{kept.data() + item % parts.ranges * nq + group.first, radius,
+                                                           choice.accepts};
+    done[item] = groups[item / parts.ranges].scan(store, rows.first, rows.last, choice.members, scratch[worker], sink);
+  });
+  if (statistics != nullptr)
+    for (const search_statistics& s : done) *statistics += s;
+
+  range_result<distance> result;
+  for (std::size_t q = 0; q < nq; ++q) {
+    auto& list = kept[q];
+    for (std::size_t r = 1; r < parts.ranges; ++r)
+      list.insert(list.end(), kept[r * nq + q].begin(), kept[r * nq + q].end());
+    std::sort(list.begin(), list.end(), neighbor_order<typename K::compare>{});
+    result.append(list);
+  }
+  return result;
+}
+
+/// Calls `found(a, b, distance)` once for every pair of accepted rows a < b within `radius`, one call at a time, in
+/// no particular order, until it returns false where it returns bool. The rows are their own queries, a superblock
+/// of them at a time.
+template <class K, class Store, Executor Exec, class Accept, class Found>
+void exhaustive_pairs(const K& kernel, const Store& store, const Exec& executor, typename K::distance_type radius,
+                      row_choice<Accept> choice, Found&& found) {
+  using distance = typename K::distance_type;
+  const std::size_t rows = store.size(), words = words_for(store.bits());
+  const std::size_t tiles = (rows + superblock_rows - 1) / superblock_rows;
+  std::mutex one_at_a_time;
+  std::atomic<bool> stopped{false};
+  run_bulk(executor, tiles, [&](std::size_t tile, std::size_t) {
+    if (stopped.load(std::memory_order_relaxed)) return;
+    const std::size_t first = tile * superblock_rows, last = std::min(first + superblock_rows, rows);
+    std::vector<word> codes;
+    std::vector<row_id> ids;
+    codes.reserve((last - first) * words);
+    for (std::size_t row = first; row < last; ++row) {
+      if (!choice.accepts(static_cast<row_id>(row))) continue;
+      ids.push_back(static_cast<row_id>(row));
+      codes.resize(codes.size() + words);
+      store.copy_row(row, std::span(codes).last(words));
+    }
+    if (ids.empty()) return;
+    const auto report = [&](std::span<const pair_found<distance>> pairs) {
+      const std::lock_guard lock(one_at_a_time);
+      for (const auto& p : pairs) {
+        if (stopped.load(std::memory_order_relaxed)) return;
+        if constexpr (std::same_as<decltype(found(p.a, p.b, p.distance)), bool>) {
+          if (!found(p.a, p.b, p.distance)) stopped.store(true, std::memory_order_relaxed);
+        } else {
+          found(p.a, p.b, p.distance);
+        }
+      }
+    };
+    prepared_queries<K, Store> group;
+    group.assign(kernel, code_view<>(codes.data(), ids.size(), store.bits()), rows - first);
+    scan_scratch<K, Store> scratch;
+    pair_sink<distance, typename K::compare, Accept, decltype(report)> sink{ids, radius, choice.accepts, report};
+    group.scan(store, in_row_order<Store> ? first : 0, rows, choice.members, scratch, sink);
+    sink.flush();
+  });
+}
+
+}  // namespace embit::inline EMBIT_ABI::detail

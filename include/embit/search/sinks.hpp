@@ -1,0 +1,104 @@
+// Where a scan delivers what it finds: k best lists, lists within a radius, pairs.
+//
+// A scan calls `offer` for a row that a kernel found below `threshold(query)`; it calls `keep` for a row that it has
+// already passed through `accepts`.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/results.hpp>
+#include <embit/core/types.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <vector>
+
+namespace embit::inline EMBIT_ABI::detail {
+
+/// The smallest whole distance beyond a radius.
+template <std::integral Distance>
+constexpr Distance beyond(Distance radius) noexcept {
+  return radius == std::numeric_limits<Distance>::max() ? radius : radius + 1;
+}
+
+/// Keeps the k best of each query.
+template <class Collector, class Accept>
+struct knn_sink {
+  Collector* tops;  // one a query
+  const Accept& accepts;
+  std::size_t offers = 0;
+
+  auto threshold(std::size_t query) const noexcept { return tops[query].threshold(); }
+
+  template <class Distance>
+  void offer(std::size_t query, row_id row, Distance distance) {
+    if (distance < tops[query].threshold() && accepts(row)) keep(query, row, distance);
+  }
+  template <class Distance>
+  void keep(std::size_t query, row_id row, Distance distance) {
+    ++offers;
+    tops[query].offer(row, distance);
+  }
+};
+
+/// Keeps everything within a radius of each query, the radius included.
+template <class Distance, class Compare, class Accept>
+struct range_sink {
+  std::vector<neighbor<Distance>>* lists;  // one a query
+  Distance radius;
+  const Accept& accepts;
+  std::size_t offers = 0;
+
+  Distance threshold(std::size_t) const noexcept requires std::integral<Distance> { return beyond(radius); }
+  void offer(std::size_t query, row_id row, Distance distance) {
+    if (!Compare{}(radius, distance) && accepts(row)) keep(query, row, distance);
+  }
+  void keep(std::size_t query, row_id row, Distance distance) {
+    if (Compare{}(radius, distance)) return;
+    ++offers;
+    lists[query].push_back({row, distance});
+  }
+};
+
+/// Two rows and their distance.
+template <class Distance>
+struct pair_found {
+  row_id a, b;
+  Distance distance;
+};
+
+/// Reports the rows after each query row within a radius, a buffer at a time. The queries are rows themselves.
+template <class Distance, class Compare, class Accept, class Report>
+struct pair_sink {
+  static constexpr std::size_t buffered = 4096;
+
+  std::span<const row_id> query_rows;
+  Distance radius;
+  const Accept& accepts;
+  const Report& report;
+  std::size_t offers = 0;
+  std::vector<pair_found<Distance>> pairs = {};
+
+  Distance threshold(std::size_t) const noexcept requires std::integral<Distance> { return beyond(radius); }
+  void offer(std::size_t query, row_id row, Distance distance) {
+    if (row > query_rows[query] && !Compare{}(radius, distance) && accepts(row)) add(query, row, distance);
+  }
+  void keep(std::size_t query, row_id row, Distance distance) {
+    if (row > query_rows[query] && !Compare{}(radius, distance)) add(query, row, distance);
+  }
+  void flush() {
+    if (!pairs.empty()) report(pairs);
+    pairs.clear();
+  }
+
+ private:
+  void add(std::size_t query, row_id row, Distance distance) {
+    ++offers;
+    pairs.push_back({query_rows[query], row, distance});
+    if (pairs.size() == buffered) flush();
+  }
+};
+
+}  // namespace embit::inline EMBIT_ABI::detail

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+#include <embit/core/isa.hpp>
+#include <embit/core/random.hpp>
+#include <embit/kernel/hamming.hpp>
+#include <support/catch.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace {
+
+using embit::word;
+constexpr std::uint32_t everything = std::numeric_limits<std::uint32_t>::max();
+
+std::vector<word> random_codes(std::size_t n, std::size_t bits, embit::rng& rng) {
+  const std::size_t words = embit::words_for(bits);
+  std::vector<word> codes(n * words);
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    codes[i] = rng();
+    if (i % words == words - 1) codes[i] &= embit::tail_mask(bits);
+  }
+  return codes;
+}
+
+/// Rows in interleaved blocks, lanes beyond the last row zero.
+embit::aligned_vector<word> interleave(const std::vector<word>& codes, std::size_t n, std::size_t words) {
+  const std::size_t blocks = (n + embit::block_rows - 1) / embit::block_rows;
+  embit::aligned_vector<word> out(blocks * words * embit::block_rows, 0);
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t w = 0; w < words; ++w)
+      out[(i / embit::block_rows * words + w) * embit::block_rows + i % embit::block_rows] = codes[i * words + w];
+  return out;
+}
+
+struct taken_row {
+  std::uint32_t row, distance;
+  friend bool operator==(const taken_row&, const taken_row&) = default;
+};
+
+/// Keeps what is below the threshold of its query; a threshold may fall by one with every offer it takes.
+struct collector {
+  std::vector<std::uint32_t> thresholds;
+  std::uint32_t fall = 0;
+  std::vector<std::vector<taken_row>> taken{};
+  bool ascending = true;
+
+  std::uint32_t threshold(std::size_t query) const { return thresholds[query]; }
+  void offer(std::size_t query, embit::row_id row, std::uint32_t distance) {
+    if (distance >= thresholds[query]) return;
+    auto& mine = taken[query];
+    ascending = ascending && (mine.empty() || mine.back().row < row);
+    mine.push_back({row, distance});
+    thresholds[query] -= std::min(fall, thresholds[query]);
+  }
+};
+
+struct problem {
+  std::size_t bits, queries, rows;
+  std::vector<word> query_codes, codes;
+  std::vector<std::uint32_t> distances{};  // queries × rows
+
+  void measure() {
+    const std::size_t words = embit::words_for(bits);
+    for (std::size_t q = 0; q < queries; ++q)
+      for (std::size_t r = 0; r < rows; ++r)
+        distances.push_back(embit::hamming{}(std::span(query_codes).subspan(q * words, words),
+                                             std::span(codes).subspan(r * words, words)));
+  }
+};
+
+collector expected(const problem& p, std::vector<std::uint32_t> thresholds, std::uint32_t fall, embit::row_id first) {
+  collector sink{std::move(thresholds), fall, std::vector<std::vector<taken_row>>(p.queries)};
+  for (std::size_t q = 0; q < p.queries; ++q)
+    for (std::size_t r = 0; r < p.rows; ++r)
+      sink.offer(q, static_cast<embit::row_id>(first + r), p.distances[q * p.rows + r]);
+  return sink;
+}
+
+void check(const problem& p, embit::isa level, embit::hamming_batch::scratch& scratch) {
+  const std::size_t words = embit::words_for(p.bits);
+  const auto blocks = interleave(p.codes, p.rows, words);
+  const embit::hamming_batch batch({p.query_codes.data(), p.queries, p.bits}, p.rows, level);
+  REQUIRE(batch.size() == p.queries);
+  constexpr embit::row_id first = 1536;
+  const embit::block_run run{blocks.data(), words, first, p.rows};
+  std::uint32_t nearest = everything, middle = static_cast<std::uint32_t>(p.bits / 2);
+  for (const auto d : p.distances) nearest = std::min(nearest, d);
+  const auto tight = std::min(nearest, static_cast<std::uint32_t>(p.bits)) + 2;
+  for (const auto threshold : {0u, tight, middle, middle + 1, static_cast<std::uint32_t>(p.bits) + 1, everything})
+    for (const std::uint32_t fall : {0u, 1u}) {
+      std::vector<std::uint32_t> thresholds(p.queries, threshold);
+      for (std::size_t q = 0; q < p.queries; q += 3)  // queries of one batch differ in their thresholds
+        if (threshold < everything) thresholds[q] += static_cast<std::uint32_t>(q % 5);
+      collector sink{thresholds, fall, std::vector<std::vector<taken_row>>(p.queries)};
+      batch.scan(run, scratch, sink);
+      const auto want = expected(p, thresholds, fall, first);
+      INFO(name_of(level) << ", " << p.bits << " bits, " << p.queries << " queries, " << p.rows << " rows, threshold "
+                          << threshold << ", fall " << fall);
+      REQUIRE(sink.ascending);
+      REQUIRE((sink.taken == want.taken));
+    }
+}
+
+problem random_problem(std::size_t bits, std::size_t queries, std::size_t rows, embit::rng& rng) {
+  problem p{bits, queries, rows, random_codes(queries, bits, rng), random_codes(rows, bits, rng)};
+  const std::size_t words = embit::words_for(bits);
+  for (std::size_t r = 0; r < rows; r += 7)  // near duplicates of queries, so that tight thresholds find something
+    std::copy_n(p.query_codes.data() + r % queries * words, words, p.codes.data() + r * words);
+  p.measure();
+  return p;
+}
+
+constexpr std::size_t widths[] = {1, 63, 64, 65, 127, 128, 192, 256, 320, 512, 1000, 1024, 1100};
+
+}  // namespace
+
+TEST_CASE("every level, width, batch and number of rows finds what the scalar reference finds", "[kernel]") {
+  embit::rng rng(1);
+  for (const auto level : embit::supported_isas()) {
+    embit::hamming_batch::scratch scratch;  // shared on purpose: it must serve batches of any shape
+    for (const std::size_t bits : widths)
+      for (const std::size_t queries : {1u, 3u, 16u, 33u, 130u, 300u})
+        for (const std::size_t rows : {0u, 1u, 7u, 8u, 513u, 2048u + 9u}) {
+          if (queries * rows * bits > 130u * 2057u * 1100u) continue;  // 300 queries meet all widths with 513 rows
+          check(random_problem(bits, queries, rows, rng), level, scratch);
+        }
+  }
+}
+
+TEST_CASE("codes that are all equal are found in order, all or none", "[kernel]") {
+  for (const auto level : embit::supported_isas()) {
+    embit::hamming_batch::scratch scratch;
+    for (const word pattern : {word{0}, ~word{0}})
+      for (const std::size_t bits : {64u, 256u, 1000u}) {
+        const std::size_t words = embit::words_for(bits), rows = 1030;
+        std::vector<word> code(words, pattern);
+        code.back() &= embit::tail_mask(bits);
+        problem p{bits, 300, rows, {}, {}};
+        for (std::size_t q = 0; q < p.queries; ++q) p.query_codes.insert(p.query_codes.end(), code.begin(), code.end());
+        for (std::size_t r = 0; r < rows; ++r) p.codes.insert(p.codes.end(), code.begin(), code.end());
+        p.measure();
+        check(p, level, scratch);
+      }
+  }
+}
+
+TEST_CASE("a level that cannot run here is refused by name", "[kernel]") {
+  const std::vector<word> query{1};
+  const auto absent = embit::supports(embit::isa::neon) ? embit::isa::avx2 : embit::isa::neon;
+  REQUIRE_THROWS_AS(embit::hamming_batch(embit::code_view<>(query.data(), 1, 64), 1, absent), embit::error);
+}
+
+TEST_CASE("no queries is a batch that offers nothing", "[kernel]") {
+  const embit::hamming_batch batch({nullptr, 0, 256}, 100);
+  embit::hamming_batch::scratch scratch;
+  collector sink{{}, 0, {}};
+  const embit::aligned_vector<word> block(4 * embit::block_rows, 0);
+  batch.scan({block.data(), 4, 0, 8}, scratch, sink);
+  REQUIRE(batch.size() == 0);
+}
