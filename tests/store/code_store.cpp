@@ -96,6 +96,18 @@ TEST_CASE("code_store of static width and temporaries") {
   static_assert(std::is_same_v<decltype(embit::code_store{fixed.view()}), embit::code_store<128>>);
 }
 
+TEST_CASE("a moved-from code_store is empty") {
+  auto a = random_codes(9, 65, 1);
+  const auto copy = a;
+  auto b = std::move(a);
+  REQUIRE(same(b, copy));
+  REQUIRE(a.size() == 0);  // NOLINT: what a moved-from store is, is the question
+  a = std::move(b);
+  REQUIRE(same(a, copy));
+  REQUIRE(b.size() == 0);  // NOLINT
+  REQUIRE(b.view().empty());
+}
+
 TEST_CASE("code_store refuses what does not fit and stays as it was") {
   auto codes = random_codes(3, 256, 1);
   const auto before = codes;

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <functional>
 #include <span>
+#include <utility>
 
 namespace embit::inline EMBIT_ABI {
 
@@ -43,10 +44,28 @@ class code_store {
     words_.assign(codes.data(), codes.data() + codes.size() * codes.words());
   }
 
+  code_store(const code_store&) = default;
+  /// A moved-from store has no codes.
+  code_store(code_store&& other) noexcept
+      : words_(std::move(other.words_)), size_(std::exchange(other.size_, 0)), bits_(other.bits_) {}
+  code_store& operator=(const code_store&) = default;
+  code_store& operator=(code_store&& other) noexcept {
+    if (this != &other) {
+      words_ = std::move(other.words_);
+      size_ = std::exchange(other.size_, 0);
+      bits_ = other.bits_;
+    }
+    return *this;
+  }
+  ~code_store() = default;
+
   std::size_t size() const noexcept { return size_; }
   std::size_t bits() const noexcept { return Bits == dynamic ? bits_ : Bits; }
   std::size_t words() const noexcept { return words_for(bits()); }
   bool empty() const noexcept { return size_ == 0; }
+
+  /// The size() · words() words, row after row.
+  word* data() noexcept { return words_.data(); }
   const word* data() const noexcept { return words_.data(); }
 
   /// One code, where it lies.
