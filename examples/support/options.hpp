@@ -35,6 +35,8 @@ struct options {
 
 namespace detail {
 
+inline constexpr std::uint64_t largest_seed = 0x7fffffffffffffff;  // a negative number wraps around to beyond it
+
 inline constexpr auto about =
     "Finds passages of text, or rows of your own embeddings, through binary codes, and compares that with exact "
     "float search.\nWithout options it searches the headers of Eigen.";
@@ -77,7 +79,7 @@ inline options parse_command_line(int argc, char** argv) {
   number("--candidates", out.candidates, 1000000, "Rows taken by their codes, then ranked by their floats");
   number("--threads", out.threads, 1024, "Threads to use");
   app.add_option("--seed", out.seed, "Seed of everything random")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(std::uint64_t{0}, detail::largest_seed))
       ->option_text("N (" + std::to_string(out.seed) + ")");
   base->needs(queries)->excludes(query)->excludes(corpus);
   queries->needs(base);

@@ -18,7 +18,7 @@ namespace detail {
 /// The beginnings of words, so that "factorize" finds "factorization".
 inline std::set<std::string, std::less<>> stems(std::string_view text) {
   std::set<std::string, std::less<>> out;
-  for_each_word(text, [&](std::string_view word) { out.emplace(word.substr(0, 5)); });
+  for_each_word(text, [&](std::string_view word) { out.emplace(word.substr(0, 6)); });
   return out;
 }
 
