@@ -1,0 +1,65 @@
+// Prints hashes of what must be the same bits everywhere. The test compiles this with every compiler at hand, with
+// and without optimization and contraction to fused multiply-adds, and compares with golden.txt.
+#include <embit/core/random.hpp>
+
+#include <bit>
+#include <cinttypes>
+#include <cstdint>
+#include <cstdio>
+#include <numeric>
+#include <span>
+#include <vector>
+
+namespace {
+
+/// FNV-1a over 64-bit words.
+class hash {
+ public:
+  void add(std::uint64_t bits) { state_ = (state_ ^ bits) * 0x100000001b3u; }
+  void add(float number) { add(std::uint64_t{std::bit_cast<std::uint32_t>(number)}); }
+  void print(const char* name) const { std::printf("%s %016" PRIx64 "\n", name, state_); }
+
+ private:
+  std::uint64_t state_ = 0xcbf29ce484222325u;
+};
+
+template <class Draw>
+void print_draws(const char* name, embit::rng engine, Draw draw) {
+  hash seen;
+  for (int i = 0; i < 20000; ++i) seen.add(draw(engine));
+  seen.print(name);
+}
+
+void print_numbers() {
+  const embit::rng engine(42);
+  print_draws("bits", engine, [](embit::rng& e) { return e(); });
+  print_draws("split", engine.split(7), [](embit::rng& e) { return e(); });
+  print_draws("uniform", engine, [](embit::rng& e) { return embit::uniform(e); });
+  print_draws("uniform_index", engine, [](embit::rng& e) { return embit::uniform_index(e, 0xc000000000000001u); });
+  print_draws("normal", engine, [](embit::rng& e) { return embit::normal(e); });
+}
+
+void print_shuffle() {
+  embit::rng engine(42);
+  std::vector<std::uint64_t> items(1000);
+  std::iota(items.begin(), items.end(), std::uint64_t{0});
+  embit::shuffle(std::span<std::uint64_t>(items), engine);
+  hash seen;
+  for (const std::uint64_t item : items) seen.add(item);
+  seen.print("shuffle");
+}
+
+void print_first_numbers() {
+  embit::rng engine(1);
+  for (int i = 0; i < 3; ++i) std::printf("bits %016" PRIx64 "\n", engine());
+  for (int i = 0; i < 3; ++i) std::printf("uniform %a\n", static_cast<double>(embit::uniform(engine)));
+  for (int i = 0; i < 3; ++i) std::printf("normal %a\n", static_cast<double>(embit::normal(engine)));
+}
+
+}  // namespace
+
+int main() {
+  print_first_numbers();
+  print_numbers();
+  print_shuffle();
+}
