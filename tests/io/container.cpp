@@ -135,7 +135,7 @@ TEST_CASE("the bytes of a file are those of the written layout") {
   CHECK(slurp(dir / "golden") == expected);
 }
 
-TEST_CASE("every truncation and every flipped bit is refused or harmless") {
+TEST_CASE("every truncation and every flipped bit of a small container is refused or harmless") {
   const std::string good = thing_bytes();
   REQUIRE(is_the_thing(from_string(good)));
   std::size_t accepted = 0, refused = 0, harmless = 0, wrong = 0;

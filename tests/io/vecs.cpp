@@ -113,7 +113,7 @@ TEST_CASE("numbers that do not fit and types that cannot are refused") {
   CHECK(contains(refusal([&] { embit::read_matrix<std::uint8_t>(dir / "x.fvecs"); }), "holds float32"));
 }
 
-TEST_CASE("every truncation and every flipped bit of a small file is refused or harmless") {
+TEST_CASE("every truncation and every flipped bit of a small .bvecs file is refused or harmless") {
   const support::temp_dir dir;
   embit::write_bvecs(dir / "m.bvecs", numbers<std::uint8_t>(4, 7));
   const std::string good = slurp(dir / "m.bvecs");
