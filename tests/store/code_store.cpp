@@ -2,6 +2,8 @@
 #include <embit/core/random.hpp>
 #include <embit/store/code_store.hpp>
 
+#include <support/catch.hpp>
+
 #include <array>
 #include <cstdint>
 #include <limits>
@@ -9,8 +11,6 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-#include "../support/catch.hpp"
 
 namespace {
 
@@ -94,6 +94,18 @@ TEST_CASE("code_store of static width and temporaries") {
   REQUIRE(size_of(fixed) == 10);
   REQUIRE(size_of(random_codes(3, 65, 1)) == 3);
   static_assert(std::is_same_v<decltype(embit::code_store{fixed.view()}), embit::code_store<128>>);
+}
+
+TEST_CASE("a moved-from code_store is empty") {
+  auto a = random_codes(9, 65, 1);
+  const auto copy = a;
+  auto b = std::move(a);
+  REQUIRE(same(b, copy));
+  REQUIRE(a.size() == 0);  // NOLINT: what a moved-from store is, is the question
+  a = std::move(b);
+  REQUIRE(same(a, copy));
+  REQUIRE(b.size() == 0);  // NOLINT
+  REQUIRE(b.view().empty());
 }
 
 TEST_CASE("code_store refuses what does not fit and stays as it was") {

@@ -11,13 +11,16 @@
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
+#include <embit/kernel/set_similarity.hpp>
 #include <embit/search/default_kernel.hpp>
 #include <embit/search/exhaustive.hpp>
 #include <embit/search/row_bitset.hpp>
 #include <embit/search/rows.hpp>
 #include <embit/search/scan.hpp>
+#include <embit/search/set_scan.hpp>
 #include <embit/store/block_store.hpp>
 #include <embit/store/code_store.hpp>
+#include <embit/store/popcount_store.hpp>
 
 #include <algorithm>
 #include <concepts>
@@ -36,7 +39,7 @@ inline constexpr row_id no_row = std::numeric_limits<row_id>::max();
 namespace detail {
 
 /// The store that a flat index keeps: binary codes go into interleaved blocks for a kernel that scans tiles of them,
-/// everything else stays as it is.
+/// grouped by popcount for the similarities of sets; everything else stays as it is.
 template <class Store, class K>
 struct scan_store {
   using type = Store;
@@ -52,9 +55,17 @@ struct scan_store<code_view<Bits>, K> {
   using type = block_store<Bits>;
 };
 template <std::size_t Bits, class K>
-  requires(!TileKernel<K, block_store<Bits>>)
+  requires(!TileKernel<K, block_store<Bits>> && !SetKernel<K>)
 struct scan_store<code_view<Bits>, K> {
   using type = code_store<Bits>;
+};
+template <std::size_t Bits, SetKernel K>
+struct scan_store<code_store<Bits>, K> {
+  using type = popcount_store<Bits>;
+};
+template <std::size_t Bits, SetKernel K>
+struct scan_store<code_view<Bits>, K> {
+  using type = popcount_store<Bits>;
 };
 
 template <class Store, class K>

@@ -57,7 +57,9 @@ struct tile_parts<K, true> {
 
 /// What a worker needs to scan; reusable for any queries.
 template <class K, class Store>
-using scan_scratch = typename tile_parts<K, TileKernel<K, Store>>::scratch;
+struct scan_scratch_of : tile_parts<K, TileKernel<K, Store>> {};
+template <class K, class Store>
+using scan_scratch = typename scan_scratch_of<K, Store>::scratch;
 
 template <class K>
 using prepared_t = decltype(std::declval<const K&>().prepare(std::declval<typename K::query_view>()[std::size_t{}]));

@@ -1,7 +1,7 @@
 // Where a scan delivers what it finds: k best lists, lists within a radius, pairs.
 //
 // A scan calls `offer` for a row that a kernel found below `threshold(query)`; it calls `keep` for a row that it has
-// already passed through `accepts`.
+// already passed through `accepts`. `limit(query)` is the worst distance that may still be kept, if there is one.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -12,6 +12,7 @@
 #include <concepts>
 #include <cstddef>
 #include <limits>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -31,6 +32,10 @@ struct knn_sink {
   std::size_t offers = 0;
 
   auto threshold(std::size_t query) const noexcept { return tops[query].threshold(); }
+  auto limit(std::size_t query) const noexcept {
+    const Collector& top = tops[query];
+    return top.full() ? std::optional(top.worst().distance) : std::nullopt;
+  }
 
   template <class Distance>
   void offer(std::size_t query, row_id row, Distance distance) {
@@ -52,6 +57,7 @@ struct range_sink {
   std::size_t offers = 0;
 
   Distance threshold(std::size_t) const noexcept requires std::integral<Distance> { return beyond(radius); }
+  std::optional<Distance> limit(std::size_t) const noexcept { return radius; }
   void offer(std::size_t query, row_id row, Distance distance) {
     if (!Compare{}(radius, distance) && accepts(row)) keep(query, row, distance);
   }
@@ -82,6 +88,7 @@ struct pair_sink {
   std::vector<pair_found<Distance>> pairs = {};
 
   Distance threshold(std::size_t) const noexcept requires std::integral<Distance> { return beyond(radius); }
+  std::optional<Distance> limit(std::size_t) const noexcept { return radius; }
   void offer(std::size_t query, row_id row, Distance distance) {
     if (row > query_rows[query] && !Compare{}(radius, distance) && accepts(row)) add(query, row, distance);
   }

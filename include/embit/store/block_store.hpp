@@ -8,39 +8,18 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/types.hpp>
+#include <embit/io/container_reader.hpp>
+#include <embit/io/container_writer.hpp>
 #include <embit/kernel/block_run.hpp>
+#include <embit/store/block_layout.hpp>
 
 #include <algorithm>
 #include <cstddef>
-#include <limits>
 #include <memory>
 #include <span>
 #include <vector>
 
 namespace embit::inline EMBIT_ABI {
-
-namespace detail {
-
-/// Reads the code in lane `row` of interleaved blocks.
-inline void copy_lane(const word* blocks, std::size_t words, std::size_t row, std::span<word> out) noexcept {
-  const word* lane = blocks + row / block_rows * block_rows * words + row % block_rows;
-  for (std::size_t w = 0; w < words; ++w) out[w] = lane[w * block_rows];
-}
-
-/// Writes a code into lane `row` of interleaved blocks.
-inline void write_lane(word* blocks, std::size_t words, std::size_t row, const word* code) noexcept {
-  word* lane = blocks + row / block_rows * block_rows * words + row % block_rows;
-  for (std::size_t w = 0; w < words; ++w) lane[w * block_rows] = code[w];
-}
-
-/// @throws error errc::argument when row ids cannot number `rows` rows.
-inline void require_row_count(std::size_t rows) {
-  if (rows > std::numeric_limits<row_id>::max())
-    raise(errc::argument, "codes: ", rows, " rows, more than the ", std::numeric_limits<row_id>::max(),
-          " that row ids can number");
-}
-
-}  // namespace detail
 
 /// Owned binary codes in interleaved blocks (see `block_run`), in chunks that never move: the first holds what the
 /// store was built from, later ones 4096 rows each. A copy shares the chunks; the last one is copied when either
@@ -50,7 +29,8 @@ class block_store {
  public:
   using code_type = code_span<Bits>;
 
-  block_store() requires(Bits != dynamic) = default;
+  /// No codes; of width 0 where the width is dynamic.
+  block_store() = default;
 
   /// An empty store of `bits`-bit codes.
   /// @throws error errc::shape when `bits` is 0 or not the static width.
@@ -117,6 +97,34 @@ class block_store {
     for (std::size_t i = 0; i < codes.size(); ++i) put(first + i, codes[i].data());
     size_ = first + codes.size();
     return static_cast<row_id>(first);
+  }
+
+  static constexpr file_kind file = detail::codes_file;
+
+  /// The sections of the file that `save` writes.
+  void write_to(const section_writer& out) const {
+    detail::write_shape(out, {bits(), size_});
+    out.add_stream(detail::blocks_section, [this](section_sink& sink) {
+      for (std::size_t i = 0; i < runs(); ++i)
+        sink.write(std::span<const word>(run(i).data, run(i).blocks() * block_rows * words()));
+    });
+  }
+
+  /// The codes that `load` reads.
+  /// @throws error errc::format, errc::checksum or errc::io; errc::shape for another width than the static one.
+  static block_store read_from(const section_reader& in) {
+    const detail::code_shape shape = detail::read_shape(in);
+    if constexpr (Bits == dynamic)
+      if (shape.bits == 0) return block_store();
+    block_store store(shape.bits);
+    store.grow(shape.rows);
+    if (shape.rows != 0) {
+      word* blocks = store.chunks_[0]->data();
+      in.read(detail::blocks_section, std::span<word>(blocks, shape.block_words()));
+      detail::require_clean_blocks(blocks, shape, in.path());
+    }
+    store.size_ = shape.rows;
+    return store;
   }
 
   /// Bytes allocated for codes.

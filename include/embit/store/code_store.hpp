@@ -8,11 +8,16 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/types.hpp>
+#include <embit/io/container_reader.hpp>
+#include <embit/io/container_writer.hpp>
+#include <embit/kernel/block_run.hpp>
+#include <embit/store/block_layout.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <span>
+#include <utility>
 
 namespace embit::inline EMBIT_ABI {
 
@@ -43,10 +48,28 @@ class code_store {
     words_.assign(codes.data(), codes.data() + codes.size() * codes.words());
   }
 
+  code_store(const code_store&) = default;
+  /// A moved-from store has no codes.
+  code_store(code_store&& other) noexcept
+      : words_(std::move(other.words_)), size_(std::exchange(other.size_, 0)), bits_(other.bits_) {}
+  code_store& operator=(const code_store&) = default;
+  code_store& operator=(code_store&& other) noexcept {
+    if (this != &other) {
+      words_ = std::move(other.words_);
+      size_ = std::exchange(other.size_, 0);
+      bits_ = other.bits_;
+    }
+    return *this;
+  }
+  ~code_store() = default;
+
   std::size_t size() const noexcept { return size_; }
   std::size_t bits() const noexcept { return Bits == dynamic ? bits_ : Bits; }
   std::size_t words() const noexcept { return words_for(bits()); }
   bool empty() const noexcept { return size_ == 0; }
+
+  /// The size() · words() words, row after row.
+  word* data() noexcept { return words_.data(); }
   const word* data() const noexcept { return words_.data(); }
 
   /// One code, where it lies.
@@ -90,6 +113,36 @@ class code_store {
   /// A store is accepted where a view is, a temporary one for the length of the full expression.
   operator code_view<Bits>() const { return {words_.data(), size_, bits()}; }
   operator code_view<>() const requires(Bits != dynamic) { return {words_.data(), size_, bits()}; }
+
+  static constexpr file_kind file = detail::codes_file;
+
+  /// The sections of the file that `save` writes: interleaved blocks, as every store of codes writes them.
+  void write_to(const section_writer& out) const {
+    detail::write_shape(out, {bits(), size_});
+    out.add_stream(detail::blocks_section, [this](section_sink& sink) {
+      aligned_vector<word> blocks;
+      for (std::size_t first = 0; first < size_; first += superblock_rows) {
+        const std::size_t count = std::min(superblock_rows, size_ - first);
+        blocks.assign(detail::code_shape{bits(), count}.block_words(), 0);
+        for (std::size_t i = 0; i < count; ++i)
+          detail::write_lane(blocks.data(), words(), i, words_.data() + (first + i) * words());
+        sink.write(std::span<const word>(blocks));
+      }
+    });
+  }
+
+  /// The codes that `load` reads.
+  /// @throws error errc::format, errc::checksum or errc::io; errc::shape for another width than the static one.
+  static code_store read_from(const section_reader& in) {
+    const detail::code_shape shape = detail::read_shape(in);
+    if constexpr (Bits == dynamic)
+      if (shape.bits == 0) return code_store();
+    code_store store(shape.rows, shape.bits);
+    const auto blocks = in.array<word>(detail::blocks_section, shape.block_words());
+    detail::require_clean_blocks(blocks.data(), shape, in.path());
+    for (std::size_t i = 0; i < shape.rows; ++i) detail::copy_lane(blocks.data(), store.words(), i, store.row(i));
+    return store;
+  }
 
  private:
   aligned_vector<word> words_;

@@ -1,0 +1,76 @@
+// Hyperplane hashing: one bit a dimension of a linear projection.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/concepts.hpp>
+#include <embit/core/error.hpp>
+#include <embit/core/executor.hpp>
+#include <embit/core/matrix.hpp>
+#include <embit/core/matrix_view.hpp>
+#include <embit/core/types.hpp>
+#include <embit/kernel/project.hpp>
+#include <embit/store/code_store.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+namespace embit::inline EMBIT_ABI {
+
+/// Bits are the signs of a linear projection: bit j of a row is set where `planes[j] · row > thresholds[j]`.
+///
+/// The one type behind every sign hasher: random planes (`sign_lsh`) or learned ones (`fit_itq`) differ only in where
+/// the planes come from. Immutable; copies share the planes; safe to use from many threads.
+class sign_projection {
+ public:
+  /// @param planes      bits × dim, finite, at least 1 × 1.
+  /// @param thresholds  one a bit, or empty for zeros; a learned hasher folds its mean in here.
+  /// @throws error errc::argument when there is no plane or no dimension, errc::shape when `thresholds` are neither
+  ///         empty nor one a bit, errc::not_finite.
+  explicit sign_projection(matrix_view<const float> planes, std::span<const float> thresholds = {}) {
+    if (planes.rows() == 0 || planes.cols() == 0)
+      raise(errc::argument, "planes: ", planes.rows(), " x ", planes.cols(), " where at least 1 x 1 is needed");
+    detail::require_finite(planes, "planes");
+    detail::require_finite(matrix_view<const float>(thresholds.data(), thresholds.empty() ? 0 : 1, thresholds.size()),
+                           "thresholds");
+    shared_ = std::make_shared<const projection_planes>(planes, thresholds);
+  }
+
+  std::size_t dim() const noexcept { return shared_->dim(); }
+  std::size_t bits() const noexcept { return shared_->bits(); }
+
+  /// Codes of `rows` (n × dim), in order: the same code for a row alone or in a batch. O(n · bits · dim).
+  /// @throws error errc::shape for another dimension, errc::not_finite naming the first bad row.
+  template <Executor Exec = inline_executor>
+  code_store<> encode(matrix_view<const float> rows, const Exec& executor = {}) const {
+    code_store<> codes(rows.rows(), bits());
+    project(rows, *shared_, std::span(codes.data(), codes.size() * codes.words()), executor);
+    return codes;
+  }
+
+  /// Writes the code of one row of dim floats into words_for(bits) words. O(bits · dim), no allocation.
+  /// @throws error errc::shape for another dimension or number of words, errc::not_finite; `code` is then unchanged.
+  void encode_into(std::span<const float> row, std::span<word> code) const {
+    const matrix_view<const float> rows(row.data(), 1, row.size());
+    detail::require_finite(rows, "row");
+    project(rows, *shared_, code);
+  }
+
+  /// A copy of the planes, bits × dim.
+  matrix<float> planes() const {
+    matrix<float> out(bits(), dim());
+    for (std::size_t j = 0; j < bits(); ++j) shared_->planes().copy_row(j, out[j]);
+    return out;
+  }
+
+  /// The threshold of every bit.
+  std::span<const float> thresholds() const noexcept { return shared_->thresholds(); }
+
+ private:
+  std::shared_ptr<const projection_planes> shared_;
+};
+
+static_assert(BinaryEncoder<sign_projection>);
+
+}  // namespace embit::inline EMBIT_ABI

@@ -1,0 +1,87 @@
+// Single rows of interleaved blocks, and how blocks of codes stand in a file.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/bits/code_view.hpp>
+#include <embit/config.hpp>
+#include <embit/core/error.hpp>
+#include <embit/core/types.hpp>
+#include <embit/io/container_reader.hpp>
+#include <embit/io/container_writer.hpp>
+#include <embit/kernel/block_run.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+
+namespace embit::inline EMBIT_ABI::detail {
+
+/// Reads the code in lane `row` of interleaved blocks.
+inline void copy_lane(const word* blocks, std::size_t words, std::size_t row, std::span<word> out) noexcept {
+  const word* lane = blocks + row / block_rows * block_rows * words + row % block_rows;
+  for (std::size_t w = 0; w < words; ++w) out[w] = lane[w * block_rows];
+}
+
+/// Writes a code into lane `row` of interleaved blocks.
+inline void write_lane(word* blocks, std::size_t words, std::size_t row, const word* code) noexcept {
+  word* lane = blocks + row / block_rows * block_rows * words + row % block_rows;
+  for (std::size_t w = 0; w < words; ++w) lane[w * block_rows] = code[w];
+}
+
+/// @throws error errc::argument when row ids cannot number `rows` rows.
+inline void require_row_count(std::size_t rows) {
+  if (rows > std::numeric_limits<row_id>::max())
+    raise(errc::argument, "codes: ", rows, " rows, more than the ", std::numeric_limits<row_id>::max(),
+          " that row ids can number");
+}
+
+/// The kind of file that every store of binary codes writes. Its sections, in this order:
+///   "shape"   u64 bits of a code, u64 rows
+///   "blocks"  ⌈rows / 8⌉ blocks of 8 · ⌈bits / 64⌉ words (see `block_run`), lanes beyond the last row zero
+inline constexpr file_kind codes_file{"codes", 1};
+inline constexpr std::string_view shape_section = "shape", blocks_section = "blocks";
+
+struct code_shape {
+  std::size_t bits = 0;
+  std::size_t rows = 0;
+
+  std::size_t words() const noexcept { return words_for(bits); }
+  std::size_t block_words() const noexcept { return (rows + block_rows - 1) / block_rows * block_rows * words(); }
+};
+
+inline void write_shape(const section_writer& out, code_shape shape) {
+  metadata_writer values;
+  values.u64(shape.bits).u64(shape.rows);
+  out.add(shape_section, std::move(values));
+}
+
+/// @throws error errc::format for a shape that cannot be, or that does not agree with the size of the blocks.
+inline code_shape read_shape(const section_reader& in) {
+  metadata_reader values = in.metadata(shape_section);
+  const std::uint64_t bits = values.u64(), rows = values.u64();
+  constexpr std::uint64_t most_bits = std::uint64_t{1} << 32;
+  if (bits > most_bits || (bits == 0 && rows != 0)) values.refuse("codes of ", bits, " bits");
+  if (rows > std::numeric_limits<row_id>::max()) values.refuse(rows, " rows, more than row ids can number");
+  const code_shape shape{static_cast<std::size_t>(bits), static_cast<std::size_t>(rows)};
+  if (const std::size_t found = in.count<word>(blocks_section); found != shape.block_words())
+    raise(errc::format, in.path(), ": section '", blocks_section, "' at byte ", in.info(blocks_section).offset, ": ",
+          found, " words where ", rows, " codes of ", bits, " bits take ", shape.block_words());
+  return shape;
+}
+
+/// Refuses blocks with bits set where no code has any: beyond the width, or in lanes beyond the last row.
+/// @throws error errc::format naming the file and the row.
+inline void require_clean_blocks(const word* blocks, code_shape shape, std::string_view path) {
+  const std::size_t words = shape.words();
+  const word beyond = ~tail_mask(shape.bits);
+  for (std::size_t row = 0; row < shape.rows && beyond != 0; ++row)
+    if ((blocks[(row / block_rows * words + words - 1) * block_rows + row % block_rows] & beyond) != 0)
+      raise(errc::format, path, ": row ", row, " has bits set beyond its width of ", shape.bits);
+  for (std::size_t row = shape.rows; row % block_rows != 0; ++row)
+    for (std::size_t w = 0; w < words; ++w)
+      if (blocks[(row / block_rows * words + w) * block_rows + row % block_rows] != 0)
+        raise(errc::format, path, ": bits set after the last of ", shape.rows, " rows");
+}
+
+}  // namespace embit::inline EMBIT_ABI::detail

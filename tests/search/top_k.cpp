@@ -1,0 +1,63 @@
+#include <embit/core/random.hpp>
+#include <embit/search/top_k.hpp>
+
+#include <functional>
+#include <vector>
+
+#include <support/catch.hpp>
+
+namespace {
+
+using hit = embit::neighbor<std::uint32_t>;
+
+std::vector<hit> first_k(std::vector<hit> all, std::size_t k) {
+  std::vector<hit> slots(k);
+  slots.resize(embit::select_top_k<std::less<>>(all, std::span(slots)));
+  return slots;
+}
+
+}  // namespace
+
+TEST_CASE("a histogram keeps the k nearest, ties by the smaller row", "[top_k]") {
+  embit::rng rng{1};
+  const std::size_t n = GENERATE(as<std::size_t>{}, 0, 1, 7, 513, 20000),
+                    k = GENERATE(as<std::size_t>{}, 1, 10, 100, 600);
+  const std::uint32_t spread = GENERATE(1u, 3u, 64u, 1000u);
+  embit::histogram_top_k top;
+  top.reset(k, spread);
+  std::vector<hit> all;
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto d = static_cast<std::uint32_t>(embit::uniform_index(rng, spread + 1));
+    all.push_back({static_cast<embit::row_id>(i), d});
+    top.offer(static_cast<embit::row_id>(i), d);
+  }
+  const auto kept = top.kept();
+  CHECK(kept.size() < 2 * k);
+  CHECK(first_k({kept.begin(), kept.end()}, k) == first_k(all, k));
+  if (n >= k && k > 0) CHECK(top.threshold() <= first_k(all, k).back().distance);
+}
+
+TEST_CASE("a histogram copes with falling distances, its worst order", "[top_k]") {
+  embit::histogram_top_k top;
+  top.reset(5, 1000);
+  for (std::uint32_t i = 0; i <= 1000; ++i) top.offer(i, 1000 - i);
+  const auto kept = top.kept();
+  CHECK(first_k({kept.begin(), kept.end()}, 5) == std::vector<hit>{{1000, 0}, {999, 1}, {998, 2}, {997, 3}, {996, 4}});
+  CHECK(top.threshold() == 4);
+}
+
+TEST_CASE("a heap keeps the k best in any order of offers", "[top_k]") {
+  embit::rng rng{2};
+  const std::size_t n = GENERATE(as<std::size_t>{}, 0, 1, 7, 513, 5000), k = GENERATE(as<std::size_t>{}, 1, 10, 600);
+  std::vector<embit::neighbor<float>> all;
+  for (std::size_t i = 0; i < n; ++i)
+    all.push_back({static_cast<embit::row_id>(i), static_cast<float>(embit::uniform_index(rng, 50))});
+  embit::shuffle(std::span(all), rng);
+  embit::heap_top_k<float, std::greater<>> top;
+  top.reset(k);
+  for (const auto& a : all) top.offer(a.id, a.distance);
+  std::vector<embit::neighbor<float>> kept(top.kept().begin(), top.kept().end()), a(k), b(k);
+  a.resize(embit::select_top_k<std::greater<>>(kept, std::span(a)));
+  b.resize(embit::select_top_k<std::greater<>>(all, std::span(b)));
+  CHECK(a == b);
+}

@@ -1,0 +1,31 @@
+// What a call that must fail says: "<errc>: <message>", to be searched for the parts that matter.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/core/error.hpp>
+
+#include <array>
+#include <string>
+
+namespace support {
+
+inline std::string name_of(embit::errc code) {
+  constexpr std::array names{"shape",  "argument", "out_of_range", "not_finite", "unsupported", "io",
+                             "format", "checksum", "version",      "kind",       "stopped"};
+  return names[static_cast<std::size_t>(code)];
+}
+
+/// "accepted" when `call` does not throw.
+template <class Call>
+std::string refusal(Call&& call) {
+  try {
+    call();
+  } catch (const embit::error& e) {
+    return name_of(e.code()) + ": " + e.what();
+  }
+  return "accepted";
+}
+
+inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace support
