@@ -128,6 +128,7 @@ void search_text(const options& options) {
   const auto asked = questions(features, lines, options);  // before the long part, as it may refuse
   const auto x = example::featurize(features, texts, stage("weighting"));
   const double text_time = watch.elapsed();
+  bar("hashing", 0, 1);
   const auto retriever = make_retriever(x, options, threads);
   const double code_time = watch.elapsed() - text_time;
   bar.clear();
@@ -179,6 +180,7 @@ int main(int argc, char** argv) {
       search_text(options);
     else
       search_vectors(options);
+    if (std::fflush(stdout) != 0) throw std::runtime_error("standard output: cannot be written");
     return 0;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "quickstart: %s\n", example::one_line(e.what(), 300).c_str());

@@ -36,8 +36,8 @@ inline void show_passages(std::string_view query, std::span<const embit::neighbo
   }
   for (std::size_t i = 0; i < rows.size(); ++i) {
     rows[i].first.resize(width, ' ');
-    std::printf("  %.2f  %s  %s\n", 1 - found[i].distance / 2, style.accent(rows[i].first).c_str(),
-                rows[i].second.c_str());
+    std::printf("  %5.2f  %s  %s\n", static_cast<double>(1 - found[i].distance / 2),
+                style.accent(rows[i].first).c_str(), rows[i].second.c_str());
   }
   std::printf("\n");
 }
