@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <embit/encode/sign_lsh.hpp>
 
+#include <support/catch.hpp>
+
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <numbers>
 #include <random>
-
-#include "../support/catch.hpp"
 
 TEST_CASE("two rows at angle theta differ in theta / pi of the bits") {
   const std::size_t bits = 20000;

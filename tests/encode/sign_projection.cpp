@@ -3,13 +3,13 @@
 #include <embit/core/thread_pool.hpp>
 #include <embit/encode/sign_projection.hpp>
 
+#include <support/catch.hpp>
+
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <string>
 #include <vector>
-
-#include "../support/catch.hpp"
 
 namespace {
 

@@ -4,11 +4,11 @@
 #include <embit/core/thread_pool.hpp>
 #include <embit/kernel/gemm.hpp>
 
+#include <support/catch.hpp>
+
 #include <cmath>
 #include <cstdint>
 #include <string>
-
-#include "../support/catch.hpp"
 
 namespace {
 

@@ -2,12 +2,12 @@
 #include <embit/core/random.hpp>
 #include <embit/kernel/inner_product.hpp>
 
+#include <support/catch.hpp>
+
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <vector>
-
-#include "../support/catch.hpp"
 
 TEST_CASE("inner_product agrees with a double reference at every level, at any alignment") {
   embit::rng rng{1};

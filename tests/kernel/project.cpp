@@ -4,12 +4,12 @@
 #include <embit/core/thread_pool.hpp>
 #include <embit/kernel/project.hpp>
 
+#include <support/catch.hpp>
+
 #include <cstdint>
 #include <limits>
 #include <string>
 #include <vector>
-
-#include "../support/catch.hpp"
 
 namespace {
 

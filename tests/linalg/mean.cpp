@@ -3,11 +3,11 @@
 #include <embit/core/thread_pool.hpp>
 #include <embit/linalg/mean.hpp>
 
+#include <support/catch.hpp>
+
 #include <cmath>
 #include <cstdint>
 #include <vector>
-
-#include "../support/catch.hpp"
 
 namespace {
 

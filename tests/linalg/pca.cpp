@@ -3,11 +3,11 @@
 #include <embit/linalg/pca.hpp>
 #include <embit/linalg/random_rotation.hpp>
 
+#include <support/catch.hpp>
+
 #include <cmath>
 #include <cstdint>
 #include <limits>
-
-#include "../support/catch.hpp"
 
 namespace {
 

@@ -4,12 +4,12 @@
 #include <embit/linalg/procrustes.hpp>
 #include <embit/linalg/random_rotation.hpp>
 
+#include <support/catch.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
-
-#include "../support/catch.hpp"
 
 namespace {
 

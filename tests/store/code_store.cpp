@@ -2,6 +2,8 @@
 #include <embit/core/random.hpp>
 #include <embit/store/code_store.hpp>
 
+#include <support/catch.hpp>
+
 #include <array>
 #include <cstdint>
 #include <limits>
@@ -9,8 +11,6 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-#include "../support/catch.hpp"
 
 namespace {
 
