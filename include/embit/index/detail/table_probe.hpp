@@ -135,6 +135,7 @@ class table_probe {
     row_id first_row = 0;  // no row to come is below it
 
     std::uint32_t threshold() const noexcept { return probe.found_.threshold_from(first_row); }
+    void announce(std::uint32_t position) const noexcept { prefetch(ids + position); }
     void offer(std::uint32_t position, std::uint32_t distance) {
       const row_id row = ids[position];
       if (!probe.found_.wants(row, distance) || !probe.accept_(row)) return;
