@@ -151,7 +151,7 @@ TEST_CASE("multi_index chooses tables for clustered codes, and answers as flat_i
 }
 
 TEST_CASE("multi_index with threads answers as without") {
-  const auto codes = make(kind::clustered, 20'000, 128, 5), queries = make(kind::clustered, 150, 128, 6);
+  const auto codes = make(kind::clustered, 5000, 128, 5), queries = make(kind::clustered, 100, 128, 6);
   const embit::thread_pool pool{2};
   const embit::flat_index flat{codes};
   for (const bool bail_out : {false, true}) {
