@@ -70,16 +70,13 @@ class bucket_scan {
 
   /// Offers to `sink` every code of the ranges whose distance is below `sink.threshold()`, which may fall as offers
   /// are made and is read from time to time only: `sink.offer(position, distance)` may be called for others, too.
-  /// Within a range, offers come in ascending groups of eight codes. Where there is `sink.announce(position)`, it is
-  /// called some time before, so that what belongs to the code can be fetched.
+  /// Within a range, offers come in ascending groups of eight codes.
   template <class Sink>
   void operator()(const word* codes, std::span<const code_range> ranges, const word* query, scratch& hits,
                   Sink& sink) const {
     for (bucket_cursor at; at.range < ranges.size();) {
       const std::size_t found =
           scan_(codes, words_, ranges.data(), ranges.size(), at, query, sink.threshold(), hits.data());
-      if constexpr (requires { sink.announce(std::uint32_t{}); })
-        for (std::size_t i = 0; i < found; ++i) sink.announce(hits[i].position);
       for (std::size_t i = 0; i < found; ++i) sink.offer(hits[i].position, hits[i].distance);
     }
   }
