@@ -231,7 +231,7 @@ class multi_index {
 
  private:
   // The share of a scan's time that tables may promise to take and still be tried: a promise may be wrong.
-  static constexpr double worth = 0.9;
+  static constexpr double worth = 0.75;
 
   using scan_workspace = detail::knn_workspace<hamming, block_store<>>;
   using scan_queries = detail::prepared_queries<hamming, block_store<>>;

@@ -102,8 +102,8 @@ class table_probe {
   }
 
   /// Takes step after step until `goal.reached(steps)`. Gives up, returning false, as soon as what is left to do is
-  /// predicted to cost more than `limit`, or has cost more. Lookups run ahead of comparisons, into the steps that are
-  /// expected to be taken.
+  /// predicted to cost more than `limit`, or what was done has cost half as much again. Lookups run ahead of
+  /// comparisons, into the steps that are expected to be taken.
   template <class Goal>
   bool run(const Goal& goal, double limit) {
     found_.flush();
@@ -123,7 +123,7 @@ class table_probe {
       const lookup_group& group = scratch_.groups[oldest % waiting_groups];
       spent_ += set_.costs.lookup * static_cast<double>(group.lookups) +
                 set_.costs.candidate * static_cast<double>(group.candidates);
-      if (spent_ > limit) return false;
+      if (spent_ > 1.5 * limit) return false;
       step_done = group.last;
       lines_ -= group.lines;
       counts_.lookups += group.lookups;
