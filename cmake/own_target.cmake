@@ -36,7 +36,14 @@ endfunction()
 
 # Catch2 of either major version; afterwards embit_catch is what a test links, its main included.
 function(embit_provide_catch)
-  embit_own_package(Catch2 Catch2 https://github.com/catchorg/Catch2.git v3.7.1)
+  # A given source tree may also be version 2's single header, as a distribution installs it.
+  if(NOT "${FETCHCONTENT_SOURCE_DIR_CATCH2}" STREQUAL "" AND EXISTS "${FETCHCONTENT_SOURCE_DIR_CATCH2}/catch2/catch.hpp")
+    add_library(Catch2::Catch2 INTERFACE IMPORTED)
+    set_target_properties(Catch2::Catch2 PROPERTIES
+                          INTERFACE_INCLUDE_DIRECTORIES "${FETCHCONTENT_SOURCE_DIR_CATCH2}")
+  else()
+    embit_own_package(Catch2 Catch2 https://github.com/catchorg/Catch2.git v3.7.1)
+  endif()
   add_library(embit_catch INTERFACE)
   if(TARGET Catch2::Catch2WithMain)
     target_link_libraries(embit_catch INTERFACE Catch2::Catch2WithMain)

@@ -44,17 +44,19 @@ TEST_CASE("known values of CRC-32C") {
 TEST_CASE("every path gives the value of the definition at odd sizes and alignments") {
   if (!embit::detail::crc32c_supported()) WARN("no CRC-32C instruction here: only the portable path is compared");
   const auto bytes = random_bytes(250000);
-  for (const std::size_t size :
-       {0u,    1u,    7u,     8u,     9u,     63u,     64u,     65u,     1535u,   1536u,  1537u,
-        3071u, 3079u, 12287u, 12288u, 13831u, 196607u, 196608u, 196609u, 210431u, 249991u})
+  for (const std::size_t size : {0u,    1u,     7u,     8u,     9u,      63u,     64u,     65u,     255u,   256u,
+                                 511u,  512u,   513u,   767u,   768u,    1100u,   1535u,   1536u,   1537u,  3071u,
+                                 3079u, 12287u, 12288u, 13831u, 196607u, 196608u, 196609u, 210431u, 249991u})
     for (std::size_t offset = 0; offset < 9; ++offset) {
       const auto part = std::span(bytes).subspan(offset, size);
       const std::uint32_t expected = by_definition(part);
       const bool portable = ~embit::detail::crc32c_portable(~0u, part.data(), size) == expected;
       const bool hardware =
           !embit::detail::crc32c_supported() || ~embit::detail::crc32c_hardware(~0u, part.data(), size) == expected;
+      const bool folded =
+          !embit::detail::crc32c_fold_supported() || ~embit::detail::crc32c_fold(~0u, part.data(), size) == expected;
       INFO(size << " bytes at " << offset);
-      CHECK((portable && hardware && embit::crc32c(part) == expected));
+      CHECK((portable && hardware && folded && embit::crc32c(part) == expected));
     }
 }
 

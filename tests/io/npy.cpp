@@ -172,7 +172,7 @@ TEST_CASE("whole numbers are never rounded, cut or made of floats") {
   CHECK(contains(refusal([&] { read_npy<std::int32_t>(dir / "f.npy"); }), "holds float32, which int32 cannot hold"));
 }
 
-TEST_CASE("every truncation and every flipped bit of a small file is refused or harmless") {
+TEST_CASE("every truncation and every flipped bit of a small .npy file is refused or harmless") {
   const support::temp_dir dir;
   embit::write_npy(dir / "m.npy", numbers<std::int16_t>(3, 5));
   const std::string good = slurp(dir / "m.npy");

@@ -1,4 +1,4 @@
-// CRC-32C: a table for every machine, and the processor's own instruction where it has one.
+// CRC-32C: a table for every machine, the instruction of processors that have one, carry-less products beyond.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -154,13 +154,63 @@ inline std::uint32_t crc32c_hardware(std::uint32_t state, const std::byte* data,
 }
 #endif
 
+#if EMBIT_X86
+#define EMBIT_TARGET_FOLD __attribute__((target("avx512f,vpclmulqdq,pclmul,sse4.2")))
+inline bool crc32c_fold_supported() noexcept {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("vpclmulqdq") && crc32c_supported();
+}
+
+/// The products of both halves of each 128-bit lane with the factors, plus what comes 256 bytes later.
+EMBIT_TARGET_FOLD inline __m512i crc32c_fold_lane(__m512i lanes, __m512i factors, const std::byte* data) noexcept {
+  const __m512i low = _mm512_clmulepi64_epi128(lanes, factors, 0x00);
+  const __m512i high = _mm512_clmulepi64_epi128(lanes, factors, 0x11);
+  return _mm512_ternarylogic_epi64(low, high, _mm512_loadu_si512(data), 0x96);  // exclusive or of all three
+}
+
+/// Faster than memory: shortens the data to 256 bytes of the same CRC by carry-less products, 256 bytes a step.
+/// Gopal et al., "Fast CRC computation for generic polynomials using PCLMULQDQ", Intel 2009, section on folding.
+EMBIT_TARGET_FOLD inline std::uint32_t crc32c_fold(std::uint32_t state, const std::byte* data,
+                                                   std::size_t size) noexcept {
+  constexpr std::size_t step = 256;
+  if (size < 2 * step) return crc32c_hardware(state, data, size);
+  // The low half of a lane stands 64 bits before the high one; the shift by 1 is that of a reflected product.
+  constexpr auto low = static_cast<long long>(std::uint64_t{crc32c_shift(step + 4)} << 1);
+  constexpr auto high = static_cast<long long>(std::uint64_t{crc32c_shift(step - 4)} << 1);
+  const __m512i factors = _mm512_set_epi64(high, low, high, low, high, low, high, low);
+  __m512i a = _mm512_loadu_si512(data), b = _mm512_loadu_si512(data + 64), c = _mm512_loadu_si512(data + 128),
+          d = _mm512_loadu_si512(data + 192);
+  a = _mm512_xor_si512(a, _mm512_zextsi128_si512(_mm_cvtsi32_si128(static_cast<int>(state))));
+  for (data += step, size -= step; size >= step; data += step, size -= step) {
+    for (std::size_t line = 0; line < step; line += 64) __builtin_prefetch(data + line + 4096);
+    a = crc32c_fold_lane(a, factors, data);
+    b = crc32c_fold_lane(b, factors, data + 64);
+    c = crc32c_fold_lane(c, factors, data + 128);
+    d = crc32c_fold_lane(d, factors, data + 192);
+  }
+  std::array<std::byte, step> rest;
+  _mm512_storeu_si512(rest.data(), a);
+  _mm512_storeu_si512(rest.data() + 64, b);
+  _mm512_storeu_si512(rest.data() + 128, c);
+  _mm512_storeu_si512(rest.data() + 192, d);
+  return crc32c_hardware(crc32c_hardware(0, rest.data(), step), data, size);
+}
+#undef EMBIT_TARGET_FOLD
+#else
+inline bool crc32c_fold_supported() noexcept { return false; }
+inline std::uint32_t crc32c_fold(std::uint32_t state, const std::byte* data, std::size_t size) noexcept {
+  return crc32c_portable(state, data, size);
+}
+#endif
+
 }  // namespace detail
 
 /// The CRC-32C (Castagnoli; RFC 3720, appendix B.4) of `bytes`. To continue over adjacent pieces pass the value so
 /// far: `crc32c(b, crc32c(a))` is that of a and b joined. Every machine gives the same value.
 inline std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t so_far = 0) noexcept {
-  static const bool hardware = detail::crc32c_supported();
-  return ~(hardware ? detail::crc32c_hardware : detail::crc32c_portable)(~so_far, bytes.data(), bytes.size());
+  static const auto update = detail::crc32c_fold_supported() ? detail::crc32c_fold
+                             : detail::crc32c_supported()    ? detail::crc32c_hardware
+                                                             : detail::crc32c_portable;
+  return ~update(~so_far, bytes.data(), bytes.size());
 }
 
 }  // namespace embit::inline EMBIT_ABI

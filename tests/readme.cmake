@@ -1,0 +1,13 @@
+# The first C++ block of README.md, as the source of the test that builds and runs it.
+function(embit_readme_example readme source)
+  file(READ "${readme}" text)
+  string(FIND "${text}" "```cpp\n" begin)
+  if(begin EQUAL -1)
+    message(FATAL_ERROR "${readme} has no C++ block")
+  endif()
+  math(EXPR begin "${begin} + 7")
+  string(SUBSTRING "${text}" ${begin} -1 text)
+  string(FIND "${text}" "\n```" end)
+  string(SUBSTRING "${text}" 0 ${end} text)
+  file(CONFIGURE OUTPUT "${source}" CONTENT "${text}\n" @ONLY)
+endfunction()
