@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -22,10 +21,10 @@ namespace example {
 
 struct options {
   std::string query;
-  std::filesystem::path corpus = EMBIT_EXAMPLE_CORPUS;
+  std::string corpus = EMBIT_EXAMPLE_CORPUS;
   bool own_corpus = false;  ///< the user named one
-  std::filesystem::path base, queries;
-  std::filesystem::path save, load;
+  std::string base, queries;
+  std::string save, load;
   std::size_t bits = 1024;
   std::size_t k = 10;
   std::size_t candidates = 200;
@@ -59,7 +58,7 @@ inline options parse_command_line(int argc, char** argv) {
   std::vector<std::string> words;
   CLI::App app(detail::about, "quickstart");
   app.footer(detail::usage_examples);
-  const auto path = [&](const std::string& name, std::filesystem::path& value, const std::string& help) {
+  const auto path = [&](const std::string& name, std::string& value, const std::string& help) {
     return app.add_option(name, value, help)->option_text("PATH");
   };
   const auto number = [&](const std::string& name, std::size_t& value, std::size_t most, const std::string& help) {
@@ -71,7 +70,7 @@ inline options parse_command_line(int argc, char** argv) {
   auto* query = app.add_option("query", words, "What to look for, in words")->option_text("WORDS");
   auto* corpus = path("--corpus", out.corpus, "Search this directory (or file) of source code or text");
   auto* base = path("--base", out.base, "Search these rows instead of text: .npy, .fvecs or .bvecs");
-  auto* queries = path("--queries", out.queries, "The queries for --base");
+  auto* queries = path("--queries", out.queries, "The queries for --base; recall is measured on the first 1000");
   auto* save = path("--save", out.save, "Write the codes to this file");
   auto* load = path("--load", out.load, "Take the codes from this file; give the same text (or rows) and seed again");
   number("--bits", out.bits, 65536, "Bits of a code");
@@ -97,6 +96,8 @@ inline options parse_command_line(int argc, char** argv) {
   if (out.candidates < out.k)
     throw std::runtime_error("--candidates: " + std::to_string(out.candidates) + " is less than --k " +
                              std::to_string(out.k));
+  if (out.corpus.empty() && out.base.empty())
+    throw std::runtime_error("--corpus: give a directory, this program was built without a default one");
   out.own_corpus = corpus->count() != 0;
   for (const auto& word : words) out.query += (out.query.empty() ? "" : " ") + word;
   return out;

@@ -4,11 +4,15 @@
 
 #include "words.hpp"
 
+#include <embit/core/matrix.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <stdexcept>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -60,9 +64,9 @@ void for_each_run(std::span<const feature> sorted, F&& f) {
 
 }  // namespace detail
 
-/// Maps text to unit vectors: TF-IDF weights of words and trigrams, added with a random sign into `dim` places
-/// (Weinberger and others, "Feature hashing for large scale multitask learning", ICML 2009). The inner product of
-/// two vectors is close to the cosine of the two weighted bags. Immutable once it has learned from the texts.
+/// Maps text to unit vectors: TF-IDF weights of words and trigrams, each added with random signs to four of `dim`
+/// places (Kane and Nelson, "Sparser Johnson-Lindenstrauss transforms", JACM 2014). The inner product of two vectors
+/// is close to the cosine of the two weighted bags. Immutable once it has learned from the texts.
 class text_features {
  public:
   /// @param texts     any range of things that convert to std::string_view; it learns how rare their features are.
@@ -88,9 +92,10 @@ class text_features {
     detail::collect_features(text, features);
     std::fill(row.begin(), row.end(), 0.0f);
     detail::for_each_run(features, [&](detail::feature f, std::size_t count) {
-      const std::uint64_t hash = detail::mix(f + 1);
       const float weight = weight_[f] * (1 + std::log(static_cast<float>(count)));
-      row[(hash >> 1) % dim_] += (hash & 1) != 0 ? weight : -weight;
+      // Four places of 15 bits, four signs. Were it one place, two rare features that share it would look alike.
+      for (std::uint64_t hash = detail::mix(f + 1), i = 0; i < 4; ++i, hash >>= 16)
+        row[(hash >> 1 & 0x7fff) % dim_] += (hash & 1) != 0 ? weight : -weight;
     });
     float square = 0;
     for (const float x : row) square += x * x;
@@ -110,5 +115,24 @@ class text_features {
   std::size_t dim_;
   std::vector<float> weight_;
 };
+
+/// The vectors of `texts`, one a row.
+template <class Texts, class Progress>
+embit::matrix<float> featurize(const text_features& features, const Texts& texts, Progress&& progress) {
+  embit::matrix<float> x(texts.size(), features.dim());
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    progress(i, texts.size());
+    features(texts[i], x[i]);
+  }
+  return x;
+}
+
+/// The vector of what a person asks for.
+/// @throws std::runtime_error when nothing in the query occurs in the texts.
+inline embit::matrix<float> featurize_query(const text_features& features, const std::string& query) {
+  embit::matrix<float> x(1, features.dim());
+  if (!features(query, x[0])) throw std::runtime_error("query: no part of '" + query + "' occurs in the text");
+  return x;
+}
 
 }  // namespace example

@@ -25,6 +25,8 @@
 #include <embit/encode/itq.hpp>
 #include <embit/encode/sign_lsh.hpp>
 #include <embit/encode/sign_projection.hpp>
+#include <embit/eval/ground_truth.hpp>
+#include <embit/eval/metrics.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/io/checksum.hpp>
 #include <embit/io/container.hpp>

@@ -11,18 +11,17 @@ endforeach()
 find_program(PRINTF printf REQUIRED) # writes the bytes that CMake's own file() cannot
 file(REMOVE_RECURSE "${WORK_DIR}")
 file(MAKE_DIRECTORY "${WORK_DIR}")
-set(failures 0)
 
-macro(fail text)
-  message(SEND_ERROR "${text}\n  command: ${ARGN_TEXT}\n  status: ${status}\n  stdout: ${out}\n  stderr: ${err}")
-  math(EXPR failures "${failures} + 1")
-  set(failures ${failures} PARENT_SCOPE)
-endmacro()
+# Reports the last run and goes on; the script then ends with an error.
+function(fail text)
+  message(SEND_ERROR "${text}\n  arguments: ${arguments}\n  status: ${status}\n  stdout: ${out}\n  stderr: ${err}")
+endfunction()
 
 function(run)
   execute_process(COMMAND "${QUICKSTART}" ${ARGN} WORKING_DIRECTORY "${WORK_DIR}" TIMEOUT 120
                   RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE err)
-  foreach(name status out err)
+  set(arguments "${ARGN}")
+  foreach(name arguments status out err)
     set(${name} "${${name}}" PARENT_SCOPE)
   endforeach()
 endfunction()
@@ -30,7 +29,6 @@ endfunction()
 # refused(<regex of the message> <arguments>...): status 2, one line on stderr that matches, nothing on stdout, and no
 # file of the name kept.embit.
 function(refused pattern)
-  string(JOIN " " ARGN_TEXT ${ARGN})
   run(${ARGN})
   if(NOT status STREQUAL "2")
     fail("expected exit status 2")
@@ -49,7 +47,6 @@ endfunction()
 
 # accepted(<regex of the output> <arguments>...): status 0, nothing on stderr, no escape sequences in a pipe.
 function(accepted pattern)
-  string(JOIN " " ARGN_TEXT ${ARGN})
   run(${ARGN})
   string(ASCII 27 escape)
   if(NOT status STREQUAL "0")
@@ -105,10 +102,7 @@ refused("no text in binary" --corpus binary)
 refused("zzzzz" --corpus text --save kept.embit zzzzz)
 refused("query" --corpus text --save kept.embit "?!")
 refused("missing" --corpus text --save missing/kept.embit)
-accepted("2 passages of 2 files.*b.txt:1 .*cholesky" --corpus text cholesky factorization)
-if(out MATCHES "never to be found")
-  fail("hidden files are left out")
-endif()
+accepted("2 passages of 2 files.*b.txt:1 .*cholesky" --corpus text cholesky factorization)  # the hidden file is not read
 
 # ---- a saved index ------------------------------------------------------------------------------------------------
 accepted("b.txt:1" --corpus text --bits 100 --save codes.embit cholesky)
@@ -141,7 +135,3 @@ foreach(bad nan fortran complex short none vast garbage nothing absent)
   refused("${bad}.npy" --base x.npy --queries ${bad}.npy --save kept.embit)
 endforeach()
 refused("x.txt" --base x.txt --queries q.npy)
-
-if(failures GREATER 0)
-  message(FATAL_ERROR "${failures} checks failed")
-endif()

@@ -1,11 +1,13 @@
 // The parts of the examples that are not the library: words, passages, features, snippets, tables.
 // SPDX-License-Identifier: MIT
 #include "../../examples/support/corpus.hpp"
+#include "../../examples/support/sample_lines.hpp"
 #include "../../examples/support/snippet.hpp"
 #include "../../examples/support/table.hpp"
 #include "../../examples/support/text_features.hpp"
 #include "support/catch.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
@@ -134,6 +136,22 @@ TEST_CASE("corpus: nothing to read is an error that names the path", "[examples]
   } catch (const std::runtime_error& e) {
     CHECK(std::string(e.what()).find("missing") != std::string::npos);
   }
+}
+
+TEST_CASE("sample lines: different lines with words enough, the same for the same seed", "[examples]") {
+  example::corpus corpus;
+  corpus.files = {"a"};
+  corpus.passages = {{0, 1, "one two three four five\nshort line\nsix seven eight nine ten\n"},
+                     {0, 4, "one two three four five\n"}};
+  embit::rng rng{1}, same{1};
+  auto lines = example::sample_lines(corpus, 10, rng);
+  CHECK(lines == example::sample_lines(corpus, 10, same));
+  std::sort(lines.begin(), lines.end());
+  CHECK(lines == std::vector<std::string_view>{"one two three four five", "six seven eight nine ten"});
+  CHECK(example::sample_lines(corpus, 1, rng).size() == 1);
+
+  corpus.passages = {{0, 1, "short line\n{\n"}};
+  CHECK(example::sample_lines(corpus, 10, rng) == std::vector<std::string_view>{"short line"});
 }
 
 TEST_CASE("text features: unit vectors; like text is near, rare words weigh most", "[examples]") {

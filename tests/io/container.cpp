@@ -235,13 +235,6 @@ TEST_CASE("sections that are missing or of another size are refused by name") {
   CHECK(contains(refusal([&] { opened.sections().view<float>("part/floats", 3); }), "unsupported: "));
 }
 
-TEST_CASE("a text longer than its section is refused before it is read") {
-  embit::metadata_writer writer;
-  writer.u32(0xffffffffu).u8(1);
-  embit::metadata_reader reader({writer.bytes().begin(), writer.bytes().end()});
-  CHECK(contains(refusal([&] { reader.text(); }), "4294967295 bytes expected, 1 left"));
-}
-
 TEST_CASE("a file that changes its size while it is open is noticed") {
   const support::temp_dir dir;
   write_thing(dir / "thing");

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <embit/io/file.hpp>
-#include <embit/io/mapped_file.hpp>
 
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -19,7 +18,7 @@ using support::refusal;
 using support::slurp;
 using support::spill;
 
-TEST_CASE("a file is read wholly or in part, owned or mapped") {
+TEST_CASE("a file is read wholly or in part") {
   const support::temp_dir dir;
   spill(dir / "a", "0123456789");
   const auto bytes = embit::read_file(dir / "a");
@@ -30,26 +29,12 @@ TEST_CASE("a file is read wholly or in part, owned or mapped") {
   std::string part(4, ' ');
   file.read(3, std::as_writable_bytes(std::span(part)));
   CHECK(part == "3456");
-
-  embit::mapped_file map(dir / "a");
-  map.advise(embit::access_pattern::sequential);
-  const std::byte* where = map.bytes().data();
-  const embit::mapped_file moved = std::move(map);
-  CHECK(map.bytes().empty());
-  CHECK(moved.bytes().data() == where);
-  CHECK(moved.bytes()[5] == std::byte{'5'});
-  CHECK(moved.path() == dir / "a");
 }
 
 TEST_CASE("an empty file is no bytes") {
   const support::temp_dir dir;
   spill(dir / "empty", "");
   CHECK(embit::read_file(dir / "empty").empty());
-  embit::mapped_file map(dir / "empty");
-  CHECK(map.size() == 0);
-  map.advise(embit::access_pattern::soon);
-  map = embit::mapped_file(dir / "empty");
-  CHECK(map.bytes().empty());
 }
 
 TEST_CASE("what is not a readable file is refused by name") {
@@ -57,7 +42,7 @@ TEST_CASE("what is not a readable file is refused by name") {
   const auto missing = refusal([&] { embit::read_file(dir / "missing"); });
   CHECK(contains(missing, "io: " + (dir / "missing")));
   CHECK(contains(missing, "No such file"));
-  CHECK(contains(refusal([&] { embit::mapped_file{dir.path()}; }), dir.path() + ": is a directory"));
+  CHECK(contains(refusal([&] { embit::read_file(dir.path()); }), dir.path() + ": is a directory"));
   REQUIRE(::mkfifo((dir / "pipe").c_str(), 0600) == 0);
   CHECK(contains(refusal([&] { embit::read_file(dir / "pipe"); }), "not a regular file"));
   CHECK(contains(refusal([&] { embit::atomic_file{dir / "pipe"}; }), "not a regular file"));

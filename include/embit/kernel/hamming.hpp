@@ -38,7 +38,7 @@ struct hamming {
   static constexpr std::uint32_t max_distance(std::size_t bits) noexcept { return static_cast<std::uint32_t>(bits); }
 
   /// Prepares `queries` for comparing with about `rows` codes in interleaved blocks.
-  void prepare_batch(code_view<> queries, std::size_t rows, batch& into) const { into = batch(queries, rows); }
+  void prepare_batch(code_view<> queries, std::size_t rows, batch& into) const { into.assign(queries, rows); }
 };
 
 static_assert(Kernel<hamming>);

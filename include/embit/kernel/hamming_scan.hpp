@@ -9,35 +9,77 @@
 #include <embit/core/isa.hpp>
 #include <embit/core/types.hpp>
 #include <embit/kernel/block_run.hpp>
+#include <embit/kernel/detail/hamming_avx2.hpp>
+#include <embit/kernel/detail/hamming_avx512.hpp>
+#include <embit/kernel/detail/hamming_neon.hpp>
 #include <embit/kernel/detail/hamming_ops.hpp>
 #include <embit/kernel/detail/hamming_portable.hpp>
+#include <embit/kernel/detail/hamming_slices.hpp>
+#include <embit/kernel/detail/hamming_vpopcnt.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace embit::inline EMBIT_ABI {
 
+namespace detail {
+
+/// The kernels of a level, which this machine must support.
+inline const hamming_ops& hamming_ops_of(isa level) {
+  switch (level) {
+#if EMBIT_X86
+    case isa::avx2: return hamming_avx2::ops;
+    case isa::avx512: return hamming_avx512::ops;
+    case isa::vpopcnt: return hamming_vpopcnt::ops;
+#endif
+#if EMBIT_NEON
+    case isa::neon: return hamming_neon::ops;
+#endif
+    default: return hamming_portable::ops;
+  }
+}
+
+}  // namespace detail
+
 /// Queries of one call, prepared for scanning. Immutable, shared by the workers of the call, each with its scratch.
+///
+/// A few queries are compared word by word, which reads codes as fast as memory gives them. Many queries go through
+/// bit slices (see detail/hamming_slices.hpp), whose work per query is less than one popcount a word.
 class hamming_batch {
  public:
   /// What one worker writes while it scans; reusable between scans and batches.
   class scratch {
     friend class hamming_batch;
-    std::array<detail::hamming_hit, detail::hamming_hit_room> hits_;
+    aligned_vector<detail::hamming_hit> hits_;
+    aligned_vector<std::uint32_t> thresholds_;  // of all queries
+    aligned_vector<word> planes_;               // of a superblock
+    aligned_vector<word> table_;                // of the carries of a slab
+    aligned_vector<word> counts_;               // planes of carry counts of the queries of a tile
   };
 
   /// No queries.
   hamming_batch() = default;
 
-  /// Copies the queries and chooses the kernel by level, width, and numbers of queries and of `rows` to be scanned.
+  /// As `assign`.
+  hamming_batch(code_view<> queries, std::size_t rows, isa level = active_isa()) { assign(queries, rows, level); }
+
+  /// Copies the queries and chooses the kernel by level, width, and numbers of queries and of `rows` to be scanned;
+  /// keeps the memory it has. O(queries · bits).
   /// @throws error errc::unsupported for a level that this machine cannot run.
-  hamming_batch(code_view<> queries, std::size_t rows, isa level = active_isa())
-      : ops_(&detail::hamming_portable), words_(queries.words()), size_(queries.size()) {
-    (void)rows;
+  void assign(code_view<> queries, std::size_t rows, isa level = active_isa()) {
     if (!supports(level)) raise(errc::unsupported, "hamming_batch: this machine or build cannot run ", name_of(level));
-    if (size_ != 0) queries_.assign(queries.data(), queries.data() + size_ * words_);
+    ops_ = &detail::hamming_ops_of(level);
+    bits_ = queries.bits();
+    words_ = queries.words();
+    size_ = queries.size();
+    queries_.assign(queries.data(), queries.data() + size_ * words_);
+    programs_.clear();
+    program_size_ = 0;
+    const auto* sliced = ops_->sliced;
+    if (size_ != 0 && sliced != nullptr && size_ >= sliced->queries_with_planes && rows >= superblock_rows)
+      write_programs();
   }
 
   std::size_t size() const noexcept { return size_; }
@@ -49,37 +91,174 @@ class hamming_batch {
   /// for rows that are no longer below it. Offers for one query come in ascending order of rows.
   template <class Sink>
   void scan(const block_run& run, scratch& s, Sink& sink) const {
+    scan(run, run.planes, s, sink);
+  }
+
+  /// The same with `planes` that `build_planes` wrote for this run, from which smaller batches gain already.
+  template <class Sink>
+  void scan(const block_run& run, const word* planes, scratch& s, Sink& sink) const {
     EMBIT_ASSERT(size_ == 0 || run.words == words_);
-    const std::size_t tile = size_ == 1 ? std::max<std::size_t>(run.blocks(), 1) : tile_blocks();
-    for (std::size_t first = 0; first < run.blocks(); first += tile)
-      for (std::size_t query = 0; query < size_; ++query)
-        scan_interleaved(run, first, std::min(first + tile, run.blocks()), query, s, sink);
+    if (size_ == 0) return;
+    s.hits_.resize(detail::hamming_sliced_room);
+    std::size_t sliced = 0;
+    if (!programs_.empty() && (planes != nullptr || size_ >= ops_->sliced->queries_from))
+      sliced = run.rows / superblock_rows;
+    if (sliced != 0) scan_superblocks(run, planes, sliced, s, sink);
+    scan_interleaved(run, sliced * superblock_blocks, s, sink);
+  }
+
+  /// Words that `build_planes` writes for a run: those of its whole superblocks. The rest is scanned without planes.
+  static constexpr std::size_t plane_words(const block_run& run) noexcept {
+    return run.rows / superblock_rows * superblock_rows * run.words;
+  }
+
+  /// Writes the bit planes of the whole superblocks of a run, 64-byte aligned: plane d of superblock s is the 8 words
+  /// from `out[(s · words · 64 + d) · 8]`, where bit r % 64 of word r / 64 is dimension d of row r of the superblock.
+  static void build_planes(const block_run& run, word* out, isa level = active_isa()) {
+    const auto* sliced = detail::hamming_ops_of(level).sliced;
+    if (sliced == nullptr) raise(errc::unsupported, "build_planes: no bit slices at level ", name_of(level));
+    for (std::size_t at = 0; at < plane_words(run); at += superblock_rows * run.words)
+      sliced->transpose(run.data + at, run.words, out + at);
   }
 
  private:
-  /// Codes that stay in the second-level cache while queries pass over them.
-  std::size_t tile_blocks() const noexcept {
-    constexpr std::size_t tile_bytes = 128 << 10;
-    return std::max<std::size_t>(tile_bytes / (words_ * sizeof(word) * block_rows), detail::hamming_step_blocks);
+  static constexpr std::size_t superblock_blocks = superblock_rows / block_rows;
+
+  void write_programs() {
+    const std::size_t plane_bytes = ops_->sliced->rows / 8;
+    for (std::size_t slab = 0; slab < slabs(); ++slab) program_size_ += shape(slab).program_size();
+    programs_.resize(size_ * program_size_);
+    std::uint16_t* program = programs_.data();
+    parities_.assign(size_, false);
+    for (std::size_t slab = 0; slab < slabs(); ++slab)
+      for (std::size_t q = 0; q < size_; ++q, program += shape(slab).program_size())
+        parities_[q] = detail::write_slice_program(shape(slab), queries_.data() + q * words_ + slab * detail::slab_words,
+                                                   parities_[q], plane_bytes, program);
+  }
+
+  std::size_t slabs() const noexcept { return detail::slabs_for(words_); }
+  detail::slab_shape shape(std::size_t slab) const noexcept { return detail::shape_of_slab(words_, slab); }
+
+  /// A threshold that no distance reaches is lowered to one that fits the planes of a count.
+  template <class Sink>
+  std::uint32_t threshold(const Sink& sink, std::size_t query) const {
+    return static_cast<std::uint32_t>(std::min<std::size_t>(sink.threshold(query), bits_ + 1));
+  }
+
+  /// All blocks from `first` on. Tiles of codes stay in the first-level cache while queries pass over them; one query
+  /// passes once.
+  template <class Sink>
+  void scan_interleaved(const block_run& run, std::size_t first, scratch& s, Sink& sink) const {
+    constexpr std::size_t tile_bytes = 24 << 10;
+    const std::size_t block_bytes = words_ * block_rows * sizeof(word);
+    const std::size_t tile = size_ == 1 ? run.blocks() : std::max<std::size_t>(tile_bytes / block_bytes, 8);
+    for (; first < run.blocks(); first += tile)
+      for (std::size_t query = 0; query < size_; ++query)
+        scan_tile(run, first, std::min(first + tile, run.blocks()), query, s, sink);
   }
 
   template <class Sink>
-  void scan_interleaved(const block_run& run, std::size_t first, std::size_t last, std::size_t query, scratch& s,
-                        Sink& sink) const {
-    while (first < last) {
-      const auto stop = ops_->interleaved(run.data, words_, first, last, queries_.data() + query * words_,
-                                          sink.threshold(query), s.hits_.data());
+  void scan_tile(const block_run& run, std::size_t first, std::size_t last, std::size_t query, scratch& s,
+                 Sink& sink) const {
+    detail::hamming_interleaved_job job{.blocks = run.data,
+                                        .words = words_,
+                                        .query = queries_.data() + query * words_,
+                                        .query_number = static_cast<std::uint32_t>(query),
+                                        .threshold = 0,
+                                        .first_block = first,
+                                        .last_block = last,
+                                        .prefetch = size_ == 1,
+                                        .hits = s.hits_.data()};
+    while (job.first_block < last) {
+      job.threshold = threshold(sink, query);
+      const auto stop = ops_->interleaved(job);
       for (std::size_t i = 0; i < stop.hits; ++i)
-        if (const auto hit = s.hits_[i]; hit.row < run.rows)
+        if (const auto& hit = job.hits[i]; hit.row < run.rows)
           sink.offer(query, static_cast<row_id>(run.first_row + hit.row), hit.distance);
-      first = stop.block;
+      job.first_block = stop.at;
+    }
+  }
+
+  /// Whole superblocks, for tiles of queries whose programs and counts stay in the second-level cache.
+  template <class Sink>
+  void scan_superblocks(const block_run& run, const word* planes, std::size_t superblocks, scratch& s,
+                        Sink& sink) const {
+    constexpr std::size_t tile_bytes = 512 << 10;
+    const std::size_t count_words = detail::count_planes_for(words_) * ops_->sliced->rows / word_bits;
+    const std::size_t query_bytes =
+        program_size_ * sizeof(std::uint16_t) + (slabs() > 1 ? count_words * sizeof(word) : 0);
+    const std::size_t tile = std::min(size_, std::max<std::size_t>(tile_bytes / query_bytes, 32));
+    s.thresholds_.resize(size_);
+    s.table_.resize(detail::slab_shape{detail::slab_words}.table_planes() * ops_->sliced->rows / word_bits);
+    s.counts_.resize(tile * count_words);
+    if (planes == nullptr) s.planes_.resize(superblock_rows * words_);
+    for (std::size_t first = 0; first < size_; first += tile) {
+      const std::size_t last = std::min(first + tile, size_);
+      for (std::size_t i = open_thresholds(run, first, last, s, sink); i < superblocks; ++i) {
+        const std::size_t at = i * superblock_rows * words_;
+        if (planes == nullptr) ops_->sliced->transpose(run.data + at, words_, s.planes_.data());
+        const word* superblock = planes == nullptr ? s.planes_.data() : planes + at;
+        for (std::size_t row = 0; row < superblock_rows; row += ops_->sliced->rows)
+          scan_slices(run, superblock, i * superblock_rows + row, first, last, s, sink);
+      }
+    }
+  }
+
+  /// Reads the thresholds of a tile of queries. Where one of them is open, every row is a hit, which is cheaper found
+  /// by the other kernel: then the first superblock is done here. Returns the superblock to go on from.
+  template <class Sink>
+  std::size_t open_thresholds(const block_run& run, std::size_t first, std::size_t last, scratch& s, Sink& sink) const {
+    bool open = false;
+    for (std::size_t q = first; q < last; ++q) open = open || sink.threshold(q) > bits_;
+    for (std::size_t q = first; q < last; ++q) {
+      if (open) scan_tile(run, 0, superblock_blocks, q, s, sink);
+      s.thresholds_[q] = threshold(sink, q);
+    }
+    return open ? 1 : 0;
+  }
+
+  /// Queries [first, last) against the rows of one register width from `row` on, slab by slab.
+  template <class Sink>
+  void scan_slices(const block_run& run, const word* superblock, std::size_t row, std::size_t first, std::size_t last,
+                   scratch& s, Sink& sink) const {
+    const std::uint16_t* programs = programs_.data();
+    for (std::size_t slab = 0; slab < slabs(); ++slab) {
+      const std::size_t kind = shape(slab).words - 1;
+      const word* planes = superblock + slab * detail::slab_words * superblock_rows + row % superblock_rows / word_bits;
+      ops_->sliced->tabulate[kind](planes, slab == 0, s.table_.data());
+      detail::hamming_sliced_job job{.table = s.table_.data(),
+                                     .programs = programs,
+                                     .thresholds = s.thresholds_.data(),
+                                     .counts = s.counts_.data(),
+                                     .first_counted = first,
+                                     .first_query = first,
+                                     .last_query = last,
+                                     .count_planes = detail::count_planes_for(words_),
+                                     .first_row = static_cast<std::uint32_t>(row),
+                                     .first_slab = slab == 0,
+                                     .last_slab = slab + 1 == slabs(),
+                                     .hits = s.hits_.data()};
+      while (job.first_query < last) {
+        const auto stop = ops_->sliced->scan[kind](job);
+        for (std::size_t i = 0; i < stop.hits; ++i) {
+          const auto& hit = job.hits[i];
+          sink.offer(hit.query, static_cast<row_id>(run.first_row + hit.row), hit.distance);
+          s.thresholds_[hit.query] = threshold(sink, hit.query);
+        }
+        job.first_query = stop.at;
+      }
+      programs += size_ * shape(slab).program_size();
     }
   }
 
   const detail::hamming_ops* ops_ = nullptr;
+  std::size_t bits_ = 0;
   std::size_t words_ = 0;
   std::size_t size_ = 0;
+  std::size_t program_size_ = 0;
   aligned_vector<word> queries_;
+  aligned_vector<std::uint16_t> programs_;  // by slab, then by query; empty where slices never pay
+  std::vector<bool> parities_;              // working memory of write_programs
 };
 
 }  // namespace embit::inline EMBIT_ABI

@@ -9,6 +9,7 @@
 #include <embit/kernel/block_run.hpp>
 #include <embit/kernel/hamming.hpp>
 #include <embit/kernel/set_similarity.hpp>
+#include <embit/search/partition.hpp>
 #include <embit/search/row_bitset.hpp>
 #include <embit/search/scan.hpp>
 #include <embit/store/popcount_store.hpp>

@@ -6,39 +6,97 @@
 #include <embit/core/types.hpp>
 #include <embit/kernel/block_run.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
 namespace embit::inline EMBIT_ABI::detail {
 
-/// A row, counted from the start of the run, that was nearer than the threshold.
+/// A pair nearer than the threshold of its query; rows are counted from the start of the run.
 struct hamming_hit {
+  std::uint32_t query;
   std::uint32_t row;
   std::uint32_t distance;
 };
 
-/// Where a kernel stopped: at the end of its blocks, or earlier because its hits had to be taken.
+/// Where a kernel stopped (a block or a query): at the end, or earlier because its hits had to be taken.
 struct hamming_stop {
-  std::size_t block;
+  std::size_t at;
   std::size_t hits;
 };
 
-/// Rows that an interleaved kernel scans between two looks at the room left for hits.
+/// Hits an interleaved kernel has room for, and rows it may find between two looks at the room left. Few, so that a
+/// loose threshold is soon tightened.
+inline constexpr std::size_t hamming_interleaved_room = 128;
 inline constexpr std::size_t hamming_step_rows = 64;
-inline constexpr std::size_t hamming_step_blocks = hamming_step_rows / block_rows;
 
-/// Hits an interleaved kernel has room for. Small, so that a loose threshold is soon tightened.
-inline constexpr std::size_t hamming_hit_room = 2 * hamming_step_rows;
+/// Hits a sliced kernel has room for.
+inline constexpr std::size_t hamming_sliced_room = 2 * superblock_rows;
 
-/// Compares one query with blocks [first, last) of `words` words each and writes, in ascending order, the rows nearer
-/// than `threshold`. Stops when fewer than a step's hits have room. Lanes beyond the last row may be among the hits.
-using hamming_interleaved_scan = hamming_stop (*)(const word* blocks, std::size_t words, std::size_t first,
-                                                  std::size_t last, const word* query, std::uint32_t threshold,
-                                                  hamming_hit* hits);
+/// One query against blocks [first_block, last_block).
+struct hamming_interleaved_job {
+  const word* blocks;
+  std::size_t words;
+  const word* query;
+  std::uint32_t query_number;
+  std::uint32_t threshold;
+  std::size_t first_block;
+  std::size_t last_block;
+  bool prefetch;  ///< codes come from memory
+  hamming_hit* hits;
+};
 
-/// The kernels of one level.
+/// Queries [first_query, last_query) against one slab of one superblock.
+struct hamming_sliced_job {
+  const word* table;                ///< of the slab
+  const std::uint16_t* programs;    ///< of the slab, one after another from query 0
+  const std::uint32_t* thresholds;  ///< from query 0
+  word* counts;                     ///< count planes of each query from `first_counted`, kept between slabs
+  std::size_t first_counted;
+  std::size_t first_query;
+  std::size_t last_query;
+  std::size_t count_planes;
+  std::uint32_t first_row;
+  bool first_slab;
+  bool last_slab;
+  hamming_hit* hits;
+};
+
+/// Writes the rows nearer than the threshold of the job, given distance minus threshold (modulo 2^64) of `rows` rows
+/// from `block` on; returns how many.
+inline std::size_t write_interleaved_hits(const word* excess, std::size_t rows, const hamming_interleaved_job& job,
+                                          std::size_t block, hamming_hit* hits) {
+  std::size_t found = 0;
+  for (std::size_t i = 0; i < rows; ++i)
+    if (excess[i] >> (word_bits - 1) != 0)
+      hits[found++] = {job.query_number, static_cast<std::uint32_t>(block * block_rows + i),
+                       static_cast<std::uint32_t>(excess[i] + job.threshold)};
+  return found;
+}
+
+/// Writes the rows nearer than the threshold, in ascending order; lanes beyond the last row may be among them.
+using hamming_interleaved_scan = hamming_stop (*)(const hamming_interleaved_job&);
+
+/// Writes, for one query after another, its rows nearer than its threshold in ascending order.
+using hamming_sliced_scan = hamming_stop (*)(const hamming_sliced_job&);
+
+/// Bit-sliced kernels, by words of a slab less one. They take `rows` codes at a time, which divides a superblock.
+struct hamming_sliced_ops {
+  std::size_t rows;
+  std::size_t queries_from;         ///< the batch that pays for finding the bit planes of blocks
+  std::size_t queries_with_planes;  ///< the batch that pays where planes are stored
+  /// Writes the bit planes of a superblock: plane d is 8 words, bit r % 64 of word r / 64 of it is
+  /// dimension d of row r.
+  void (*transpose)(const word* blocks, std::size_t words, word* planes);
+  /// Fills the table of a slab from its planes, the first word of which is that of the first of `rows` rows.
+  std::array<void (*)(const word* planes, bool first_slab, word* table), 4> tabulate;
+  std::array<hamming_sliced_scan, 4> scan;
+};
+
+/// The kernels of one level. `sliced` is null where there are none.
 struct hamming_ops {
   hamming_interleaved_scan interleaved;
+  const hamming_sliced_ops* sliced;
 };
 
 }  // namespace embit::inline EMBIT_ABI::detail
