@@ -67,8 +67,7 @@ class hamming_batch {
     if (!supports(level)) raise(errc::unsupported, "hamming_batch: this machine or build cannot run ", name_of(level));
     if (size_ == 0) return;
     queries_.assign(queries.data(), queries.data() + size_ * words_);
-    const auto* sliced = ops_->sliced;
-    if (sliced != nullptr && size_ >= sliced->queries_with_planes && rows >= superblock_rows) write_programs();
+    if (rows >= superblock_rows && ops_->slices_pay(size_, words_, true)) write_programs();
   }
 
   std::size_t size() const noexcept { return size_; }
@@ -90,8 +89,7 @@ class hamming_batch {
     if (size_ == 0) return;
     s.hits_.resize(detail::hamming_sliced_room);
     std::size_t sliced = 0;
-    if (!programs_.empty() && (planes != nullptr || size_ >= ops_->sliced->queries_from))
-      sliced = run.rows / superblock_rows;
+    if (!programs_.empty() && ops_->slices_pay(size_, words_, planes != nullptr)) sliced = run.rows / superblock_rows;
     if (sliced != 0) scan_superblocks(run, planes, sliced, s, sink);
     scan_interleaved(run, sliced * superblock_blocks, s, sink);
   }
@@ -141,9 +139,15 @@ class hamming_batch {
     constexpr std::size_t tile_bytes = 24 << 10;
     const std::size_t block_bytes = words_ * block_rows * sizeof(word);
     const std::size_t tile = size_ == 1 ? run.blocks() : std::max<std::size_t>(tile_bytes / block_bytes, 8);
-    for (; first < run.blocks(); first += tile)
-      for (std::size_t query = 0; query < size_; ++query)
+    const std::size_t tile_lines = tile * words_;
+    const std::size_t lines = size_ == 1 ? 0 : (tile_lines + size_ - 1) / size_;
+    for (; first < run.blocks(); first += tile) {
+      const word* next = run.data + (first + tile) * words_ * block_rows;
+      for (std::size_t query = 0; query < size_; ++query) {
+        for (std::size_t i=0; i<lines; ++i) __builtin_prefetch(next + (query * lines + i) * block_rows);
         scan_tile(run, first, std::min(first + tile, run.blocks()), query, s, sink);
+      }
+    }
   }
 
   template <class Sink>
@@ -187,8 +191,9 @@ class hamming_batch {
         const std::size_t at = i * superblock_rows * words_;
         if (planes == nullptr) ops_->sliced->transpose(run.data + at, words_, s.planes_.data());
         const word* superblock = planes == nullptr ? s.planes_.data() : planes + at;
+        const word* next = i + 1 == superblocks ? nullptr : (planes == nullptr ? run.data : planes) + at + superblock_rows * words_;
         for (std::size_t row = 0; row < superblock_rows; row += ops_->sliced->rows)
-          scan_slices(run, superblock, i * superblock_rows + row, first, last, s, sink);
+          scan_slices(run, superblock, next, i * superblock_rows + row, first, last, s, sink);
       }
     }
   }
@@ -208,11 +213,14 @@ class hamming_batch {
 
   /// Queries [first, last) against the rows of one register width from `row` on, slab by slab.
   template <class Sink>
-  void scan_slices(const block_run& run, const word* superblock, std::size_t row, std::size_t first, std::size_t last,
-                   scratch& s, Sink& sink) const {
+  void scan_slices(const block_run& run, const word* superblock, const word* next, std::size_t row, std::size_t first,
+                   std::size_t last, scratch& s, Sink& sink) const {
+    const std::size_t passes = slabs() * superblock_rows / ops_->sliced->rows;
+    const std::size_t pass_lines = superblock_rows / block_rows * words_ / passes;
     const std::uint16_t* programs = programs_.data();
     for (std::size_t slab = 0; slab < slabs(); ++slab) {
       const std::size_t kind = shape(slab).words - 1;
+      const std::size_t pass = row % superblock_rows / ops_->sliced->rows * slabs() + slab;
       const word* planes = superblock + slab * detail::slab_words * superblock_rows + row % superblock_rows / word_bits;
       ops_->sliced->tabulate[kind](planes, slab == 0, s.table_.data());
       detail::hamming_sliced_job job{.table = s.table_.data(),
@@ -226,6 +234,8 @@ class hamming_batch {
                                      .first_row = static_cast<std::uint32_t>(row),
                                      .first_slab = slab == 0,
                                      .last_slab = slab + 1 == slabs(),
+                                     .soon = next + pass * pass_lines * block_rows,
+                                     .lines_per_query = next==nullptr?0: (pass_lines + last - first - 1) / (last - first),
                                      .hits = s.hits_.data()};
       while (job.first_query < last) {
         const auto stop = ops_->sliced->scan[kind](job);

@@ -22,8 +22,6 @@ namespace embit::inline EMBIT_ABI::detail::hamming_avx2 {
 struct slice {
   using plane = __m256i;
   static constexpr std::size_t words = 4;
-  static constexpr std::size_t queries_from = 12;
-  static constexpr std::size_t queries_with_planes = 6;
 
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE plane load(const word* p) {
     return _mm256_load_si256(reinterpret_cast<const plane*>(p));
@@ -113,7 +111,7 @@ struct lanes {
 #include <embit/kernel/detail/hamming_sliced_body.hpp>
 #undef EMBIT_STAMP_TARGET
 
-inline constexpr hamming_ops ops{interleaved, &sliced};
+inline constexpr hamming_ops ops{interleaved, &sliced, 8, 3};
 
 }  // namespace embit::inline EMBIT_ABI::detail::hamming_avx2
 #endif

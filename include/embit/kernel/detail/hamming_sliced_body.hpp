@@ -6,7 +6,6 @@
 //   add(s, a, b)       a full adder: s becomes s ^ a ^ b, the carry is returned
 //   add_inverted       the same where a and b stand for their complements, and so does the carry
 //   exchange<S>(x, y)  swaps the bits of x at positions that have bit S set with the bits of y that lie S lower
-//   queries_from, queries_with_planes  see hamming_sliced_ops
 //   load_rows(p, stride, r)  r[lane] gets, in word j, the word of that lane of the block at p + j * stride
 // SPDX-License-Identifier: MIT
 #ifdef EMBIT_STAMP_TARGET
@@ -149,8 +148,11 @@ template <std::size_t Words>
 EMBIT_STAMP_TARGET inline hamming_stop scan_slab(const hamming_sliced_job& job) {
   std::size_t found = 0;
   std::size_t query = job.first_query;
-  for (; query < job.last_query && found + slice::words * word_bits <= hamming_sliced_room; ++query)
+  for (; query < job.last_query && found + slice::words * word_bits <= hamming_sliced_room; ++query) {
+    const word* soon = job.soon + (query - job.first_counted) * job.lines_per_query * block_rows;
+    for (std::size_t line = 0; line < job.lines_per_query; ++line) __builtin_prefetch(soon + line * block_rows, 0, 2);
     found += scan_query<Words>(job, query, job.hits + found);
+  }
   return {query, found};
 }
 
@@ -217,8 +219,6 @@ EMBIT_STAMP_TARGET inline void transpose(const word* blocks, std::size_t words, 
 }
 
 inline constexpr hamming_sliced_ops sliced{slice::words * word_bits,
-                                           slice::queries_from,
-                                           slice::queries_with_planes,
                                            transpose,
                                            {tabulate_slab<1>, tabulate_slab<2>, tabulate_slab<3>, tabulate_slab<4>},
                                            {scan_slab<1>, scan_slab<2>, scan_slab<3>, scan_slab<4>}};
