@@ -53,10 +53,10 @@ class hamming_batch {
   class scratch {
     friend class hamming_batch;
     aligned_vector<detail::hamming_hit> hits_;
-    aligned_vector<std::uint32_t> thresholds_;  // of all queries
-    aligned_vector<word> planes_;               // of a superblock
-    aligned_vector<word> table_;                // of the carries of a slab
-    aligned_vector<word> counts_;               // planes of carry counts of the queries of a tile
+    aligned_vector<word> limits_;  // of all queries
+    aligned_vector<word> planes_;  // of a superblock
+    aligned_vector<word> table_;   // of the carries of a slab
+    aligned_vector<word> counts_;  // planes of carry counts of the queries of a tile
   };
 
   /// Copies the queries and chooses the kernel by level, width, and numbers of queries and of `rows` to be scanned.
@@ -116,15 +116,23 @@ class hamming_batch {
     for (std::size_t slab = 0; slab < slabs(); ++slab) program_size_ += shape(slab).program_size();
     programs_.resize(size_ * program_size_);
     std::uint16_t* program = programs_.data();
-    std::vector<bool> parity(size_, false);
+    parity_.resize(size_, false);
     for (std::size_t slab = 0; slab < slabs(); ++slab)
       for (std::size_t q = 0; q < size_; ++q, program += shape(slab).program_size())
-        parity[q] = detail::write_slice_program(shape(slab), queries_.data() + q * words_ + slab * detail::slab_words,
-                                                parity[q], plane_bytes, program);
+        parity_[q] = detail::write_slice_program(shape(slab), queries_.data() + q * words_ + slab * detail::slab_words,
+                                                 parity_[q], plane_bytes, program);
   }
 
   std::size_t slabs() const noexcept { return detail::slabs_for(words_); }
   detail::slab_shape shape(std::size_t slab) const noexcept { return detail::shape_of_slab(words_, slab); }
+
+  std::size_t limit_words() const noexcept { return detail::limit_words(detail::count_planes_for(words_)); }
+
+  template <class Sink>
+  void read_threshold(std::size_t query, scratch& s, const Sink& sink) const {
+    detail::write_limit(s.limits_.data() + query * limit_words(), detail::count_planes_for(words_), parity_[query],
+                        threshold(sink, query));
+  }
 
   /// A threshold that no distance reaches is lowered to one that fits the planes of a count.
   template <class Sink>
@@ -132,8 +140,8 @@ class hamming_batch {
     return static_cast<std::uint32_t>(std::min<std::size_t>(sink.threshold(query), bits_ + 1));
   }
 
-  /// All blocks from `first` on. Tiles of codes stay in the first-level cache while queries pass over them; one query
-  /// passes once.
+  /// All blocks from `first` on. Tiles of codes stay in the first-level cache while queries pass over them, each of
+  /// which asks for a share of the next tile; one query passes once, and its kernel looks ahead by itself.
   template <class Sink>
   void scan_interleaved(const block_run& run, std::size_t first, scratch& s, Sink& sink) const {
     constexpr std::size_t tile_bytes = 24 << 10;
@@ -144,7 +152,7 @@ class hamming_batch {
     for (; first < run.blocks(); first += tile) {
       const word* next = run.data + (first + tile) * words_ * block_rows;
       for (std::size_t query = 0; query < size_; ++query) {
-        for (std::size_t i=0; i<lines; ++i) __builtin_prefetch(next + (query * lines + i) * block_rows);
+        for (std::size_t i = 0; i < lines; ++i) __builtin_prefetch(next + (query * lines + i) * block_rows);
         scan_tile(run, first, std::min(first + tile, run.blocks()), query, s, sink);
       }
     }
@@ -181,17 +189,17 @@ class hamming_batch {
     const std::size_t query_bytes =
         program_size_ * sizeof(std::uint16_t) + (slabs() > 1 ? count_words * sizeof(word) : 0);
     const std::size_t tile = std::min(size_, std::max<std::size_t>(tile_bytes / query_bytes, 32));
-    s.thresholds_.resize(size_);
+    s.limits_.resize(size_ * limit_words());
     s.table_.resize(detail::slab_shape{detail::slab_words}.table_planes() * ops_->sliced->rows / word_bits);
     s.counts_.resize(tile * count_words);
     if (planes == nullptr) s.planes_.resize(superblock_rows * words_);
     for (std::size_t first = 0; first < size_; first += tile) {
       const std::size_t last = std::min(first + tile, size_);
       for (std::size_t i = open_thresholds(run, first, last, s, sink); i < superblocks; ++i) {
-        const std::size_t at = i * superblock_rows * words_;
-        if (planes == nullptr) ops_->sliced->transpose(run.data + at, words_, s.planes_.data());
-        const word* superblock = planes == nullptr ? s.planes_.data() : planes + at;
-        const word* next = i + 1 == superblocks ? nullptr : (planes == nullptr ? run.data : planes) + at + superblock_rows * words_;
+        const word* stored = (planes == nullptr ? run.data : planes) + i * superblock_rows * words_;
+        if (planes == nullptr) ops_->sliced->transpose(stored, words_, s.planes_.data());
+        const word* superblock = planes == nullptr ? s.planes_.data() : stored;
+        const word* next = stored + superblock_rows * words_;
         for (std::size_t row = 0; row < superblock_rows; row += ops_->sliced->rows)
           scan_slices(run, superblock, next, i * superblock_rows + row, first, last, s, sink);
       }
@@ -206,12 +214,13 @@ class hamming_batch {
     for (std::size_t q = first; q < last; ++q) open = open || sink.threshold(q) > bits_;
     for (std::size_t q = first; q < last; ++q) {
       if (open) scan_tile(run, 0, superblock_blocks, q, s, sink);
-      s.thresholds_[q] = threshold(sink, q);
+      read_threshold(q, s, sink);
     }
     return open ? 1 : 0;
   }
 
-  /// Queries [first, last) against the rows of one register width from `row` on, slab by slab.
+  /// Queries [first, last) against the rows of one register width from `row` on, slab by slab. What is stored at
+  /// `next` is asked for on the way, a share at each query.
   template <class Sink>
   void scan_slices(const block_run& run, const word* superblock, const word* next, std::size_t row, std::size_t first,
                    std::size_t last, scratch& s, Sink& sink) const {
@@ -225,7 +234,7 @@ class hamming_batch {
       ops_->sliced->tabulate[kind](planes, slab == 0, s.table_.data());
       detail::hamming_sliced_job job{.table = s.table_.data(),
                                      .programs = programs,
-                                     .thresholds = s.thresholds_.data(),
+                                     .limits = s.limits_.data(),
                                      .counts = s.counts_.data(),
                                      .first_counted = first,
                                      .first_query = first,
@@ -235,14 +244,14 @@ class hamming_batch {
                                      .first_slab = slab == 0,
                                      .last_slab = slab + 1 == slabs(),
                                      .soon = next + pass * pass_lines * block_rows,
-                                     .lines_per_query = next==nullptr?0: (pass_lines + last - first - 1) / (last - first),
+                                     .lines_per_query = (pass_lines + last - first - 1) / (last - first),
                                      .hits = s.hits_.data()};
       while (job.first_query < last) {
         const auto stop = ops_->sliced->scan[kind](job);
         for (std::size_t i = 0; i < stop.hits; ++i) {
           const auto& hit = job.hits[i];
           sink.offer(hit.query, static_cast<row_id>(run.first_row + hit.row), hit.distance);
-          s.thresholds_[hit.query] = threshold(sink, hit.query);
+          read_threshold(hit.query, s, sink);
         }
         job.first_query = stop.at;
       }
@@ -257,6 +266,7 @@ class hamming_batch {
   std::size_t program_size_ = 0;
   aligned_vector<word> queries_;
   aligned_vector<std::uint16_t> programs_;  // by slab, then by query; empty where slices never pay
+  std::vector<bool> parity_;                // of each query
 };
 
 }  // namespace embit::inline EMBIT_ABI

@@ -30,6 +30,9 @@ struct slice {
     _mm256_store_si256(reinterpret_cast<plane*>(p), x);
   }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE plane zero() { return _mm256_setzero_si256(); }
+  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE plane broadcast(word x) {
+    return _mm256_set1_epi64x(static_cast<long long>(x));
+  }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE bool any(plane x) { return _mm256_testz_si256(x, x) == 0; }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE plane bit_not(plane x) {
     return _mm256_xor_si256(x, _mm256_set1_epi64x(-1));

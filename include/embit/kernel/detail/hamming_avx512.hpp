@@ -28,6 +28,9 @@ struct slice {
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE plane load(const word* p) { return _mm512_load_si512(p); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE void store(word* p, plane x) { _mm512_store_si512(p, x); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE plane zero() { return _mm512_setzero_si512(); }
+  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE plane broadcast(word x) {
+    return _mm512_set1_epi64(static_cast<long long>(x));
+  }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE bool any(plane x) { return _mm512_test_epi64_mask(x, x) != 0; }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE plane bit_not(plane x) {
     return _mm512_ternarylogic_epi64(x, x, x, 0x55);

@@ -48,10 +48,10 @@ struct hamming_interleaved_job {
 
 /// Queries [first_query, last_query) against one slab of one superblock.
 struct hamming_sliced_job {
-  const word* table;                ///< of the slab
-  const std::uint16_t* programs;    ///< of the slab, one after another from query 0
-  const std::uint32_t* thresholds;  ///< from query 0
-  word* counts;                     ///< count planes of each query from `first_counted`, kept between slabs
+  const word* table;              ///< of the slab
+  const std::uint16_t* programs;  ///< of the slab, one after another from query 0
+  const word* limits;             ///< of each query from 0
+  word* counts;                   ///< count planes of each query from `first_counted`, kept between slabs
   std::size_t first_counted;
   std::size_t first_query;
   std::size_t last_query;

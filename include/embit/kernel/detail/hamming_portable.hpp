@@ -43,6 +43,7 @@ struct slice {
   static EMBIT_ALWAYS_INLINE plane load(const word* p) { return *reinterpret_cast<const plane*>(p); }
   static EMBIT_ALWAYS_INLINE void store(word* p, plane x) { *reinterpret_cast<plane*>(p) = x; }
   static EMBIT_ALWAYS_INLINE plane zero() { return plane{0, 0}; }
+  static EMBIT_ALWAYS_INLINE plane broadcast(word x) { return plane{x, x}; }
   static EMBIT_ALWAYS_INLINE bool any(plane x) { return (x[0] | x[1]) != 0; }
   static EMBIT_ALWAYS_INLINE plane bit_not(plane x) { return ~x; }
   static EMBIT_ALWAYS_INLINE plane bit_and(plane a, plane b) { return a & b; }

@@ -1,7 +1,7 @@
 // The bit-sliced Hamming kernel, stamped once per SIMD level, because compilers do not inline across targets and so
 // one template cannot serve two levels. Included inside the namespace of a level, which defines EMBIT_STAMP_TARGET,
 // its function attribute, and `slice`, its operations on a `plane` of `slice::words` words:
-//   load, store, zero, any, bit_not, bit_and, bit_xor, majority
+//   load, store, zero, broadcast, any, bit_not, bit_and, bit_xor, majority
 //   less(p, l, t)      majority(~p, l, t): one step of a comparison from the least significant bit up
 //   add(s, a, b)       a full adder: s becomes s ^ a ^ b, the carry is returned
 //   add_inverted       the same where a and b stand for their complements, and so does the carry
@@ -118,17 +118,14 @@ EMBIT_STAMP_TARGET inline std::size_t scan_query(const hamming_sliced_job& job, 
     return 0;
   }
 
-  const word* constants = job.table + slice_constants * slice::words;
-  const std::uint32_t threshold = job.thresholds[query];
-  const auto threshold_bit = [&](std::size_t i) { return constants + ((threshold >> i) & 1) * slice::words; };
-  const auto odd = slice::bit_xor(slice::load(job.table + slice_parity * slice::words),
-                                  slice::load(constants + program[shape.groups() + 1] * slice::words));
-  auto near = slice::less(odd, slice::zero(), slice::load(threshold_bit(0)));
+  const word* limit = job.limits + query * limit_words(job.count_planes);
+  const auto odd = slice::bit_xor(slice::load(job.table + slice_parity * slice::words), slice::broadcast(limit[0]));
+  auto near = slice::less(odd, slice::zero(), slice::broadcast(limit[1]));
 #pragma GCC unroll 8
   for (std::size_t i = 0; i < slice_count_planes; ++i)
-    near = slice::less(counter.count[i], near, slice::load(threshold_bit(i + 1)));
+    near = slice::less(counter.count[i], near, slice::broadcast(limit[i + 2]));
   for (std::size_t i = slice_count_planes; i < job.count_planes; ++i)
-    near = slice::less(slice::load(counts + i * slice::words), near, slice::load(threshold_bit(i + 1)));
+    near = slice::less(slice::load(counts + i * slice::words), near, slice::broadcast(limit[i + 2]));
   if (!slice::any(near)) [[likely]]
     return 0;
 
@@ -181,8 +178,6 @@ EMBIT_STAMP_TARGET inline void tabulate_slab(const word* planes, bool first_slab
     for (std::size_t v = 0; v < 4; ++v) slice::store(entry + (v + 4) * slice::words, slice::bit_not(carry[v]));
   }
   slice::store(table + slice_parity * slice::words, slice::load(last));
-  slice::store(table + slice_constants * slice::words, slice::zero());
-  slice::store(table + (slice_constants + 1) * slice::words, slice::bit_not(slice::zero()));
 }
 
 /// Exchanges three bits of the index of r with the bits of position worth Shift, 2 Shift and 4 Shift.
