@@ -23,13 +23,14 @@ namespace embit::inline EMBIT_ABI::detail::hamming_avx512 {
 struct slice {
   using plane = __m512i;
   static constexpr std::size_t words = 8;
-  static constexpr std::size_t queries_from = 24;
-  static constexpr std::size_t queries_with_planes = 12;
   static constexpr __mmask8 all = 0xff;  // the unmasked forms of some intrinsics make gcc 12 warn
 
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE plane load(const word* p) { return _mm512_load_si512(p); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE void store(word* p, plane x) { _mm512_store_si512(p, x); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE plane zero() { return _mm512_setzero_si512(); }
+  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE plane broadcast(word x) {
+    return _mm512_set1_epi64(static_cast<long long>(x));
+  }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE bool any(plane x) { return _mm512_test_epi64_mask(x, x) != 0; }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE plane bit_not(plane x) {
     return _mm512_ternarylogic_epi64(x, x, x, 0x55);
@@ -121,7 +122,7 @@ struct lanes {
 #include <embit/kernel/detail/hamming_sliced_body.hpp>
 #undef EMBIT_STAMP_TARGET
 
-inline constexpr hamming_ops ops{interleaved, &sliced};
+inline constexpr hamming_ops ops{interleaved, &sliced, 8, 3};
 
 }  // namespace embit::inline EMBIT_ABI::detail::hamming_avx512
 #endif

@@ -33,6 +33,7 @@ EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE std::size_t scan_step(const hamming_inter
       for (std::size_t r = 0; r < registers; ++r) bytes[r] = Lanes::zero();
       for (; w < end; ++w) {
         const auto query = Lanes::broadcast(job.query[w]);
+        if (job.prefetch) prefetch_lines<Blocks>(codes + w * Blocks * block_rows);
 #pragma GCC unroll 8
         for (std::size_t r = 0; r < registers; ++r)
           bytes[r] = Lanes::add_bytes(bytes[r], Lanes::count(Lanes::load(at(r, w)), query));
@@ -43,6 +44,7 @@ EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE std::size_t scan_step(const hamming_inter
   } else {
     for (std::size_t w = 0; w < words; ++w) {
       const auto query = Lanes::broadcast(job.query[w]);
+      if (job.prefetch) prefetch_lines<Blocks>(codes + w * Blocks * block_rows);
 #pragma GCC unroll 8
       for (std::size_t r = 0; r < registers; ++r)
         over[r] = Lanes::add(over[r], Lanes::count(Lanes::load(at(r, w)), query));
@@ -62,18 +64,11 @@ EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE std::size_t scan_step(const hamming_inter
 
 template <std::size_t Words>
 EMBIT_STAMP_TARGET inline hamming_stop scan_blocks(const hamming_interleaved_job& job) {
-  constexpr std::size_t ahead = 8192;  // bytes between the scan and what it asks memory for
-  const std::size_t words = Words != 0 ? Words : job.words;
   std::size_t found = 0, block = job.first_block;
   while (block < job.last_block && found + hamming_step_rows <= hamming_interleaved_room) {
     if (job.last_block - block < lanes::step_blocks) {
       found += scan_step<lanes, Words, 1>(job, block++, job.hits + found);
       continue;
-    }
-    if (job.prefetch) {
-      const word* soon = job.blocks + block * words * block_rows + ahead / sizeof(word);
-      for (std::size_t line = 0; line < lanes::step_blocks * words; ++line)
-        __builtin_prefetch(soon + line * block_rows);
     }
     found += scan_step<lanes, Words, lanes::step_blocks>(job, block, job.hits + found);
     block += lanes::step_blocks;

@@ -48,7 +48,7 @@ struct lanes {
 #include <embit/kernel/detail/hamming_interleaved_body.hpp>
 #undef EMBIT_STAMP_TARGET
 
-inline constexpr hamming_ops ops{interleaved, hamming_portable::ops.sliced};
+inline constexpr hamming_ops ops{interleaved, hamming_portable::ops.sliced, 24, 8};
 
 }  // namespace embit::inline EMBIT_ABI::detail::hamming_neon
 #endif

@@ -48,10 +48,10 @@ struct hamming_interleaved_job {
 
 /// Queries [first_query, last_query) against one slab of one superblock.
 struct hamming_sliced_job {
-  const word* table;                ///< of the slab
-  const std::uint16_t* programs;    ///< of the slab, one after another from query 0
-  const std::uint32_t* thresholds;  ///< from query 0
-  word* counts;                     ///< count planes of each query from `first_counted`, kept between slabs
+  const word* table;              ///< of the slab
+  const std::uint16_t* programs;  ///< of the slab, one after another from query 0
+  const word* limits;             ///< of each query from 0
+  word* counts;                   ///< count planes of each query from `first_counted`, kept between slabs
   std::size_t first_counted;
   std::size_t first_query;
   std::size_t last_query;
@@ -59,8 +59,18 @@ struct hamming_sliced_job {
   std::uint32_t first_row;
   bool first_slab;
   bool last_slab;
+  const word* soon;             ///< what is read next, asked for while queries are computed,
+  std::size_t lines_per_query;  ///< so many cache lines at each
   hamming_hit* hits;
 };
+
+/// Asks for `Lines` cache lines well ahead of a scan that is about to read those at `codes`.
+template <std::size_t Lines>
+EMBIT_ALWAYS_INLINE void prefetch_lines(const word* codes) {
+  constexpr std::size_t ahead = 8192 / sizeof(word);
+#pragma GCC unroll 8
+  for (std::size_t line = 0; line < Lines; ++line) __builtin_prefetch(codes + ahead + line * block_rows);
+}
 
 /// Writes the rows nearer than the threshold of the job, given distance minus threshold (modulo 2^64) of `rows` rows
 /// from `block` on; returns how many.
@@ -83,8 +93,6 @@ using hamming_sliced_scan = hamming_stop (*)(const hamming_sliced_job&);
 /// Bit-sliced kernels, by words of a slab less one. They take `rows` codes at a time, which divides a superblock.
 struct hamming_sliced_ops {
   std::size_t rows;
-  std::size_t queries_from;         ///< the batch that pays for finding the bit planes of blocks
-  std::size_t queries_with_planes;  ///< the batch that pays where planes are stored
   /// Writes the bit planes of a superblock: plane d is 8 words, bit r % 64 of word r / 64 of it is
   /// dimension d of row r.
   void (*transpose)(const word* blocks, std::size_t words, word* planes);
@@ -97,6 +105,16 @@ struct hamming_sliced_ops {
 struct hamming_ops {
   hamming_interleaved_scan interleaved;
   const hamming_sliced_ops* sliced;
+
+  /// Queries from which bit slices are faster: with planes found on the way, or stored.
+  std::size_t slices_from;
+  std::size_t slices_from_with_planes;
+
+  /// Codes of one word leave less to share, so it takes more queries.
+  constexpr bool slices_pay(std::size_t queries, std::size_t words, bool have_planes) const {
+    const std::size_t from = have_planes ? slices_from_with_planes : slices_from;
+    return sliced != nullptr && queries >= (words == 1 ? 2 * from : from);
+  }
 };
 
 }  // namespace embit::inline EMBIT_ABI::detail

@@ -39,7 +39,7 @@ struct lanes {
 #include <embit/kernel/detail/hamming_interleaved_body.hpp>
 #undef EMBIT_STAMP_TARGET
 
-inline constexpr hamming_ops ops{interleaved, &hamming_avx512::sliced};
+inline constexpr hamming_ops ops{interleaved, &hamming_avx512::sliced, 40, 28};
 
 }  // namespace embit::inline EMBIT_ABI::detail::hamming_vpopcnt
 #endif
