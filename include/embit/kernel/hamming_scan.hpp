@@ -75,15 +75,8 @@ class hamming_batch {
     words_ = queries.words();
     size_ = queries.size();
     queries_.assign(queries.data(), queries.data() + size_ * words_);
-<<<<<<< HEAD
     programs_.clear();
-    program_size_ = 0;
-    const auto* sliced = ops_->sliced;
-    if (size_ != 0 && sliced != nullptr && size_ >= sliced->queries_with_planes && rows >= superblock_rows)
-      write_programs();
-=======
     if (rows >= superblock_rows && ops_->slices_pay(size_, words_, true)) write_programs();
->>>>>>> refs/heads/kernel
   }
 
   std::size_t size() const noexcept { return size_; }
@@ -129,22 +122,15 @@ class hamming_batch {
 
   void write_programs() {
     const std::size_t plane_bytes = ops_->sliced->rows / 8;
+    program_size_ = 0;
     for (std::size_t slab = 0; slab < slabs(); ++slab) program_size_ += shape(slab).program_size();
     programs_.resize(size_ * program_size_);
     std::uint16_t* program = programs_.data();
-<<<<<<< HEAD
-    parities_.assign(size_, false);
-    for (std::size_t slab = 0; slab < slabs(); ++slab)
-      for (std::size_t q = 0; q < size_; ++q, program += shape(slab).program_size())
-        parities_[q] = detail::write_slice_program(shape(slab), queries_.data() + q * words_ + slab * detail::slab_words,
-                                                   parities_[q], plane_bytes, program);
-=======
-    parity_.resize(size_, false);
+    parity_.assign(size_, false);
     for (std::size_t slab = 0; slab < slabs(); ++slab)
       for (std::size_t q = 0; q < size_; ++q, program += shape(slab).program_size())
         parity_[q] = detail::write_slice_program(shape(slab), queries_.data() + q * words_ + slab * detail::slab_words,
                                                  parity_[q], plane_bytes, program);
->>>>>>> refs/heads/kernel
   }
 
   std::size_t slabs() const noexcept { return detail::slabs_for(words_); }
@@ -290,11 +276,7 @@ class hamming_batch {
   std::size_t program_size_ = 0;
   aligned_vector<word> queries_;
   aligned_vector<std::uint16_t> programs_;  // by slab, then by query; empty where slices never pay
-<<<<<<< HEAD
-  std::vector<bool> parities_;              // working memory of write_programs
-=======
   std::vector<bool> parity_;                // of each query
->>>>>>> refs/heads/kernel
 };
 
 }  // namespace embit::inline EMBIT_ABI
