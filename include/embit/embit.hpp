@@ -28,6 +28,7 @@
 #include <embit/eval/ground_truth.hpp>
 #include <embit/eval/metrics.hpp>
 #include <embit/index/flat.hpp>
+#include <embit/index/multi_index.hpp>
 #include <embit/io/checksum.hpp>
 #include <embit/io/container.hpp>
 #include <embit/io/container_layout.hpp>
@@ -42,6 +43,7 @@
 #include <embit/io/save.hpp>
 #include <embit/io/vecs.hpp>
 #include <embit/kernel/block_run.hpp>
+#include <embit/kernel/bucket_scan.hpp>
 #include <embit/kernel/gemm.hpp>
 #include <embit/kernel/hamming.hpp>
 #include <embit/kernel/hamming_scan.hpp>
@@ -70,5 +72,6 @@
 #include <embit/store/block_store.hpp>
 #include <embit/store/code_store.hpp>
 #include <embit/store/mapped_store.hpp>
+#include <embit/store/plane_store.hpp>
 #include <embit/store/popcount_store.hpp>
 #include <embit/version.hpp>

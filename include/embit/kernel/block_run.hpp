@@ -20,9 +20,10 @@ inline constexpr std::size_t superblock_rows = 512;
 /// beyond `rows` are zero.
 struct block_run {
   const word* data = nullptr;
-  std::size_t words = 0;  ///< of a code
-  row_id first_row = 0;   ///< the row in lane 0 of the first block
-  std::size_t rows = 0;   ///< codes in the run
+  std::size_t words = 0;         ///< of a code
+  row_id first_row = 0;          ///< the row in lane 0 of the first block
+  std::size_t rows = 0;          ///< codes in the run
+  const word* planes = nullptr;  ///< bit planes of the whole superblocks (see `hamming_batch::build_planes`), or none
 
   constexpr std::size_t blocks() const noexcept { return (rows + block_rows - 1) / block_rows; }
 };

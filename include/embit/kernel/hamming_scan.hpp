@@ -91,10 +91,10 @@ class hamming_batch {
   /// for rows that are no longer below it. Offers for one query come in ascending order of rows.
   template <class Sink>
   void scan(const block_run& run, scratch& s, Sink& sink) const {
-    scan(run, nullptr, s, sink);
+    scan(run, run.planes, s, sink);
   }
 
-  /// The same with `planes` that `build_planes` wrote for this run, which a smaller batch already gains from.
+  /// The same with `planes` that `build_planes` wrote for this run, from which smaller batches gain already.
   template <class Sink>
   void scan(const block_run& run, const word* planes, scratch& s, Sink& sink) const {
     EMBIT_ASSERT(size_ == 0 || run.words == words_);

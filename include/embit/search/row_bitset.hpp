@@ -20,7 +20,10 @@ class row_bitset {
  public:
   row_bitset() = default;
   /// All of `size` rows, or none.
-  explicit row_bitset(std::size_t size, bool all = false) { resize(size, all); }
+  explicit row_bitset(std::size_t size, bool all = false)
+      : words_(words_for(size), all ? ~word{0} : word{0}), size_(size) {
+    clear_tail();
+  }
 
   std::size_t size() const noexcept { return size_; }
   /// Members. O(size / 64).
@@ -56,7 +59,7 @@ class row_bitset {
     for (std::size_t row = old; row < size && row % word_bits != 0; ++row) set(row, member);
     const std::size_t whole = std::min(words_for(old), words_.size());
     std::fill(words_.begin() + static_cast<std::ptrdiff_t>(whole), words_.end(), member ? ~word{0} : word{0});
-    if (!words_.empty()) words_.back() &= tail_mask(size);
+    clear_tail();
   }
 
   /// Whether any of the rows [first, last) is a member; both are multiples of 64 or the end.
@@ -78,6 +81,10 @@ class row_bitset {
   std::span<const word> data() const noexcept { return words_; }
 
  private:
+  void clear_tail() noexcept {
+    if (!words_.empty()) words_.back() &= tail_mask(size_);
+  }
+
   std::vector<word> words_;
   std::size_t size_ = 0;
 };

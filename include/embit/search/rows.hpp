@@ -81,9 +81,14 @@ concept RunStore = BlockStore<Store> && requires(const Store& store, std::size_t
   { store.run(i) } -> std::same_as<block_run>;
 };
 
-/// The rows [first, last) of a run, counted within the run; `first` is a multiple of the block size.
+/// The rows [first, last) of a run, counted within the run; `first` is a multiple of a superblock.
 inline block_run part_of(const block_run& run, std::size_t first, std::size_t last) noexcept {
-  return {run.data + first * run.words, run.words, static_cast<row_id>(run.first_row + first), last - first};
+  const std::size_t offset = first * run.words;
+  return {.data = run.data + offset,
+          .words = run.words,
+          .first_row = static_cast<row_id>(run.first_row + first),
+          .rows = last - first,
+          .planes = run.planes == nullptr ? nullptr : run.planes + offset};
 }
 
 /// Calls `f(run)` for the runs of rows [first, last), cut where a superblock has no member (all are members where

@@ -81,7 +81,10 @@ class block_store {
   block_run run(std::size_t i) const noexcept {
     const std::size_t first = i == 0 ? 0 : first_capacity_ + (i - 1) * chunk_rows;
     const std::size_t capacity = i == 0 ? first_capacity_ : chunk_rows;
-    return {chunks_[i]->data(), words(), static_cast<row_id>(first), std::min(capacity, size_ - first)};
+    return {.data = chunks_[i]->data(),
+            .words = words(),
+            .first_row = static_cast<row_id>(first),
+            .rows = std::min(capacity, size_ - first)};
   }
 
   /// Appends codes; returns the row of the first. Amortized O(size · words).

@@ -61,7 +61,9 @@ class mapped_store {
 
   /// One piece of adjacent memory, or none.
   std::size_t runs() const noexcept { return size() == 0 ? 0 : 1; }
-  block_run run(std::size_t) const noexcept { return {blocks_, words(), 0, size()}; }
+  block_run run(std::size_t) const noexcept {
+    return {.data = blocks_, .words = words(), .first_row = 0, .rows = size()};
+  }
 
  private:
   std::shared_ptr<const container_reader> file_;

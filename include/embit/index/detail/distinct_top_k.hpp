@@ -1,0 +1,138 @@
+// The k nearest of rows that may be offered more than once, in any order.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/results.hpp>
+#include <embit/core/types.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <vector>
+
+namespace embit::inline EMBIT_ABI::detail {
+
+/// A (distance, row) pair as one number, in the order of results.
+constexpr std::uint64_t neighbor_key(row_id row, std::uint32_t distance) noexcept {
+  return std::uint64_t{distance} << 32 | row;
+}
+constexpr neighbor<std::uint32_t> neighbor_of(std::uint64_t key) noexcept {
+  return {static_cast<row_id>(key), static_cast<std::uint32_t>(key >> 32)};
+}
+
+/// Keeps the k smallest distinct (distance, row) pairs. A row offered twice comes with the same distance, so it is
+/// found again where it stands. Short lists are kept sorted by insertion; long ones take offers in small batches,
+/// which keeps an offer at O(32) moves.
+class distinct_top_k {
+ public:
+  /// Forgets everything; keeps the memory it has.
+  /// @param k  at least 1
+  void reset(std::size_t k) {
+    k_ = k;
+    batch_ = std::max<std::size_t>(1, k / 32);
+    kept_.clear();
+    pending_.clear();
+    limit_ = std::numeric_limits<std::uint64_t>::max();
+  }
+
+  bool full() const noexcept { return kept_.size() == k_; }
+  /// Of the worst kept row; only when full.
+  std::uint32_t worst_distance() const noexcept { return neighbor_of(kept_.back()).distance; }
+
+  /// Rows at this distance or beyond no longer count; those one nearer count if their id is small enough.
+  std::uint32_t threshold() const noexcept {
+    return full() ? worst_distance() + 1 : std::numeric_limits<std::uint32_t>::max();
+  }
+  /// The same for rows of which none is below `first`.
+  std::uint32_t threshold_from(row_id first) const noexcept {
+    return threshold() - (full() && first >= neighbor_of(kept_.back()).id);
+  }
+
+  /// Whether an offer of that row could be kept.
+  bool wants(row_id row, std::uint32_t distance) const noexcept { return neighbor_key(row, distance) < limit_; }
+
+  void offer(row_id row, std::uint32_t distance) {
+    const std::uint64_t key = neighbor_key(row, distance);
+    if (key >= limit_) return;
+    if (batch_ == 1) {
+      insert(key);
+    } else {
+      pending_.push_back(key);
+      if (pending_.size() == batch_) flush();
+    }
+  }
+
+  /// Brings the kept list up to date with all offers.
+  void flush() {
+    if (pending_.empty()) return;
+    std::sort(pending_.begin(), pending_.end());
+    merged_.clear();
+    auto a = kept_.begin(), b = pending_.begin();
+    while (merged_.size() < k_ && (a != kept_.end() || b != pending_.end())) {
+      const bool from_kept = b == pending_.end() || (a != kept_.end() && *a <= *b);
+      const std::uint64_t key = from_kept ? *a++ : *b++;
+      if (merged_.empty() || merged_.back() != key) merged_.push_back(key);
+    }
+    kept_.swap(merged_);
+    pending_.clear();
+    if (full()) limit_ = kept_.back();
+  }
+
+  /// The kept pairs, nearest first; after `flush`.
+  std::span<const std::uint64_t> sorted() const noexcept { return kept_; }
+
+ private:
+  void insert(std::uint64_t key) {
+    std::size_t place = kept_.size();
+    while (place > 0 && kept_[place - 1] > key) --place;
+    if (place > 0 && kept_[place - 1] == key) return;
+    if (full()) kept_.pop_back();
+    kept_.insert(kept_.begin() + static_cast<std::ptrdiff_t>(place), key);
+    if (full()) limit_ = kept_.back();
+  }
+
+  std::size_t k_ = 1;
+  std::size_t batch_ = 1;
+  std::uint64_t limit_ = std::numeric_limits<std::uint64_t>::max();  // keys from here on do not count
+  std::vector<std::uint64_t> kept_, pending_, merged_;
+};
+
+/// Keeps every distinct row within a radius.
+class distinct_in_radius {
+ public:
+  void reset(std::uint32_t radius) {
+    radius_ = radius;
+    kept_.clear();
+    sorted_ = 0;
+  }
+
+  std::uint32_t threshold() const noexcept {
+    return radius_ == std::numeric_limits<std::uint32_t>::max() ? radius_ : radius_ + 1;
+  }
+  std::uint32_t threshold_from(row_id) const noexcept { return threshold(); }
+  bool wants(row_id, std::uint32_t distance) const noexcept { return distance <= radius_; }
+
+  void offer(row_id row, std::uint32_t distance) {
+    if (distance > radius_) return;
+    kept_.push_back(neighbor_key(row, distance));
+    if (kept_.size() >= 2 * sorted_ + 1024) flush();  // many tables may offer the same rows
+  }
+
+  void flush() {
+    std::sort(kept_.begin(), kept_.end());
+    kept_.erase(std::unique(kept_.begin(), kept_.end()), kept_.end());
+    sorted_ = kept_.size();
+  }
+
+  std::span<const std::uint64_t> sorted() const noexcept { return kept_; }
+
+ private:
+  std::uint32_t radius_ = 0;
+  std::size_t sorted_ = 0;
+  std::vector<std::uint64_t> kept_;
+};
+
+}  // namespace embit::inline EMBIT_ABI::detail

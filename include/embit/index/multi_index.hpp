@@ -1,0 +1,510 @@
+// Exact search by tables over substrings of the codes, and by a scan where that is faster.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/bits/code_view.hpp>
+#include <embit/config.hpp>
+#include <embit/core/concepts.hpp>
+#include <embit/core/error.hpp>
+#include <embit/core/executor.hpp>
+#include <embit/core/results.hpp>
+#include <embit/core/reuse_pool.hpp>
+#include <embit/core/types.hpp>
+#include <embit/index/detail/distinct_top_k.hpp>
+#include <embit/index/detail/table_build.hpp>
+#include <embit/index/detail/table_probe.hpp>
+#include <embit/index/flat.hpp>
+#include <embit/kernel/hamming.hpp>
+#include <embit/search/exhaustive.hpp>
+#include <embit/search/row_bitset.hpp>
+#include <embit/search/scan.hpp>
+#include <embit/store/block_store.hpp>
+#include <embit/store/code_store.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <mutex>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace embit::inline EMBIT_ABI {
+
+/// Table layout of a multi_index that is fast: every table holds a copy of the codes in bucket order.
+struct inlined_codes {
+  static constexpr bool copies = true;
+};
+
+/// Table layout of a multi_index that is small: tables hold row ids, 4 bytes a row each, and read codes where they
+/// lie. Up to 68 bits the tables that are chosen take at most 20 bytes a row.
+struct ids_only {
+  static constexpr bool copies = false;
+};
+
+/// How a multi_index is built and searched.
+struct multi_index_options {
+  /// Tables, each over one substring of at most 18 bits; 0 lets a model of costs choose from a sample of the codes
+  /// and the speed of this machine, which leaves the tables out where a scan is faster.
+  std::size_t substrings = 0;
+  std::size_t typical_k = 10;  ///< neighbours that the number of tables is chosen for
+  bool reorder_bits = false;   ///< spread bits that agree over different substrings: slower to build, fewer candidates
+  bool bail_out = true;        ///< scan when that is predicted to be faster; false probes the tables always
+};
+
+/// What searches of a multi_index did.
+struct multi_index_statistics {
+  std::size_t lookups = 0;      ///< buckets looked up
+  std::size_t candidates = 0;   ///< codes compared in them
+  std::size_t survivors = 0;    ///< of those, near enough for the result list at that time
+  std::size_t probed = 0;       ///< queries answered from the tables
+  std::size_t scanned = 0;      ///< queries answered by a scan that was chosen at once
+  std::size_t bailed_out = 0;   ///< queries that began with the tables and ended with a scan
+  search_statistics scan = {};  ///< of the scans, that of rows not yet in the tables included
+
+  multi_index_statistics& operator+=(const multi_index_statistics& other) noexcept {
+    lookups += other.lookups;
+    candidates += other.candidates;
+    survivors += other.survivors;
+    probed += other.probed;
+    scanned += other.scanned;
+    bailed_out += other.bailed_out;
+    scan += other.scan;
+    return *this;
+  }
+};
+
+/// Bytes that an index has allocated, but for the working memory that searches reuse.
+struct index_memory {
+  std::size_t codes = 0;   ///< the codes themselves, in blocks
+  std::size_t tables = 0;  ///< whatever makes searching them faster
+  std::size_t rows = 0;    ///< which rows were removed
+  std::size_t total() const noexcept { return codes + tables + rows; }
+};
+
+/// Exact nearest neighbours by Hamming distance among codes of 32 to 512 bits, in time that grows slower than the
+/// number of rows where the codes have structure: rows near a query agree with it in some substring but for few bits
+/// (Norouzi, Punjani and Fleet, "Fast exact search in Hamming space with multi-index hashing", TPAMI 2014). Results
+/// are those of `flat_index`, ties by the smaller row included. A search predicts its cost as it goes and scans the
+/// codes instead where that is cheaper; a batch large enough for a faster scan is scanned at once.
+/// Const members may be called from many threads at once; `add`, `remove` and `compact` need the index to themselves.
+template <class Layout = inlined_codes, Executor Exec = inline_executor>
+class multi_index {
+ public:
+  using query_view = code_view<>;
+  using codes_view = code_view<>;
+  using distance_type = std::uint32_t;
+  using compare = std::less<>;
+  using neighbor_type = neighbor<std::uint32_t>;
+  using layout_type = Layout;
+
+  static constexpr std::size_t min_width = 32, max_width = 512;
+
+  /// @param codes  a `code_store`, a `code_view`, or a `block_store`, which is kept as it is
+  /// @throws error errc::shape for a width beyond 32 to 512 bits, errc::argument for a number of substrings that does
+  /// not fit the width, for typical_k = 0, and for bits beyond the width. O(rows · words · substrings).
+  explicit multi_index(detail::store_argument<block_store<>> codes, multi_index_options options = {},
+                       Exec executor = {})
+      : options_(options),
+        executor_(std::move(executor)),
+        store_(checked(std::move(codes.value), options)),
+        tables_(store_, wishes(options), executor_),
+        live_(store_.size()) {}
+
+  /// Rows that can be found: those added and not removed.
+  std::size_t size() const noexcept { return live_; }
+  /// One more than the largest row id ever given out since the last `compact`.
+  std::size_t rows() const noexcept { return store_.size(); }
+  /// Bits of the codes.
+  std::size_t width() const noexcept { return store_.bits(); }
+  /// Tables there are: 0 where scanning is faster.
+  std::size_t substrings() const noexcept { return tables_.empty() ? 0 : tables_.keys().size(); }
+  const block_store<>& store() const noexcept { return store_; }
+  const multi_index_options& options() const noexcept { return options_; }
+  const Exec& executor() const noexcept { return executor_; }
+
+  index_memory memory() const noexcept {
+    return {store_.memory(), tables_.memory(), live_rows_.data().size() * sizeof(word)};
+  }
+
+  /// The `k` nearest rows of each query. Fewer rows than `k` give shorter lists.
+  /// @param filter      rows it refuses are not found: a predicate on `row_id`, or a `row_bitset` of `rows()` bits
+  /// @param statistics  added to, where given
+  /// @throws error errc::shape for queries of another width or a bitset of another size, errc::argument for k = 0.
+  template <RowFilter Filter = accept_all>
+  knn_result<std::uint32_t> search(code_view<> queries, std::size_t k, const Filter& filter = {},
+                                   multi_index_statistics* statistics = nullptr) const {
+    knn_result<std::uint32_t> result;
+    search_into(queries, k, result, filter, statistics);
+    return result;
+  }
+
+  /// `search` into a result that is reused. `result` is unchanged when this throws for its arguments.
+  template <RowFilter Filter = accept_all>
+  void search_into(code_view<> queries, std::size_t k, knn_result<std::uint32_t>& result, const Filter& filter = {},
+                   multi_index_statistics* statistics = nullptr) const {
+    require_queries(queries);
+    if (k == 0) raise(errc::argument, "k: 0, but at least 1 neighbour must be asked for");
+    require_filter(filter);
+    result.reset(queries.size(), std::min(k, rows()));
+    if (queries.size() == 0 || rows() == 0) return;
+    choose(filter, [&](const auto& choice) { search_chosen(queries, result, choice, statistics); });
+  }
+
+  /// Every row within `radius` of each query, the radius included, nearest first.
+  /// @throws error errc::shape as `search` does.
+  template <RowFilter Filter = accept_all>
+  range_result<std::uint32_t> range_search(code_view<> queries, std::uint32_t radius, const Filter& filter = {},
+                                           multi_index_statistics* statistics = nullptr) const {
+    require_queries(queries);
+    require_filter(filter);
+    range_result<std::uint32_t> result;
+    choose(filter, [&](const auto& choice) { range_chosen(queries, radius, choice, result, statistics); });
+    return result;
+  }
+
+  /// Finds every pair of rows within `radius` of each other, the radius included: deduplication. Calls
+  /// `found(a, b, distance)` once a pair, with a < b, one call at a time and in no particular order; where it returns
+  /// bool, false ends the search. Pairs are streamed: memory grows with those of one row only.
+  template <class Found>
+    requires std::invocable<Found&, row_id, row_id, std::uint32_t>
+  void pairs_within(std::uint32_t radius, Found&& found) const {
+    choose(accept_all{}, [&](const auto& choice) { pairs_chosen(radius, choice, found); });
+  }
+
+  /// Adds rows; returns the id of the first, the others follow. New rows are scanned until they are an eighth of all,
+  /// and then put into the tables, which are built anew.
+  /// @throws error errc::shape for another width, errc::argument for bits beyond the width or too many rows; the
+  /// index is unchanged then.
+  row_id add(code_view<> codes) {
+    detail::require_row_count(rows() + codes.size());
+    const std::size_t first = rows(), grown = first + codes.size();
+    row_bitset live = live_rows_;
+    if (live.size() != 0) live.resize(grown, true);
+    if (grown - tables_.rows() <= std::max(tables_.rows() / 8, detail::fewest_rows)) {
+      store_.append(codes);
+    } else {
+      block_store<> store = store_;
+      store.append(codes);
+      tables_ = detail::multi_tables<Layout::copies>(store, wishes(options_), executor_);
+      store_ = std::move(store);
+    }
+    live_rows_ = std::move(live);
+    live_ += codes.size();
+    return static_cast<row_id>(first);
+  }
+
+  /// Takes a row out of every later search; its id is not given out again before `compact`. False if it was already
+  /// removed. O(1), but O(rows) the first time.
+  /// @throws error errc::out_of_range for a row that is not there.
+  bool remove(row_id row) {
+    if (row >= rows()) raise(errc::out_of_range, "row: ", row, ", the index has ", rows(), " rows");
+    if (live_rows_.size() == 0) live_rows_ = row_bitset(rows(), true);
+    if (!live_rows_.test(row)) return false;
+    live_rows_.set(row, false);
+    --live_;
+    return true;
+  }
+
+  bool contains(row_id row) const noexcept { return row < rows() && (live_rows_.size() == 0 || live_rows_.test(row)); }
+
+  /// Drops removed rows, numbers the others anew, in their order, and builds the tables anew. Returns the new id of
+  /// every old one, `no_row` for those removed.
+  std::vector<row_id> compact() {
+    std::vector<row_id> renumbered(rows(), no_row), survivors;
+    survivors.reserve(live_);
+    for (std::size_t row = 0; row < rows(); ++row) {
+      if (!contains(static_cast<row_id>(row))) continue;
+      renumbered[row] = static_cast<row_id>(survivors.size());
+      survivors.push_back(static_cast<row_id>(row));
+    }
+    block_store<> store(store_, survivors);
+    tables_ = detail::multi_tables<Layout::copies>(store, wishes(options_), executor_);
+    store_ = std::move(store);
+    live_rows_ = row_bitset();
+    return renumbered;
+  }
+
+ private:
+  using scan_workspace = detail::knn_workspace<hamming, block_store<>>;
+  using scan_queries = detail::prepared_queries<hamming, block_store<>>;
+
+  // What one worker of a search writes.
+  struct worker_state {
+    detail::probe_scratch probe;
+    detail::probe_counts counts;
+    detail::distinct_top_k nearest;
+    detail::distinct_in_radius within;
+    scan_queries tail_query;
+    scan_queries::scratch tail_scratch;
+    search_statistics tail;
+    std::size_t probed = 0;
+  };
+
+  // What a search writes; kept between searches.
+  struct workspace {
+    std::vector<worker_state> workers;
+    std::vector<unsigned char> gave_up;  // by query
+    std::vector<std::size_t> left;       // queries that gave up
+    std::vector<word> left_codes;
+    knn_result<std::uint32_t> left_result;
+    scan_workspace scan;
+
+    void reset(std::size_t queries, std::size_t worker_count) {
+      workers.resize(worker_count);
+      for (auto& w : workers) {
+        w.counts = {};
+        w.tail = {};
+        w.probed = 0;
+      }
+      gave_up.assign(queries, 0);
+    }
+    void collect_left(code_view<> queries) {
+      left.clear();
+      left_codes.clear();
+      for (std::size_t q = 0; q < queries.size(); ++q) {
+        if (gave_up[q] == 0) continue;
+        left.push_back(q);
+        left_codes.insert(left_codes.end(), queries[q].begin(), queries[q].end());
+      }
+    }
+    void report(multi_index_statistics* statistics) const {
+      if (statistics == nullptr) return;
+      for (const auto& w : workers) {
+        statistics->lookups += w.counts.lookups;
+        statistics->candidates += w.counts.candidates;
+        statistics->survivors += w.counts.survivors;
+        statistics->probed += w.probed;
+        statistics->scan += w.tail;
+      }
+      statistics->bailed_out += left.size();
+    }
+  };
+
+  static detail::table_wishes wishes(const multi_index_options& options) noexcept {
+    return {options.substrings, options.typical_k, options.reorder_bits, options.bail_out};
+  }
+
+  static block_store<> checked(block_store<> store, const multi_index_options& options) {
+    const std::size_t bits = store.bits();
+    if (bits < min_width || bits > max_width)
+      raise(errc::shape, "codes: ", bits, " bits; a multi_index takes ", min_width, " to ", max_width);
+    const std::size_t fewest = (bits + detail::longest_key - 1) / detail::longest_key;
+    const std::size_t most = bits / detail::shortest_key;
+    if (options.substrings != 0 && (options.substrings < fewest || options.substrings > most))
+      raise(errc::argument, "substrings: ", options.substrings, ", but codes of ", bits, " bits take ", fewest, " to ",
+            most);
+    if (options.typical_k == 0) raise(errc::argument, "typical_k: 0, but at least 1 neighbour must be asked for");
+    detail::require_row_count(store.size());
+    return store;
+  }
+
+  void require_queries(const code_view<>& queries) const {
+    if (queries.size() != 0 && queries.bits() != width())
+      raise(errc::shape, "queries: width ", queries.bits(), ", the index holds rows of width ", width());
+  }
+  template <class Filter>
+  void require_filter(const Filter& filter) const {
+    if constexpr (std::same_as<Filter, row_bitset>)
+      if (filter.size() != rows())
+        raise(errc::shape, "filter: a bitset of ", filter.size(), " rows, the index has ", rows());
+  }
+
+  // Calls `search` with the cheapest test that says which rows may be found.
+  template <class Filter, class Search>
+  void choose(const Filter& filter, Search&& search) const {
+    const row_bitset* members = nullptr;
+    if constexpr (std::same_as<Filter, row_bitset>) members = &filter;
+    if (live_rows_.size() == 0) return search(detail::row_choice<Filter>{filter, members});
+    const auto live = [&](row_id row) { return live_rows_.test(row) && filter(row); };
+    search(detail::row_choice<decltype(live)>{live, members != nullptr ? members : &live_rows_});
+  }
+
+  // The share of rows that may be found, from a few of them.
+  template <class Accept>
+  double share_of(const detail::row_choice<Accept>& choice) const {
+    if constexpr (std::same_as<Accept, accept_all>) return 1;
+    constexpr std::size_t asked = 64;
+    std::size_t accepted = 0;
+    for (std::size_t i = 0; i < asked; ++i)
+      accepted += choice.accepts(static_cast<row_id>(static_cast<std::uint64_t>(i) * rows() / asked));
+    return static_cast<double>(accepted) / asked;
+  }
+
+  // What a scan costs each query of a batch, or no limit where probing was asked for.
+  double scan_cost(std::size_t queries) const {
+    if (!options_.bail_out) return std::numeric_limits<double>::infinity();
+    return tables_.scans().for_each_of(queries, executor_.concurrency());
+  }
+
+  template <class Accept>
+  void search_chosen(code_view<> queries, knn_result<std::uint32_t>& result, const detail::row_choice<Accept>& choice,
+                     multi_index_statistics* statistics) const {
+    const auto work = workspaces_.take();
+    const double share = tables_.empty() ? 0 : share_of(choice);
+    // Among fewer rows the k-th neighbour is as far as a later one among all.
+    const auto sought = static_cast<std::size_t>(static_cast<double>(result.k()) / std::max(share, 1e-3));
+    const auto outlook = tables_.expect(std::min(sought, rows()));
+    const double limit = scan_cost(queries.size());
+    if (tables_.empty() || (options_.bail_out && (share == 0 || outlook.cost > limit))) {
+      detail::exhaustive_knn(hamming{}, store_, executor_, queries, choice, result, work->scan,
+                             statistics != nullptr ? &statistics->scan : nullptr);
+      if (statistics != nullptr) statistics->scanned += queries.size();
+      return;
+    }
+    work->reset(queries.size(), executor_.concurrency());
+    const detail::table_set set = tables_.set(store_);
+    for_each_query(queries, [&](std::size_t q, std::size_t worker) {
+      worker_state& mine = work->workers[worker];
+      mine.nearest.reset(result.k());
+      scan_tail(queries, q, choice, mine.nearest, mine);
+      const detail::nearest_goal goal{mine.nearest, outlook.distance};
+      if (!tables_.probe(set, queries[q].data(), mine.nearest, choice.accepts, goal, limit, mine.probe, mine.counts)) {
+        work->gave_up[q] = 1;
+        return;
+      }
+      ++mine.probed;
+      deliver(mine.nearest.sorted(), result, q);
+    });
+    scan_left(queries, result, choice, *work, statistics);
+    work->report(statistics);
+  }
+
+  static void deliver(std::span<const std::uint64_t> keys, knn_result<std::uint32_t>& result, std::size_t query) {
+    std::transform(keys.begin(), keys.end(), result.slots(query).begin(), detail::neighbor_of);
+    result.set_found(query, keys.size());
+  }
+
+  // One scan for all queries that gave up.
+  template <class Accept>
+  void scan_left(code_view<> queries, knn_result<std::uint32_t>& result, const detail::row_choice<Accept>& choice,
+                 workspace& work, multi_index_statistics* statistics) const {
+    work.collect_left(queries);
+    if (work.left.empty()) return;
+    work.left_result.reset(work.left.size(), result.k());
+    detail::exhaustive_knn(hamming{}, store_, executor_, code_view<>(work.left_codes.data(), work.left.size(), width()),
+                           choice, work.left_result, work.scan, statistics != nullptr ? &statistics->scan : nullptr);
+    for (std::size_t i = 0; i < work.left.size(); ++i) {
+      const auto list = work.left_result[i];
+      std::copy(list.begin(), list.end(), result.slots(work.left[i]).begin());
+      result.set_found(work.left[i], list.size());
+    }
+  }
+
+  template <class Accept>
+  void range_chosen(code_view<> queries, std::uint32_t radius, const detail::row_choice<Accept>& choice,
+                    range_result<std::uint32_t>& result, multi_index_statistics* statistics) const {
+    search_statistics* scan_statistics = statistics != nullptr ? &statistics->scan : nullptr;
+    const double limit = scan_cost(queries.size());
+    if (tables_.empty() || tables_.plan().cost(0, std::size_t{radius} + 1) > limit) {
+      result = detail::exhaustive_range(hamming{}, store_, executor_, queries, radius, choice, scan_statistics);
+      if (statistics != nullptr) statistics->scanned += queries.size();
+      return;
+    }
+    const auto work = workspaces_.take();
+    work->reset(queries.size(), executor_.concurrency());
+    const detail::table_set set = tables_.set(store_);
+    std::vector<std::vector<neighbor_type>> lists(queries.size());
+    for_each_query(queries, [&](std::size_t q, std::size_t worker) {
+      worker_state& mine = work->workers[worker];
+      mine.within.reset(radius);
+      scan_tail(queries, q, choice, mine.within, mine);
+      if (!tables_.probe(set, queries[q].data(), mine.within, choice.accepts, detail::radius_goal{radius}, limit,
+                         mine.probe, mine.counts)) {
+        work->gave_up[q] = 1;
+        return;
+      }
+      ++mine.probed;
+      for (const std::uint64_t key : mine.within.sorted()) lists[q].push_back(detail::neighbor_of(key));
+    });
+    work->collect_left(queries);
+    range_result<std::uint32_t> left;
+    if (!work->left.empty())
+      left = detail::exhaustive_range(hamming{}, store_, executor_,
+                                      code_view<>(work->left_codes.data(), work->left.size(), width()), radius, choice,
+                                      scan_statistics);
+    for (std::size_t q = 0, i = 0; q < queries.size(); ++q)
+      result.append(work->gave_up[q] != 0 ? left[i++] : std::span<const neighbor_type>(lists[q]));
+    work->report(statistics);
+  }
+
+  // Every row is a query for the rows after it.
+  template <class Accept, class Found>
+  void pairs_chosen(std::uint32_t radius, const detail::row_choice<Accept>& choice, Found& found) const {
+    constexpr double half = 0.5;  // a scan compares each pair once
+    if (tables_.empty() || tables_.plan().cost(0, std::size_t{radius} + 1) > half * scan_cost(detail::full_batch))
+      return detail::exhaustive_pairs(hamming{}, store_, executor_, radius, choice, found);
+    const detail::table_set set = tables_.set(store_);
+    std::vector<worker_state> workers(executor_.concurrency());
+    std::mutex one_at_a_time;
+    std::atomic<bool> stopped{false};
+    constexpr std::size_t rows_at_a_time = 256;
+    run_ranges(executor_, rows(), rows_at_a_time, rows(), [&](std::size_t first, std::size_t last, std::size_t worker) {
+      worker_state& mine = workers[worker];
+      code_store<> query(1, width());
+      for (std::size_t row = first; row < last && !stopped.load(std::memory_order_relaxed); ++row) {
+        const auto a = static_cast<row_id>(row);
+        if (!choice.accepts(a)) continue;
+        store_.copy_row(row, query.row(0));
+        mine.within.reset(radius);
+        const auto after = [&](row_id b) { return b > a && choice.accepts(b); };
+        const detail::row_choice<decltype(after)> later{after, nullptr};
+        scan_tail(query.view(), 0, later, mine.within, mine);
+        tables_.probe(set, query.data(), mine.within, after, detail::radius_goal{radius},
+                      std::numeric_limits<double>::infinity(), mine.probe, mine.counts);
+        const std::lock_guard lock(one_at_a_time);
+        for (const std::uint64_t key : mine.within.sorted()) {
+          if (stopped.load(std::memory_order_relaxed)) return;
+          const neighbor_type b = detail::neighbor_of(key);
+          if constexpr (std::same_as<decltype(found(a, b.id, b.distance)), bool>) {
+            if (!found(a, b.id, b.distance)) stopped.store(true, std::memory_order_relaxed);
+          } else {
+            found(a, b.id, b.distance);
+          }
+        }
+      }
+    });
+  }
+
+  template <class F>
+  void for_each_query(code_view<> queries, F&& f) const {
+    constexpr std::size_t queries_at_a_time = 8;
+    run_ranges(executor_, queries.size(), queries_at_a_time, queries.size(),
+               [&](std::size_t first, std::size_t last, std::size_t worker) {
+                 for (std::size_t q = first; q < last; ++q) f(q, worker);
+               });
+  }
+
+  // Rows that are not yet in the tables, and a few before them that share a superblock with them.
+  template <class Accept, class Found>
+  void scan_tail(code_view<> queries, std::size_t q, const detail::row_choice<Accept>& choice, Found& found,
+                 worker_state& mine) const {
+    if (tables_.rows() == rows()) return;
+    const std::size_t first = tables_.rows() / superblock_rows * superblock_rows;
+    detail::knn_sink<Found, Accept> sink{&found, choice.accepts};
+    mine.tail_query.assign(hamming_, queries.middle_rows(q, 1), rows() - first);
+    mine.tail += mine.tail_query.scan(store_, first, rows(), choice.members, mine.tail_scratch, sink);
+  }
+
+  multi_index_options options_;
+  [[no_unique_address]] Exec executor_;
+  hamming hamming_;
+  block_store<> store_;
+  detail::multi_tables<Layout::copies> tables_;
+  row_bitset live_rows_;  // empty until a row is removed
+  std::size_t live_;
+  mutable reuse_pool<workspace> workspaces_;
+};
+
+template <class Source>
+multi_index(const Source&) -> multi_index<>;
+template <class Source>
+multi_index(const Source&, multi_index_options) -> multi_index<>;
+template <class Source, class Exec>
+multi_index(const Source&, multi_index_options, Exec) -> multi_index<inlined_codes, Exec>;
+
+}  // namespace embit::inline EMBIT_ABI
