@@ -84,8 +84,9 @@ class hamming_batch {
   /// Offers to `sink` every pair of a query and a row of `run` whose distance is below `sink.threshold(query)`.
   ///
   /// `sink.threshold(query)` gives an unsigned number that may fall as offers are made, and exceeds every distance
-  /// where all rows are wanted; it is read from time to time only, so `sink.offer(query, row, distance)` may be called
-  /// for rows that are no longer below it. Offers for one query come in ascending order of rows.
+  /// where all rows are wanted; a query whose threshold is 0 is passed over. It is read from time to time only, so
+  /// `sink.offer(query, row, distance)` may be called for rows that are no longer below it. Offers for one query come
+  /// in ascending order of rows.
   template <class Sink>
   void scan(const block_run& run, scratch& s, Sink& sink) const {
     scan(run, run.planes, s, sink);
@@ -182,6 +183,7 @@ class hamming_batch {
                                         .hits = s.hits_.data()};
     while (job.first_block < last) {
       job.threshold = threshold(sink, query);
+      if (job.threshold == 0) return;
       const auto stop = ops_->interleaved(job);
       for (std::size_t i = 0; i < stop.hits; ++i)
         if (const auto& hit = job.hits[i]; hit.row < run.rows)
