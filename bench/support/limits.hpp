@@ -94,14 +94,18 @@ EMBIT_TARGET_AVX512 inline word read_avx512(const word* data, std::size_t words)
   return lane[0] ^ lane[1] ^ lane[2] ^ lane[3] ^ lane[4] ^ lane[5] ^ lane[6] ^ lane[7];
 }
 
-EMBIT_TARGET_VPOPCNT inline word count_vpopcnt(const word* data, std::size_t words, word query) {
-  const __m512i q = _mm512_set1_epi64(static_cast<long long>(query));
+EMBIT_TARGET_VPOPCNT inline word count_vpopcnt(const word* data, std::size_t words, word query, std::size_t passes) {
   __m512i sum[8];
   for (auto& s : sum) s = _mm512_setzero_si512();
-  for (std::size_t i = 0; i < words; i += step)
+  for (; passes > 0; --passes, ++query) {
+    const __m512i q = _mm512_set1_epi64(static_cast<long long>(query));
+    for (std::size_t i = 0; i < words; i += step)
 #pragma GCC unroll 8
-    for (std::size_t j = 0; j < 8; ++j)
-      sum[j] = _mm512_add_epi64(sum[j], _mm512_popcnt_epi64(_mm512_xor_si512(q, _mm512_load_si512(data + i + 8 * j))));
+      for (std::size_t j = 0; j < 8; ++j) {
+        const __m512i x = _mm512_xor_si512(q, _mm512_load_si512(data + i + 8 * j));
+        sum[j] = _mm512_add_epi64(sum[j], _mm512_popcnt_epi64(x));
+      }
+  }
   for (std::size_t j = 1; j < 8; ++j) sum[0] = _mm512_add_epi64(sum[0], sum[j]);
   alignas(64) word lane[8];
   _mm512_store_si512(lane, sum[0]);
@@ -121,15 +125,25 @@ inline word read(std::span<const word> data) {
   return detail::read_portable(data.data(), data.size());
 }
 
-/// Counts the bits in which 64-byte aligned data of whole 512-byte steps differs from a word, by the best popcount of
-/// `level`: VPOPCNTDQ, byte shuffles, or the scalar one. On 16 KiB its speed is the popcount limit of the level.
-inline word count(std::span<const word> data, word query, embit::isa level) {
+/// Counts the bits in which 64-byte aligned data of whole 512-byte steps differs from `query`, `query + 1`, … in so
+/// many passes, by the best popcount of `level`: VPOPCNTDQ, byte shuffles, or the scalar one. On 16 KiB and many passes
+/// its speed is the popcount limit of the level.
+inline word count(std::span<const word> data, word query, embit::isa level, std::size_t passes = 1) {
 #if EMBIT_X86
-  if (level == embit::isa::vpopcnt) return detail::count_vpopcnt(data.data(), data.size(), query);
-  if (level != embit::isa::portable) return detail::count_avx2(data.data(), data.size(), query);
+  if (level == embit::isa::vpopcnt) return detail::count_vpopcnt(data.data(), data.size(), query, passes);
 #endif
-  static_cast<void>(level);
-  return detail::count_portable(data.data(), data.size(), query);
+  word sum = 0;
+  for (std::size_t pass = 0; pass < passes; ++pass) {
+#if EMBIT_X86
+    if (level != embit::isa::portable) {
+      sum += detail::count_avx2(data.data(), data.size(), query + pass);
+      continue;
+    }
+#endif
+    static_cast<void>(level);
+    sum += detail::count_portable(data.data(), data.size(), query + pass);
+  }
+  return sum;
 }
 
 }  // namespace limits
