@@ -56,6 +56,8 @@ class bucket_table {
     const std::uint32_t first = starts_[key];
     return {first, starts_[key + 1] - first};
   }
+  /// Where `bucket` will look.
+  const void* start(std::uint32_t key) const noexcept { return starts_.data() + key; }
   std::span<const row_id> ids() const noexcept { return ids_; }
   /// Codes in the order of `ids()`, row-major, where they are inlined.
   const word* codes() const noexcept { return codes_.data(); }

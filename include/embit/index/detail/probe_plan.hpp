@@ -14,9 +14,8 @@ namespace embit::inline EMBIT_ABI::detail {
 
 /// What the parts of a search cost, in nanoseconds.
 struct probe_costs {
-  double lookup = 0;       ///< finding a bucket
-  double candidate = 0;    ///< comparing a code of a bucket
-  double scanned_row = 0;  ///< comparing a code in a scan for one query
+  double lookup = 0;     ///< finding a bucket
+  double candidate = 0;  ///< comparing a code of a bucket
 };
 
 /// One step: all buckets of one table whose keys differ from the query's in `flips` bits.

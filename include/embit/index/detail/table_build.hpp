@@ -22,6 +22,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <limits>
 #include <span>
 #include <utility>
@@ -35,8 +36,10 @@ inline constexpr std::size_t shortest_key = 4, shortest_tried = 10, longest_trie
 /// Fewer rows than this are scanned in less time than a choice takes.
 inline constexpr std::size_t fewest_rows = 4096;
 
-/// What a table entry costs before the machine has been measured, in nanoseconds, and against a row of a scan.
-inline constexpr double lookup_guess = 6, gathered_guess = 2.5, candidate_against_scan = 1.5;
+/// What probing costs before it has been measured: of a lookup and a word of a candidate, in nanoseconds, where the
+/// tables fit a large cache and where they do not; of fetching a code by its row; against a row of a scan.
+inline constexpr double cached_lookup = 6, lookup_guess = 16, word_guess = 0.3, gathered_guess = 2.5;
+inline constexpr double candidate_against_scan = 2, cache_bytes = 1 << 24;
 
 /// Queries from which on a scan is at its cheapest for each.
 inline constexpr std::size_t full_batch = 64;
@@ -48,6 +51,17 @@ struct table_wishes {
   bool decorrelate = false;
   bool measure = true;
 };
+
+/// Processor time of this thread, in nanoseconds, where there is such a clock: others may want the processor, too.
+inline double thread_nanoseconds() noexcept {
+#ifdef CLOCK_THREAD_CPUTIME_ID
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return 1e9 * static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec);
+#else
+  return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now().time_since_epoch()).count();
+#endif
+}
 
 /// How long scans of a store take, in nanoseconds a query: alone, and in a large batch.
 struct scan_times {
@@ -79,10 +93,9 @@ struct scan_times {
     knn_result<std::uint32_t> found;
     found.reset(queries.size(), std::min<std::size_t>(store.size(), 10));
     const accept_all all;
-    const auto start = std::chrono::steady_clock::now();
+    const double start = thread_nanoseconds();
     exhaustive_knn(hamming{}, store, inline_executor{}, queries, row_choice<accept_all>{all}, found, work, nullptr);
-    const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
-    return took.count() / static_cast<double>(queries.size());
+    return (thread_nanoseconds() - start) / static_cast<double>(queries.size());
   }
 };
 
@@ -103,7 +116,6 @@ class multi_tables {
     const row_sample sample(store);
     const distance_forecast distances(store, sample);
     if (wishes.measure) scans_ = scan_times(store);
-    costs_ = guess(store, wishes);
     if (!choose(store, sample, distances, wishes)) return;
     fill(store, executor);
     if (wishes.measure) calibrate(store, sample, wishes.neighbors);
@@ -143,10 +155,16 @@ class multi_tables {
   }
 
  private:
-  probe_costs guess(const block_store<>& store, const table_wishes& wishes) const {
-    const double words = static_cast<double>(store.words());
-    const double row = wishes.measure ? scans_.single / static_cast<double>(store.size()) : 0.15 * words;
-    return {lookup_guess, candidate_against_scan * row + (Inlined ? 0 : gathered_guess), row};
+  // Of searching `count` tables.
+  probe_costs guess(const block_store<>& store, const table_wishes& wishes, std::size_t count) const {
+    const double words = static_cast<double>(store.words()), rows = static_cast<double>(store.size());
+    const double row = wishes.measure ? scans_.single / rows : word_guess / candidate_against_scan * words;
+    const double bytes = rows * static_cast<double>(count) * (Inlined ? words * sizeof(word) : sizeof(row_id));
+    const bool cached = bytes <= cache_bytes;
+    double candidate = candidate_against_scan * row;
+    if (!cached) candidate = std::max(candidate, word_guess * words);
+    if (!Inlined) candidate += gathered_guess;
+    return {cached ? cached_lookup : lookup_guess, candidate};
   }
 
   // Sets the keys and the plan to what is asked for, or to the cheapest; false where none is cheaper than scanning.
@@ -154,7 +172,7 @@ class multi_tables {
               const table_wishes& wishes) {
     rows_ = store.size();
     if (wishes.keys != 0) {
-      adopt(sample, wishes, wishes.keys);
+      adopt(store, sample, wishes, wishes.keys);
       return true;
     }
     const auto neighbors = distances.distances(wishes.neighbors);
@@ -166,14 +184,14 @@ class multi_tables {
       if (count == std::exchange(before, count)) continue;
       if (!Inlined && too_large(store.bits(), count)) continue;
       const key_split keys(store.bits(), count);
-      const probe_plan plan(keys, sample.shares(keys), store.size(), costs_);
+      const probe_plan plan(keys, sample.shares(keys), store.size(), guess(store, wishes, count));
       const double cost = mean_cost(plan, neighbors);
       if (cost >= best) continue;
       best = cost;
       best_keys = count;
     }
     if (best_keys == 0) return false;
-    adopt(sample, wishes, best_keys);
+    adopt(store, sample, wishes, best_keys);
     return true;
   }
 
@@ -184,7 +202,7 @@ class multi_tables {
     return count > std::max(tables_of_20_bytes, fewest);
   }
 
-  void adopt(const row_sample& sample, const table_wishes& wishes, std::size_t count) {
+  void adopt(const block_store<>& store, const row_sample& sample, const table_wishes& wishes, std::size_t count) {
     const std::size_t bits = keys_.bits();
     std::vector<std::uint16_t> order;
     if (wishes.decorrelate) {
@@ -192,6 +210,7 @@ class multi_tables {
       order = decorrelated_order({sample.codes().data(), rows * words}, bits, count);
     }
     keys_ = key_split(bits, count, std::move(order));
+    costs_ = guess(store, wishes, count);
     plan_ = probe_plan(keys_, sample.shares(keys_), rows_, costs_);
   }
 
@@ -216,10 +235,10 @@ class multi_tables {
       for (std::size_t q = 0; q < std::min<std::size_t>(sample.queries().size(), 8); ++q) {
         probe_counts counts;
         found.reset(std::min(k + 1, rows_));
-        const auto start = std::chrono::steady_clock::now();
+        const double start = thread_nanoseconds();
         probe(tables, sample.queries()[q].data(), found, accept_all{}, nearest_goal{found, 0}, 4 * scans_.single,
               scratch, counts);
-        took += std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count();
+        took += thread_nanoseconds() - start;
         predicted += costs_.lookup * static_cast<double>(counts.lookups) +
                      costs_.candidate * static_cast<double>(counts.candidates);
       }

@@ -154,6 +154,8 @@ class table_probe {
     group.filled = group.candidates = group.lines = 0;
     group.largest = 0;
     group.step = static_cast<std::uint32_t>(step_);
+    const std::size_t next = std::min(flip_ + 2 * grouped_lookups, flips.size());
+    for (std::size_t i = flip_ + group.lookups; i < next; ++i) prefetch(table.start(key ^ flips[i]));
     for (std::size_t i = 0; i < group.lookups; ++i) {
       const code_range range = table.bucket(key ^ flips[flip_ + i]);
       group.lines += prefetch_bucket(table, range);
@@ -172,7 +174,7 @@ class table_probe {
 
   // Returns how many lines.
   std::size_t prefetch_bucket(const bucket_table& table, code_range range) const noexcept {
-    constexpr std::size_t line = 64, most_lines = 32;
+    constexpr std::size_t line = 64, most_lines = 64;
     const std::size_t size = Inlined ? set_.store.words() * sizeof(word) : sizeof(row_id);
     const char* base =
         Inlined ? reinterpret_cast<const char*>(table.codes()) : reinterpret_cast<const char*>(table.ids().data());
