@@ -61,6 +61,7 @@
 #include <embit/retrieve/retriever.hpp>
 #include <embit/search/default_kernel.hpp>
 #include <embit/search/exhaustive.hpp>
+#include <embit/search/live_rows.hpp>
 #include <embit/search/partition.hpp>
 #include <embit/search/row_bitset.hpp>
 #include <embit/search/rows.hpp>
