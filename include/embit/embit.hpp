@@ -28,6 +28,8 @@
 #include <embit/eval/ground_truth.hpp>
 #include <embit/eval/metrics.hpp>
 #include <embit/index/flat.hpp>
+#include <embit/index/index_memory.hpp>
+#include <embit/index/lsh_table.hpp>
 #include <embit/index/multi_index.hpp>
 #include <embit/io/checksum.hpp>
 #include <embit/io/container.hpp>
