@@ -31,6 +31,7 @@
 #include <embit/index/index_memory.hpp>
 #include <embit/index/lsh_table.hpp>
 #include <embit/index/multi_index.hpp>
+#include <embit/index/plan_lsh.hpp>
 #include <embit/io/checksum.hpp>
 #include <embit/io/container.hpp>
 #include <embit/io/container_layout.hpp>
