@@ -22,6 +22,7 @@
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/thread_pool.hpp>
 #include <embit/core/types.hpp>
+#include <embit/encode/cross_polytope.hpp>
 #include <embit/encode/itq.hpp>
 #include <embit/encode/sign_lsh.hpp>
 #include <embit/encode/sign_projection.hpp>
@@ -32,6 +33,7 @@
 #include <embit/index/lsh_table.hpp>
 #include <embit/index/multi_index.hpp>
 #include <embit/index/plan_lsh.hpp>
+#include <embit/index/tune.hpp>
 #include <embit/io/checksum.hpp>
 #include <embit/io/container.hpp>
 #include <embit/io/container_layout.hpp>

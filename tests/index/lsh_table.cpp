@@ -2,11 +2,13 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/thread_pool.hpp>
+#include <embit/encode/cross_polytope.hpp>
 #include <embit/encode/sign_lsh.hpp>
 #include <embit/index/detail/lsh_probe_order.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/index/lsh_table.hpp>
 #include <embit/kernel/inner_product.hpp>
+#include <embit/kernel/l2.hpp>
 #include <embit/retrieve/float_rerank.hpp>
 
 #include <support/catch.hpp>
@@ -230,6 +232,9 @@ TEST_CASE("lsh_table with threads answers as without, and counts the same") {
   REQUIRE(a.found == b.found);
   REQUIRE(a.candidates <= a.found);
   REQUIRE(a.candidates >= 200);
+  embit::lsh_table other = alone;
+  other.set_probes(3);
+  REQUIRE(same(other.search(queries, 10), alone.search({queries, 3}, 10)));
 }
 
 TEST_CASE("margins find more neighbours with as many probes") {
@@ -306,6 +311,28 @@ TEST_CASE("lsh_table takes keys, and scores rows by a kernel or a reranker") {
   REQUIRE(keyed_codes.search({codes, keys}, 2)[5][1] == embit::neighbor<std::uint32_t>{605, 0});
 }
 
+TEST_CASE("lsh_table finds near rows by cross-polytope keys") {
+  const auto rows = normal_rows(2000, 40, 1), noise = normal_rows(100, 40, 2);
+  embit::matrix<float> queries(100, 40);
+  for (std::size_t q = 0; q < 100; ++q)
+    for (std::size_t j = 0; j < 40; ++j) queries[q][j] = rows[q][j] + 0.4f * noise[q][j];
+  embit::rng rng{3};
+  const embit::cross_polytope hash({.dim = 40, .tables = 8}, rng);
+  const embit::lsh_table table{rows, hash.encode(rows), {.tables = 8, .bits = hash.bits()}, embit::l2{}};
+  const auto hits = [&](const auto& found) {
+    std::size_t count = 0;
+    for (std::size_t q = 0; q < 100; ++q) count += !found[q].empty() && found[q][0].id == q;
+    return count;
+  };
+  embit::lsh_statistics did;
+  const auto one = hits(table.search({queries, hash.encode(queries)}, 1, embit::accept_all{}, &did));
+  const auto four = hits(table.search({queries, hash.probes(queries, 4)}, 1));
+  CAPTURE(one, four, did.candidates);
+  REQUIRE(one >= 80);
+  REQUIRE(four >= 97);
+  REQUIRE(did.candidates < 100 * 2000 / 8);
+}
+
 TEST_CASE("lsh_table reports its memory") {
   const std::size_t n = 20'000;
   const auto codes = make(n, 64, code_kind::uniform, 1);
@@ -345,6 +372,7 @@ TEST_CASE("lsh_table refuses what it cannot do, and is unchanged") {
   CHECK(support::contains(margins(50, 63, 1), "shape: margins: 50 x 63"));
   CHECK(support::contains(margins(50, 32, NAN), "not_finite: margins"));
   CHECK(margins(50, 32, 1) == "accepted");
+  CHECK(support::contains(refusal([&] { table.set_probes(0); }), "argument: probes: 0"));
   kept = before;
   const auto keys = [&](std::size_t rows, std::size_t cols, std::uint32_t value) {
     const embit::matrix<std::uint32_t> m(rows, cols, value);

@@ -234,6 +234,13 @@ class lsh_table {
     return append(rows, [&](std::size_t row, std::size_t t) { return keys[row][t]; });
   }
 
+  /// Buckets of each table that searches look up from now on, unless their queries say otherwise.
+  /// @throws error errc::argument for 0.
+  void set_probes(std::size_t probes) {
+    require_probes(probes);
+    options_.probes = probes;
+  }
+
   /// Takes a row out of every later search; its id is not given out again before `compact`. False if it was already
   /// removed. O(1), but O(rows) the first time.
   /// @throws error errc::out_of_range for a row that is not there.
@@ -306,8 +313,12 @@ class lsh_table {
         store_(std::move(store)),
         live_(store_.size()) {
     detail::require_lsh(options_.tables, options_.bits);
-    if (options_.probes == 0) raise(errc::argument, "probes: 0, but at least 1 bucket of a table must be looked up");
+    require_probes(options_.probes);
     detail::require_row_count(store_.size());
+  }
+
+  static void require_probes(std::size_t probes) {
+    if (probes == 0) raise(errc::argument, "probes: 0, but at least 1 bucket of a table must be looked up");
   }
 
   template <class Key>
