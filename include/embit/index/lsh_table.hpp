@@ -278,6 +278,7 @@ class lsh_table {
     std::vector<word> seen;  // a bit a row; all clear between queries
     std::vector<row_id> candidates;
     std::vector<neighbor_type> scored;
+    detail::candidate_scorer<Store, Scorer> scorer;
     detail::flips_by_margin flips;
     lsh_statistics did;
 
@@ -404,9 +405,8 @@ class lsh_table {
       return mine.candidates.size() < rows();  // beyond, nothing new can come
     };
     probe(queries, q, mine, look);
-    mine.scored.clear();
-    detail::score_rows(store_, scorer_, queries.queries(), q, mine.candidates, accepts, mine.scored);
-    mine.did.candidates += mine.scored.size();
+    mine.did.candidates +=
+        mine.scorer.score(store_, scorer_, queries.queries(), q, mine.candidates, accepts, result.k(), mine.scored);
     mine.forget();
     result.set_found(q, select_top_k<compare>(mine.scored, result.slots(q)));
   }

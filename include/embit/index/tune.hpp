@@ -114,17 +114,17 @@ class tuning {
     return static_cast<std::size_t>(std::bit_width(std::max<std::size_t>(codes_.size(), 2) - 1));
   }
 
-  // Around the number whose keys are so long.
+  // Those whose keys are as long as that, and somewhat shorter.
   std::vector<std::size_t> substring_counts() const {
     using multi = multi_index<inlined_codes, Exec>;
     std::vector<std::size_t> counts;
     const std::size_t bits = codes_.bits();
     if (bits < multi::min_width || bits > multi::max_width) return counts;
-    const std::size_t fewest = (bits + longest_key - 1) / longest_key, most = bits / shortest_key;
-    const std::size_t middle = bits / key_bits();
-    for (const std::size_t count : {middle - (middle > 0), middle, middle + 1}) {
-      const std::size_t fitting = std::clamp(count, fewest, most);
-      if (counts.empty() || counts.back() != fitting) counts.push_back(fitting);
+    const std::size_t longest = std::clamp(key_bits(), shortest_key, longest_key);
+    for (std::size_t shorter = 0; shorter <= 6; shorter += 2) {
+      const std::size_t length = std::max(longest, shortest_key + shorter) - shorter;
+      const std::size_t count = (bits + length - 1) / length;
+      if (counts.empty() || counts.back() != count) counts.push_back(std::min(count, bits / shortest_key));
     }
     return counts;
   }
