@@ -118,7 +118,13 @@ class multi_tables {
     if (wishes.measure) scans_ = scan_times(store);
     if (!choose(store, sample, distances, wishes)) return;
     fill(store, executor);
-    if (wishes.measure) calibrate(store, sample, wishes.neighbors);
+    if (wishes.measure) {
+      calibrate(store, sample, distances, wishes.neighbors);
+      if (wishes.keys == 0 && mean_cost(plan_, distances.distances(wishes.neighbors)) > scans_.single) {
+        drop();
+        return;
+      }
+    }
     forecast(sample, distances);
   }
 
@@ -224,31 +230,37 @@ class multi_tables {
       if (t == 0 || keys_.length(t) != keys_.length(t - 1)) flips_.emplace_back(keys_.length(t));
   }
 
-  // Lets the sample's queries run and puts what they took in place of the guess.
-  void calibrate(const block_store<>& store, const row_sample& sample, std::size_t k) {
+  // Lets the sample's queries run, each once as later queries will, and puts what they took in place of the guess.
+  void calibrate(const block_store<>& store, const row_sample& sample, const distance_forecast& distances,
+                 std::size_t k) {
+    const auto typical = distances.distances(k);
+    if (typical.empty()) return;
     probe_scratch scratch;
     distinct_top_k found;
     const table_set tables = set(store);
-    double best = std::numeric_limits<double>::max();
-    for (int repeat = 0; repeat < 2; ++repeat) {
-      double took = 0, predicted = 0;
-      for (std::size_t q = 0; q < std::min<std::size_t>(sample.queries().size(), 8); ++q) {
-        probe_counts counts;
-        found.reset(std::min(k + 1, rows_));
-        const double start = thread_nanoseconds();
-        probe(tables, sample.queries()[q].data(), found, accept_all{}, nearest_goal{found, 0}, 4 * scans_.single,
-              scratch, counts);
-        took += thread_nanoseconds() - start;
-        predicted += costs_.lookup * static_cast<double>(counts.lookups) +
-                     costs_.candidate * static_cast<double>(counts.candidates);
-      }
-      if (predicted > 0) best = std::min(best, took / predicted);
+    double took = 0, predicted = 0;
+    for (std::size_t q = 0; q < sample.queries().size(); ++q) {
+      probe_counts counts;
+      const double start = thread_nanoseconds();
+      found.reset(std::min(k + 1, rows_));
+      probe(tables, sample.queries()[q].data(), found, accept_all{}, nearest_goal{found, typical[typical.size() / 2]},
+            4 * scans_.single, scratch, counts);
+      took += thread_nanoseconds() - start;
+      predicted += costs_.lookup * static_cast<double>(counts.lookups) +
+                   costs_.candidate * static_cast<double>(counts.candidates);
     }
-    if (best == std::numeric_limits<double>::max()) return;
-    const double factor = std::clamp(best, 0.25, 4.0);
+    if (predicted <= 0) return;
+    const double factor = std::clamp(took / predicted, 0.25, 8.0);
     costs_.lookup *= factor;
     costs_.candidate *= factor;
     plan_.scale(factor);
+  }
+
+  // Tables that turned out slower than a scan are not worth their memory.
+  void drop() noexcept {
+    tables_ = {};
+    flips_ = {};
+    plan_ = {};
   }
 
  public:

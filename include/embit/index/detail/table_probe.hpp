@@ -65,7 +65,6 @@ struct probe_scratch {
   bucket_scan::scratch hits;
   std::array<waiting_hit, bucket_hit_room> waiting;
   std::vector<std::uint32_t> keys;
-  std::vector<std::uint32_t> radii;  // by table: steps taken before
   std::array<row_id, gathered_codes> ids;
   aligned_vector<word> codes;
 };
@@ -99,7 +98,6 @@ class table_probe {
       : set_(set), query_(query), found_(found), accept_(accept), scratch_(scratch), counts_(counts) {
     scratch_.keys.resize(set.tables.size());
     for (std::size_t t = 0; t < set.tables.size(); ++t) scratch_.keys[t] = set.keys.key(t, query, 1);
-    scratch_.radii.assign(set.tables.size(), 0);
     if constexpr (!Inlined) scratch_.codes.resize(gathered_codes * set.store.words());
   }
 
@@ -113,8 +111,7 @@ class table_probe {
     std::size_t expected = std::min(goal.expected(0), set_.plan.size());
     bool step_done = false;
     for (std::size_t oldest = 0, steps = 0;; ++oldest) {
-      while (looked_up_ - oldest < waiting_groups && lines_ < waiting_lines && step_ < expected)
-        look_up(goal.farthest() <= step_);
+      while (looked_up_ - oldest < waiting_groups && lines_ < waiting_lines && step_ < expected) look_up();
       take_hits();
       if (step_done) {
         found_.flush();
@@ -122,7 +119,7 @@ class table_probe {
         expected = std::min(goal.expected(steps), set_.plan.size());
         if (set_.plan.cost(steps, expected) > limit) return false;
       }
-      if (looked_up_ == oldest) look_up(goal.farthest() <= step_);
+      if (looked_up_ == oldest) look_up();
       const lookup_group& group = scratch_.groups[oldest % waiting_groups];
       spent_ += set_.costs.lookup * static_cast<double>(group.lookups) +
                 set_.costs.candidate * static_cast<double>(group.candidates);
@@ -174,10 +171,8 @@ class table_probe {
     waiting_hits_ = 0;
   }
 
-  // Looks up the next few buckets of the step that lookups have come to. Where no row farther than the number of
-  // steps before matters, each key of a row not yet met differs by just as much as it had steps: no less, or it was
-  // met, and no more, or it is too far. So the parities of its keys are known.
-  void look_up(bool exact) {
+  // Looks up the next few buckets of the step that lookups have come to.
+  void look_up() {
     const std::size_t t = set_.plan[step_].table;
     const bucket_table& table = set_.tables[t];
     const std::span<const std::uint32_t> flips = set_.flips_of(t)[set_.plan[step_].flips];
@@ -187,12 +182,10 @@ class table_probe {
     group.filled = group.candidates = group.lines = 0;
     group.largest = 0;
     group.step = static_cast<std::uint32_t>(step_);
-    const std::uint32_t checks = exact ? checks_of(t) : 0;
     const std::size_t next = std::min(flip_ + 2 * grouped_lookups, flips.size());
     for (std::size_t i = flip_ + group.lookups; i < next; ++i) prefetch(table.start(key ^ flips[i]));
     for (std::size_t i = 0; i < group.lookups; ++i) {
-      const code_range range =
-          exact ? table.bucket(key ^ flips[flip_ + i], checks) : table.bucket(key ^ flips[flip_ + i]);
+      const code_range range = table.bucket(key ^ flips[flip_ + i]);
       group.lines += prefetch_bucket(table, range);
       group.ranges[group.filled] = range;
       group.filled += range.count != 0;
@@ -205,17 +198,6 @@ class table_probe {
     if (!group.last) return;
     flip_ = 0;
     ++step_;
-    ++scratch_.radii[t];
-  }
-
-  // Check bits of a row each of whose keys differs from the query's in as many bits as it had steps.
-  std::uint32_t checks_of(std::size_t table) const noexcept {
-    std::uint32_t checks = 0;
-    for (std::size_t bit = 0; bit < set_.tables[table].check_bits(); ++bit) {
-      const std::size_t other = set_.keys.checked_by(table, bit);
-      checks |= (parity(scratch_.keys[other]) ^ (scratch_.radii[other] & 1)) << bit;
-    }
-    return checks;
   }
 
   // Returns how many lines.
@@ -234,9 +216,8 @@ class table_probe {
     for (const code_range range : ranges)
       for (std::uint32_t done = 0; done < range.count; done += std::min(large_bucket, range.count - done)) {
         const code_range piece{range.first + done, std::min(large_bucket, range.count - done)};
-        const auto rows = table.ids().subspan(piece.first, piece.count);
         take_hits();
-        compare(table, {&piece, 1}, *std::min_element(rows.begin(), rows.end()));
+        compare(table, {&piece, 1}, table.ids()[piece.first]);
       }
   }
 
@@ -290,10 +271,6 @@ struct nearest_goal {
   std::size_t typical;  ///< distance of the k-th neighbour of other queries
 
   bool reached(std::size_t steps) const noexcept { return found.full() && steps > found.worst_distance(); }
-  /// Rows beyond this distance do not matter.
-  std::size_t farthest() const noexcept {
-    return found.full() ? found.worst_distance() : std::numeric_limits<std::size_t>::max();
-  }
   /// Steps it will take: as many as usual, as long as that is possible, else as many as is certain to be enough.
   std::size_t expected(std::size_t steps) const noexcept {
     if (!found.full()) return std::max(typical, steps) + 1;
@@ -305,7 +282,6 @@ struct nearest_goal {
 struct radius_goal {
   std::size_t radius;
   bool reached(std::size_t steps) const noexcept { return steps > radius; }
-  std::size_t farthest() const noexcept { return radius; }
   std::size_t expected(std::size_t) const noexcept { return radius + 1; }
 };
 
