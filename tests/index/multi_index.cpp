@@ -150,8 +150,26 @@ TEST_CASE("multi_index chooses tables for clustered codes, and answers as flat_i
   }
 }
 
+TEMPLATE_TEST_CASE("multi_index resolves ties in large buckets, too", "", embit::inlined_codes, embit::ids_only) {
+  // Only 14 of 64 bits vary: thousands of rows a bucket, and dozens at each distance.
+  const auto few_bits = [](std::size_t n, std::uint64_t seed) {
+    auto codes = make(kind::uniform, n, 64, seed);
+    for (std::size_t i = 0; i < n; ++i) codes.row(i)[0] &= 0x0123012301230123;
+    return codes;
+  };
+  const auto codes = few_bits(40'000, 1), queries = few_bits(20, 2);
+  const embit::flat_index flat{codes};
+  for (const std::size_t substrings : {4u, 5u, 8u, 16u}) {
+    CAPTURE(substrings);
+    const embit::multi_index<TestType> multi{codes, {.substrings = substrings, .bail_out = false}};
+    for (const std::size_t k : {1u, 10u, 100u, 3000u}) REQUIRE(same(multi.search(queries, k), flat.search(queries, k)));
+    for (const std::uint32_t radius : {0u, 1u, 4u})
+      REQUIRE(same(multi.range_search(queries, radius), flat.range_search(queries, radius)));
+  }
+}
+
 TEST_CASE("multi_index with threads answers as without") {
-  const auto codes = make(kind::clustered, 20'000, 128, 5), queries = make(kind::clustered, 150, 128, 6);
+  const auto codes = make(kind::clustered, 5000, 128, 5), queries = make(kind::clustered, 100, 128, 6);
   const embit::thread_pool pool{2};
   const embit::flat_index flat{codes};
   for (const bool bail_out : {false, true}) {

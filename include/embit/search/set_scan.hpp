@@ -92,17 +92,30 @@ class similarity_sink {
     if (distance >= thresholds_[query] || !sink_.accepts(rows_[at])) return;
     const std::uint32_t size = tile_[query].set.size;
     sink_.keep(tile_[query].index, rows_[at], kernel_.score(size, members_, (size + members_ - distance) / 2));
-    update(query);
+    raise_least(query);
   }
 
  private:
   void update(std::size_t query) noexcept {
     const std::uint32_t size = tile_[query].set.size;
     thresholds_[query] = size + members_ + 1;
-    if (const auto limit = sink_.limit(tile_[query].index)) {
-      const std::uint32_t least = kernel_.least_common(size, members_, *limit);
-      thresholds_[query] = least <= std::min(size, members_) ? size + members_ - 2 * least + 1 : 0;
-    }
+    if (const auto limit = sink_.limit(tile_[query].index))
+      set_least(query, kernel_.least_common(size, members_, *limit));
+  }
+
+  // As update, after an offer: the least number can only have risen, and mostly it has not, so one score will do.
+  void raise_least(std::size_t query) noexcept {
+    const std::uint32_t size = tile_[query].set.size, most = std::min(size, members_);
+    std::uint32_t least = (size + members_ + 1 - thresholds_[query]) / 2;
+    if (least == 0) return update(query);
+    const auto limit = *sink_.limit(tile_[query].index);
+    while (least <= most && kernel_.score(size, members_, least) < limit) ++least;
+    set_least(query, least);
+  }
+
+  void set_least(std::size_t query, std::uint32_t least) noexcept {
+    const std::uint32_t size = tile_[query].set.size;
+    thresholds_[query] = least <= std::min(size, members_) ? size + members_ - 2 * least + 1 : 0;
   }
 
   const K& kernel_;

@@ -11,9 +11,12 @@
 #include <embit/store/block_store.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
+#include <vector>
 
 namespace embit::inline EMBIT_ABI::detail {
 
@@ -33,31 +36,45 @@ void for_each_lane(const block_store<>& store, std::size_t rows, F&& f) {
   }
 }
 
-/// Rows by one key. Rows of a bucket ascend. Built by counting sort.
+/// Rows by one key, and within a bucket by a few check bits: the parities of the next keys. Rows with the same key
+/// and check bits ascend. Built by counting sort.
 class bucket_table {
  public:
   bucket_table() = default;
 
   /// The table of key `which` of the first `rows` codes; with a copy of the codes in bucket order where `inlined`.
   /// O(rows · words + 2^length).
-  bucket_table(const block_store<>& store, std::size_t rows, const key_split& keys, std::size_t which, bool inlined) {
-    const std::size_t words = store.words();
-    starts_.assign((std::size_t{1} << keys.length(which)) + 2, 0);
+  bucket_table(const block_store<>& store, std::size_t rows, const key_split& keys, std::size_t which, bool inlined)
+      : check_bits_(useful_check_bits(rows, keys, which)) {
+    std::vector<std::uint32_t> places = addresses(store, rows, keys, which);
+    starts_.assign((std::size_t{1} << (keys.length(which) + check_bits_)) + 1, 0);
+    for (const std::uint32_t p : places) ++starts_[p];
+    std::uint32_t sum = 0;
+    for (auto& start : starts_) sum += std::exchange(start, sum);
+    // Each row moves the start of its bucket to the next free place, and so to the start of the bucket after it.
+    for (auto& p : places) p = starts_[p]++;
+    std::move_backward(starts_.begin(), starts_.end() - 1, starts_.end());
+    starts_.front() = 0;
     ids_.resize(rows);
-    if (inlined) codes_.resize(rows * words);
-    if (keys.adjacent())
-      fill(store, [range = keys.range(which)](const word* lane) { return key_split::cut(range, lane, block_rows); });
-    else
-      fill(store, [&keys, which](const word* lane) { return keys.key(which, lane, block_rows); });
+    for (std::size_t row = 0; row < rows; ++row) ids_[places[row]] = static_cast<row_id>(row);
+    if (inlined) copy_codes(store, places);
   }
 
   /// Places in `ids()` of the rows with that key.
   code_range bucket(std::uint32_t key) const noexcept {
-    const std::uint32_t first = starts_[key];
-    return {first, starts_[key + 1] - first};
+    const std::size_t at = std::size_t{key} << check_bits_;
+    const std::uint32_t first = starts_[at];
+    return {first, starts_[at + (std::size_t{1} << check_bits_)] - first};
+  }
+  /// Of those, the rows with these check bits.
+  code_range bucket(std::uint32_t key, std::uint32_t checks) const noexcept {
+    const std::size_t at = (std::size_t{key} << check_bits_) | checks;
+    const std::uint32_t first = starts_[at];
+    return {first, starts_[at + 1] - first};
   }
   /// Where `bucket` will look.
-  const void* start(std::uint32_t key) const noexcept { return starts_.data() + key; }
+  const void* start(std::uint32_t key) const noexcept { return starts_.data() + (std::size_t{key} << check_bits_); }
+  std::size_t check_bits() const noexcept { return check_bits_; }
   std::span<const row_id> ids() const noexcept { return ids_; }
   /// Codes in the order of `ids()`, row-major, where they are inlined.
   const word* codes() const noexcept { return codes_.data(); }
@@ -68,26 +85,41 @@ class bucket_table {
   }
 
  private:
-  // Counts are kept two places up, so that after the prefix sum the place above a key tells where its next row goes,
-  // and once all are placed, where the next bucket starts.
-  template <class Key>
-  void fill(const block_store<>& store, const Key& key) {
-    const std::size_t rows = ids_.size(), words = store.words();
-    for_each_lane(store, rows, [&](std::size_t, const word* lane) { ++starts_[key(lane) + 2]; });
-    for (std::size_t i = 1; i < starts_.size(); ++i) starts_[i] += starts_[i - 1];
-    if (codes_.empty()) {
-      for_each_lane(store, rows, [&](std::size_t row, const word* lane) {
-        ids_[starts_[key(lane) + 1]++] = static_cast<row_id>(row);
+  // Buckets are cut into pieces of a dozen rows or more.
+  static std::size_t useful_check_bits(std::size_t rows, const key_split& keys, std::size_t which) noexcept {
+    constexpr std::size_t smallest_piece = 12, most = 3;
+    const std::size_t pieces = (rows >> keys.length(which)) / smallest_piece;
+    return std::min({static_cast<std::size_t>(std::bit_width(pieces)), most + 1, keys.size()}) - (pieces != 0);
+  }
+
+  // The key of each row above its check bits.
+  std::vector<std::uint32_t> addresses(const block_store<>& store, std::size_t rows, const key_split& keys,
+                                       std::size_t which) const {
+    std::vector<std::uint32_t> found(rows);
+    if (keys.adjacent())
+      for_each_lane(store, rows, [&, range = keys.range(which)](std::size_t row, const word* lane) {
+        found[row] = key_split::cut(range, lane, block_rows) << check_bits_;
       });
-      return;
-    }
-    for_each_lane(store, rows, [&](std::size_t row, const word* lane) {
-      const std::size_t at = starts_[key(lane) + 1]++;
-      ids_[at] = static_cast<row_id>(row);
-      for (std::size_t w = 0; w < words; ++w) codes_[at * words + w] = lane[w * block_rows];
+    else
+      for_each_lane(store, rows, [&](std::size_t row, const word* lane) {
+        found[row] = keys.key(which, lane, block_rows) << check_bits_;
+      });
+    for (std::size_t bit = 0; bit < check_bits_; ++bit)
+      for_each_lane(store, rows, [&, other = keys.checked_by(which, bit)](std::size_t row, const word* lane) {
+        found[row] |= parity(keys.key(other, lane, block_rows)) << bit;
+      });
+    return found;
+  }
+
+  void copy_codes(const block_store<>& store, std::span<const std::uint32_t> places) {
+    const std::size_t words = store.words();
+    codes_.resize(places.size() * words);
+    for_each_lane(store, places.size(), [&](std::size_t row, const word* lane) {
+      for (std::size_t w = 0; w < words; ++w) codes_[places[row] * words + w] = lane[w * block_rows];
     });
   }
 
+  std::size_t check_bits_ = 0;
   aligned_vector<std::uint32_t> starts_;
   aligned_vector<row_id> ids_;
   aligned_vector<word> codes_;

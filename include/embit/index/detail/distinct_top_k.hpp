@@ -32,7 +32,7 @@ class distinct_top_k {
   /// @param k  at least 1
   void reset(std::size_t k) {
     k_ = k;
-    batch_ = std::max<std::size_t>(1, k / 32);
+    batch_ = k <= longest_by_insertion ? 1 : k / 32;
     kept_.clear();
     pending_.clear();
     limit_ = std::numeric_limits<std::uint64_t>::max();
@@ -85,12 +85,29 @@ class distinct_top_k {
   std::span<const std::uint64_t> sorted() const noexcept { return kept_; }
 
  private:
+  static constexpr std::size_t longest_by_insertion = 256;
+
+  // Kept keys that are smaller. Halves without branches: which way a search goes cannot be predicted.
+  std::size_t rank(std::uint64_t key) const noexcept {
+    const std::uint64_t* first = kept_.data();
+    std::size_t left = kept_.size();
+    while (left > 1) {
+      const std::size_t half = left / 2;
+      first += half & (0 - std::size_t{first[half - 1] < key});
+      left -= half;
+    }
+    return static_cast<std::size_t>(first - kept_.data()) + (left == 1 && *first < key);
+  }
+
   void insert(std::uint64_t key) {
-    std::size_t place = kept_.size();
-    while (place > 0 && kept_[place - 1] > key) --place;
-    if (place > 0 && kept_[place - 1] == key) return;
-    if (full()) kept_.pop_back();
-    kept_.insert(kept_.begin() + static_cast<std::ptrdiff_t>(place), key);
+    const auto place = kept_.begin() + static_cast<std::ptrdiff_t>(rank(key));
+    if (place != kept_.end() && *place == key) return;
+    if (full()) {
+      std::move_backward(place, kept_.end() - 1, kept_.end());
+      *place = key;
+    } else {
+      kept_.insert(place, key);
+    }
     if (full()) limit_ = kept_.back();
   }
 

@@ -45,6 +45,9 @@ class key_split {
 
   bit_range range(std::size_t i) const noexcept { return split_[i]; }
 
+  /// The key whose parity is check bit `bit` of key `i`.
+  std::size_t checked_by(std::size_t i, std::size_t bit) const noexcept { return (i + 1 + bit) % size(); }
+
  private:
   std::uint32_t gather(bit_range range, const word* code, std::size_t stride) const noexcept {
     std::uint32_t key = 0;
@@ -58,6 +61,14 @@ class key_split {
   bit_split split_;
   std::vector<std::uint16_t> order_;
 };
+
+/// Whether a key has an odd number of set bits.
+constexpr std::uint32_t parity(std::uint32_t key) noexcept {
+  key ^= key >> 16;
+  key ^= key >> 8;
+  key ^= key >> 4;
+  return 0x6996u >> (key & 15) & 1;
+}
 
 /// An order of bits in which each of `keys` keys holds bits that agree with each other as little as possible, so that
 /// buckets fill evenly: keys take turns, each taking the free bit whose squared correlations with its own bits sum to

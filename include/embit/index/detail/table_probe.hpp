@@ -16,6 +16,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
@@ -52,11 +53,19 @@ struct lookup_group {
   bool last;  // of its step
 };
 
+/// A code that was near, and where its row is told.
+struct waiting_hit {
+  const row_id* row;
+  std::uint32_t distance;
+};
+
 /// What one worker writes while it probes.
 struct probe_scratch {
   std::array<lookup_group, waiting_groups> groups;  // a ring
   bucket_scan::scratch hits;
+  std::array<waiting_hit, bucket_hit_room> waiting;
   std::vector<std::uint32_t> keys;
+  std::vector<std::uint32_t> radii;  // by table: steps taken before
   std::array<row_id, gathered_codes> ids;
   aligned_vector<word> codes;
 };
@@ -90,6 +99,7 @@ class table_probe {
       : set_(set), query_(query), found_(found), accept_(accept), scratch_(scratch), counts_(counts) {
     scratch_.keys.resize(set.tables.size());
     for (std::size_t t = 0; t < set.tables.size(); ++t) scratch_.keys[t] = set.keys.key(t, query, 1);
+    scratch_.radii.assign(set.tables.size(), 0);
     if constexpr (!Inlined) scratch_.codes.resize(gathered_codes * set.store.words());
   }
 
@@ -100,15 +110,24 @@ class table_probe {
   bool run(const Goal& goal, double limit) {
     found_.flush();
     if (goal.reached(0)) return true;
-    std::size_t expected = goal.expected(0);
-    for (std::size_t oldest = 0;; ++oldest) {
-      while (looked_up_ == oldest || (looked_up_ - oldest < waiting_groups && lines_ < waiting_lines &&
-                                      step_ < std::min(expected, set_.plan.size())))
-        look_up();
+    std::size_t expected = std::min(goal.expected(0), set_.plan.size());
+    bool step_done = false;
+    for (std::size_t oldest = 0, steps = 0;; ++oldest) {
+      while (looked_up_ - oldest < waiting_groups && lines_ < waiting_lines && step_ < expected)
+        look_up(goal.farthest() <= step_);
+      take_hits();
+      if (step_done) {
+        found_.flush();
+        if (++steps == set_.plan.size() || goal.reached(steps)) return true;
+        expected = std::min(goal.expected(steps), set_.plan.size());
+        if (set_.plan.cost(steps, expected) > limit) return false;
+      }
+      if (looked_up_ == oldest) look_up(goal.farthest() <= step_);
       const lookup_group& group = scratch_.groups[oldest % waiting_groups];
       spent_ += set_.costs.lookup * static_cast<double>(group.lookups) +
                 set_.costs.candidate * static_cast<double>(group.candidates);
       if (spent_ > limit) return false;
+      step_done = group.last;
       lines_ -= group.lines;
       counts_.lookups += group.lookups;
       counts_.candidates += group.candidates;
@@ -118,33 +137,47 @@ class table_probe {
         compare(table, ranges, 0);
       else
         compare_in_pieces(table, ranges);
-      if (!group.last) continue;
-      found_.flush();
-      const std::size_t steps = group.step + 1;
-      if (steps == set_.plan.size() || goal.reached(steps)) return true;
-      expected = goal.expected(steps);
-      if (set_.plan.cost(steps, expected) > limit) return false;
     }
   }
 
  private:
-  // What a kernel offers its hits to.
+  // What a kernel offers its hits to. Which row a hit is takes a while to fetch, so hits wait for that until the next
+  // lookups were made, unless the list is not full and its threshold is worth having at once.
   struct sink {
     table_probe& probe;
     const row_id* ids;
     row_id first_row = 0;  // no row to come is below it
 
-    std::uint32_t threshold() const noexcept { return probe.found_.threshold_from(first_row); }
+    std::uint32_t threshold() const {
+      if (probe.found_.threshold() == std::numeric_limits<std::uint32_t>::max()) probe.take_hits();
+      return probe.found_.threshold_from(first_row);
+    }
     void offer(std::uint32_t position, std::uint32_t distance) {
-      const row_id row = ids[position];
-      if (!probe.found_.wants(row, distance) || !probe.accept_(row)) return;
-      ++probe.counts_.survivors;
-      probe.found_.offer(row, distance);
+      if constexpr (Inlined) {
+        prefetch(ids + position);
+        if (probe.waiting_hits_ == bucket_hit_room) probe.take_hits();
+        probe.scratch_.waiting[probe.waiting_hits_++] = {ids + position, distance};
+      } else {
+        probe.take(ids[position], distance);
+      }
     }
   };
 
-  // Looks up the next few buckets of the step that lookups have come to.
-  void look_up() {
+  void take(row_id row, std::uint32_t distance) {
+    if (!found_.wants(row, distance) || !accept_(row)) return;
+    ++counts_.survivors;
+    found_.offer(row, distance);
+  }
+
+  void take_hits() {
+    for (std::size_t i = 0; i < waiting_hits_; ++i) take(*scratch_.waiting[i].row, scratch_.waiting[i].distance);
+    waiting_hits_ = 0;
+  }
+
+  // Looks up the next few buckets of the step that lookups have come to. Where no row farther than the number of
+  // steps before matters, each key of a row not yet met differs by just as much as it had steps: no less, or it was
+  // met, and no more, or it is too far. So the parities of its keys are known.
+  void look_up(bool exact) {
     const std::size_t t = set_.plan[step_].table;
     const bucket_table& table = set_.tables[t];
     const std::span<const std::uint32_t> flips = set_.flips_of(t)[set_.plan[step_].flips];
@@ -154,10 +187,12 @@ class table_probe {
     group.filled = group.candidates = group.lines = 0;
     group.largest = 0;
     group.step = static_cast<std::uint32_t>(step_);
+    const std::uint32_t checks = exact ? checks_of(t) : 0;
     const std::size_t next = std::min(flip_ + 2 * grouped_lookups, flips.size());
     for (std::size_t i = flip_ + group.lookups; i < next; ++i) prefetch(table.start(key ^ flips[i]));
     for (std::size_t i = 0; i < group.lookups; ++i) {
-      const code_range range = table.bucket(key ^ flips[flip_ + i]);
+      const code_range range =
+          exact ? table.bucket(key ^ flips[flip_ + i], checks) : table.bucket(key ^ flips[flip_ + i]);
       group.lines += prefetch_bucket(table, range);
       group.ranges[group.filled] = range;
       group.filled += range.count != 0;
@@ -170,6 +205,17 @@ class table_probe {
     if (!group.last) return;
     flip_ = 0;
     ++step_;
+    ++scratch_.radii[t];
+  }
+
+  // Check bits of a row each of whose keys differs from the query's in as many bits as it had steps.
+  std::uint32_t checks_of(std::size_t table) const noexcept {
+    std::uint32_t checks = 0;
+    for (std::size_t bit = 0; bit < set_.tables[table].check_bits(); ++bit) {
+      const std::size_t other = set_.keys.checked_by(table, bit);
+      checks |= (parity(scratch_.keys[other]) ^ (scratch_.radii[other] & 1)) << bit;
+    }
+    return checks;
   }
 
   // Returns how many lines.
@@ -188,7 +234,9 @@ class table_probe {
     for (const code_range range : ranges)
       for (std::uint32_t done = 0; done < range.count; done += std::min(large_bucket, range.count - done)) {
         const code_range piece{range.first + done, std::min(large_bucket, range.count - done)};
-        compare(table, {&piece, 1}, table.ids()[piece.first]);
+        const auto rows = table.ids().subspan(piece.first, piece.count);
+        take_hits();
+        compare(table, {&piece, 1}, *std::min_element(rows.begin(), rows.end()));
       }
   }
 
@@ -233,6 +281,7 @@ class table_probe {
   std::size_t step_ = 0, flip_ = 0;  // where lookups have come to
   std::size_t looked_up_ = 0;        // groups
   std::size_t lines_ = 0;            // of the groups that wait
+  std::size_t waiting_hits_ = 0;
 };
 
 /// Until the k nearest are certain, equal distances included: rows not yet met are farther than the k-th.
@@ -241,6 +290,10 @@ struct nearest_goal {
   std::size_t typical;  ///< distance of the k-th neighbour of other queries
 
   bool reached(std::size_t steps) const noexcept { return found.full() && steps > found.worst_distance(); }
+  /// Rows beyond this distance do not matter.
+  std::size_t farthest() const noexcept {
+    return found.full() ? found.worst_distance() : std::numeric_limits<std::size_t>::max();
+  }
   /// Steps it will take: as many as usual, as long as that is possible, else as many as is certain to be enough.
   std::size_t expected(std::size_t steps) const noexcept {
     if (!found.full()) return std::max(typical, steps) + 1;
@@ -252,6 +305,7 @@ struct nearest_goal {
 struct radius_goal {
   std::size_t radius;
   bool reached(std::size_t steps) const noexcept { return steps > radius; }
+  std::size_t farthest() const noexcept { return radius; }
   std::size_t expected(std::size_t) const noexcept { return radius + 1; }
 };
 

@@ -96,8 +96,8 @@ struct lanes {
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector add(vector a, vector b) { return _mm256_add_epi64(a, b); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector add_bytes(vector a, vector b) { return _mm256_add_epi8(a, b); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector bit_or(vector a, vector b) { return _mm256_or_si256(a, b); }
-  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE bool any_negative(vector x) {
-    return _mm256_movemask_pd(_mm256_castsi256_pd(x)) != 0;
+  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE word negatives(vector x) {
+    return static_cast<word>(_mm256_movemask_pd(_mm256_castsi256_pd(x)));
   }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector widen(vector x) { return _mm256_sad_epu8(x, zero()); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector count(vector x, vector q) {

@@ -107,7 +107,7 @@ struct lanes {
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector add(vector a, vector b) { return _mm512_add_epi64(a, b); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector add_bytes(vector a, vector b) { return _mm512_add_epi8(a, b); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector bit_or(vector a, vector b) { return _mm512_or_si512(a, b); }
-  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE bool any_negative(vector x) { return _mm512_movepi64_mask(x) != 0; }
+  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE word negatives(vector x) { return _mm512_movepi64_mask(x); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector widen(vector x) { return _mm512_sad_epu8(x, zero()); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector count(vector x, vector q) {
     const vector bits = _mm512_set4_epi32(0x04030302, 0x03020201, 0x03020201, 0x02010100);  // of 0 to 15

@@ -7,6 +7,7 @@
 #include <embit/kernel/block_run.hpp>
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -28,7 +29,7 @@ struct hamming_stop {
 /// Hits an interleaved kernel has room for, and rows it may find between two looks at the room left. Few, so that a
 /// loose threshold is soon tightened.
 inline constexpr std::size_t hamming_interleaved_room = 128;
-inline constexpr std::size_t hamming_step_rows = 64;
+inline constexpr std::size_t hamming_step_rows = word_bits;
 
 /// Hits a sliced kernel has room for.
 inline constexpr std::size_t hamming_sliced_room = 2 * superblock_rows;
@@ -72,15 +73,16 @@ EMBIT_ALWAYS_INLINE void prefetch_lines(const word* codes) {
   for (std::size_t line = 0; line < Lines; ++line) __builtin_prefetch(codes + ahead + line * block_rows);
 }
 
-/// Writes the rows nearer than the threshold of the job, given distance minus threshold (modulo 2^64) of `rows` rows
-/// from `block` on; returns how many.
-inline std::size_t write_interleaved_hits(const word* excess, std::size_t rows, const hamming_interleaved_job& job,
+/// Writes the rows from `block` on that have a bit in `near`, given distance minus threshold (modulo 2^64) of each;
+/// returns how many.
+inline std::size_t write_interleaved_hits(const word* excess, word near, const hamming_interleaved_job& job,
                                           std::size_t block, hamming_hit* hits) {
   std::size_t found = 0;
-  for (std::size_t i = 0; i < rows; ++i)
-    if (excess[i] >> (word_bits - 1) != 0)
-      hits[found++] = {job.query_number, static_cast<std::uint32_t>(block * block_rows + i),
-                       static_cast<std::uint32_t>(excess[i] + job.threshold)};
+  for (; near != 0; near &= near - 1) {
+    const auto i = static_cast<std::size_t>(std::countr_zero(near));
+    hits[found++] = {job.query_number, static_cast<std::uint32_t>(block * block_rows + i),
+                     static_cast<std::uint32_t>(excess[i] + job.threshold)};
+  }
   return found;
 }
 
