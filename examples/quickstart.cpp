@@ -14,7 +14,6 @@
 #include "support/vectors.hpp"
 
 #include <embit/embit.hpp>
-#include <embit/eval/metrics.hpp>
 
 #include <algorithm>
 #include <cstddef>

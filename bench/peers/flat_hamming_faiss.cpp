@@ -27,7 +27,7 @@ void flat_hamming(benchmark::State& state, std::size_t bits, std::size_t n, std:
   std::vector<std::int32_t> distances(queries * k);
   std::vector<std::int64_t> labels(queries * k);
   const auto times = support::run_in_turn(
-      state, [&] { ours.search_into(asked, k, found); },
+      state, support::timer::thread, [&] { ours.search_into(asked, k, found); },
       [&] {
         theirs.search(static_cast<std::int64_t>(queries), reinterpret_cast<const std::uint8_t*>(asked.data()),
                       static_cast<std::int64_t>(k), distances.data(), labels.data());

@@ -3,17 +3,28 @@
 
 #include <benchmark/benchmark.h>
 
+#include <time.h>
+
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <vector>
 
 namespace support {
 
-inline double seconds_of(const auto& work) {
-  const auto start = std::chrono::steady_clock::now();
+/// Time on the wall, or what the calling thread had of a processor: for work of one thread the latter says the same
+/// on a machine that others use too.
+enum class timer { wall, thread };
+
+inline double now(timer t) {
+  timespec time{};
+  clock_gettime(t == timer::wall ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+inline double seconds_of(timer t, const auto& work) {
+  const double start = now(t);
   work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return now(t) - start;
 }
 
 inline double median(std::vector<double> values) {
@@ -37,13 +48,13 @@ struct paired_times {
 };
 
 /// Runs a benchmark's loop: `ours` is what it reports the time of, `theirs` runs after it every time.
-paired_times run_in_turn(benchmark::State& state, const auto& ours, const auto& theirs) {
+paired_times run_in_turn(benchmark::State& state, timer t, const auto& ours, const auto& theirs) {
   ours();  // caches, workspaces and page tables are warm from here on
   theirs();
   paired_times times;
   for (auto _ : state) {
-    times.ours.push_back(seconds_of(ours));
-    times.theirs.push_back(seconds_of(theirs));
+    times.ours.push_back(seconds_of(t, ours));
+    times.theirs.push_back(seconds_of(t, theirs));
     state.SetIterationTime(times.ours.back());
   }
   return times;

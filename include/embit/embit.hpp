@@ -22,12 +22,18 @@
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/thread_pool.hpp>
 #include <embit/core/types.hpp>
+#include <embit/encode/cross_polytope.hpp>
 #include <embit/encode/itq.hpp>
 #include <embit/encode/sign_lsh.hpp>
 #include <embit/encode/sign_projection.hpp>
 #include <embit/eval/ground_truth.hpp>
 #include <embit/eval/metrics.hpp>
 #include <embit/index/flat.hpp>
+#include <embit/index/index_memory.hpp>
+#include <embit/index/lsh_table.hpp>
+#include <embit/index/multi_index.hpp>
+#include <embit/index/plan_lsh.hpp>
+#include <embit/index/tune.hpp>
 #include <embit/io/checksum.hpp>
 #include <embit/io/container.hpp>
 #include <embit/io/container_layout.hpp>
@@ -42,6 +48,7 @@
 #include <embit/io/save.hpp>
 #include <embit/io/vecs.hpp>
 #include <embit/kernel/block_run.hpp>
+#include <embit/kernel/bucket_scan.hpp>
 #include <embit/kernel/gemm.hpp>
 #include <embit/kernel/hamming.hpp>
 #include <embit/kernel/hamming_scan.hpp>
@@ -59,6 +66,7 @@
 #include <embit/retrieve/retriever.hpp>
 #include <embit/search/default_kernel.hpp>
 #include <embit/search/exhaustive.hpp>
+#include <embit/search/live_rows.hpp>
 #include <embit/search/partition.hpp>
 #include <embit/search/row_bitset.hpp>
 #include <embit/search/rows.hpp>
@@ -70,5 +78,6 @@
 #include <embit/store/block_store.hpp>
 #include <embit/store/code_store.hpp>
 #include <embit/store/mapped_store.hpp>
+#include <embit/store/plane_store.hpp>
 #include <embit/store/popcount_store.hpp>
 #include <embit/version.hpp>

@@ -77,6 +77,13 @@ TEST_CASE("what users write works", "[contract][threads]") {
     CHECK(nearest[5][0].distance == 0);
     CHECK(scan.range_search(itq.encode(q), 8)[0].size() >= 1);
   }
+  SECTION("exact multi-index search finds what the scan finds") {
+    const embit::multi_index mih{codes};
+    const auto b = mih.search(itq.encode(q), 10);
+    for (std::size_t i = 0; i < b.queries(); ++i)
+      for (std::size_t j = 0; j < 10; ++j) CHECK(b[i][j] == nearest[i][j]);
+    CHECK(mih.range_search(itq.encode(q), 8)[0].size() >= 1);
+  }
   SECTION("candidates from codes, reranked with the floats") {
     const embit::retriever retriever{itq, embit::flat_index{itq.encode(x)}, embit::float_rerank{x}};
     CHECK(retriever.search(q, 5, {.candidates = 200})[2][0].id == 2);

@@ -70,7 +70,7 @@ struct asymmetric_encoder : encoder {
   std::vector<float> encode_queries(rows) const { return {}; }
 };
 
-struct index {
+struct an_index {
   using query_view = batch;
   using codes_view = batch;
   using distance_type = int;
@@ -81,10 +81,10 @@ struct index {
   }
   void search_into(const query_view&, std::size_t, embit::knn_result<int>&) const {}
 };
-struct range_index : index {
+struct range_index : an_index {
   embit::range_result<int> range_search(const query_view&, int) const { return {}; }
 };
-struct mutable_index : index {
+struct mutable_index : an_index {
   row_id add(const codes_view&) { return 0; }
   bool remove(row_id) { return false; }
   std::vector<row_id> compact() { return {}; }
@@ -133,9 +133,9 @@ TEST_CASE("encoders", "[concepts]") {
 }
 
 TEST_CASE("indexes and filters", "[concepts]") {
-  STATIC_REQUIRE(embit::Index<index>);
-  STATIC_REQUIRE_FALSE(embit::RangeIndex<index>);
-  STATIC_REQUIRE_FALSE(embit::MutableIndex<index>);
+  STATIC_REQUIRE(embit::Index<an_index>);
+  STATIC_REQUIRE_FALSE(embit::RangeIndex<an_index>);
+  STATIC_REQUIRE_FALSE(embit::MutableIndex<an_index>);
   STATIC_REQUIRE(embit::RangeIndex<range_index>);
   STATIC_REQUIRE(embit::MutableIndex<mutable_index>);
   STATIC_REQUIRE(embit::RowFilter<embit::accept_all>);

@@ -71,6 +71,26 @@ TEST_CASE("sign_projection keeps its planes and thresholds") {
   for (const float t : without.thresholds()) REQUIRE(t == 0);
 }
 
+TEST_CASE("margins are the distances of the projections from the thresholds") {
+  for (const std::size_t bits : {1u, 63u, 65u, 127u}) {
+    const auto planes = normal_rows(bits, 20, 1), rows = normal_rows(9, 20, 2), cut = normal_rows(1, bits, 3);
+    const embit::sign_projection encoder(planes, cut[0]);
+    const auto margins = encoder.margins(rows);
+    REQUIRE(margins.rows() == 9);
+    REQUIRE(margins.cols() == bits);
+    for (std::size_t i = 0; i < 9; ++i)
+      for (std::size_t j = 0; j < bits; ++j) {
+        double exact = -double{cut[0][j]};
+        for (std::size_t k = 0; k < 20; ++k) exact += double{planes[j][k]} * double{rows[i][k]};
+        REQUIRE(std::abs(double{margins[i][j]} - std::abs(exact)) < 1e-4);
+      }
+    REQUIRE(encoder.margins(rows, embit::thread_pool(2)) == margins);
+  }
+  const embit::sign_projection encoder(normal_rows(8, 4, 8));
+  REQUIRE_THROWS_AS(encoder.margins(normal_rows(3, 5, 9)), embit::error);
+  REQUIRE_THROWS_AS(encoder.margins(embit::matrix<float>(3, 4, INFINITY)), embit::error);
+}
+
 TEST_CASE("sign_projection refuses what it cannot use") {
   const auto planes = normal_rows(8, 4, 8);
   const embit::sign_projection encoder(planes);

@@ -7,6 +7,7 @@ foreach(needed QUICKSTART WORK_DIR)
   if(NOT DEFINED ${needed})
     message(FATAL_ERROR "give -D${needed}=...")
   endif()
+  cmake_path(ABSOLUTE_PATH ${needed})
 endforeach()
 find_program(PRINTF printf REQUIRED) # writes the bytes that CMake's own file() cannot
 file(REMOVE_RECURSE "${WORK_DIR}")

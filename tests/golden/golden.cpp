@@ -1,6 +1,7 @@
 // Prints hashes of what must be the same bits everywhere. The test compiles this with every compiler at hand, with
 // and without optimization and contraction to fused multiply-adds, and compares with golden.txt.
 #include <embit/core/random.hpp>
+#include <embit/encode/sign_lsh.hpp>
 
 #include <bit>
 #include <cinttypes>
@@ -56,10 +57,19 @@ void print_first_numbers() {
   for (int i = 0; i < 3; ++i) std::printf("normal %a\n", static_cast<double>(embit::normal(engine)));
 }
 
+void print_planes() {
+  embit::rng engine(42);
+  const auto planes = embit::sign_lsh({.dim = 65, .bits = 127}, engine).planes();
+  hash seen;
+  for (const float x : planes.values()) seen.add(x);
+  seen.print("planes");
+}
+
 }  // namespace
 
 int main() {
   print_first_numbers();
   print_numbers();
   print_shuffle();
+  print_planes();
 }

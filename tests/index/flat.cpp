@@ -202,6 +202,18 @@ TEST_CASE("a user's kernel scores rows of any store", "[flat][threads]") {
   for (std::size_t q = 0; q < 9; ++q) CHECK(near[q].size() == blocks.range_search(queries, 135.0f)[q].size());
 }
 
+TEST_CASE("an index of rows is added to and compacted as one of blocks", "[flat]") {
+  embit::rng rng{12};
+  const auto codes = make_codes(50, 70, code_kind::uniform, rng);
+  embit::flat_index rows{codes, weighted_hamming{}};
+  CHECK(rows.add(codes.view().middle_rows(0, 10)) == 50);
+  CHECK(rows.remove(3));
+  const auto renumbered = rows.compact();
+  CHECK(renumbered[4] == 3);
+  CHECK(rows.rows() == 59);
+  CHECK(rows.search(codes.view().middle_rows(3, 1), 1)[0][0].id == 52);
+}
+
 TEST_CASE("float rows are searched by inner product", "[flat]") {
   embit::rng rng{8};
   embit::matrix<float> x(500, 24);
@@ -254,9 +266,10 @@ TEST_CASE("bad input is refused by name and number, and nothing changes", "[flat
   CHECK(index.size() == 100);
   require_equal_to_sorting(index, codes, codes.view().middle_rows(0, 5), 10);
 
-  embit::word dirty = 2;
+  const embit::word dirty = 2;
   embit::flat_index one{make_codes(1, 1, code_kind::uniform, rng)};
   CHECK_THROWS_WITH(one.add({&dirty, 1, 1}), Catch::Matchers::ContainsSubstring("width of 1"));
+  CHECK_THROWS_WITH(one.search({&dirty, 1, 1}, 1), Catch::Matchers::ContainsSubstring("queries"));
   CHECK(one.size() == 1);
 }
 

@@ -1,30 +1,10 @@
 // Repeating a search allocates nothing: counted through the global operator new of this test program.
 #include <embit/index/flat.hpp>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
 #include <support/catch.hpp>
 #include <support/codes.hpp>
 
-static std::atomic<std::size_t> allocations{0};
-
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  ++allocations;
-  const auto a = static_cast<std::size_t>(alignment);
-  if (void* memory = std::aligned_alloc(a, (size + a - 1) / a * a)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+#include "counting_new.hpp"
 
 TEST_CASE("search_into allocates nothing once it is warm", "[flat]") {
   embit::rng rng{1};
@@ -34,8 +14,8 @@ TEST_CASE("search_into allocates nothing once it is warm", "[flat]") {
   const auto asked = codes.view().middle_rows(0, queries);
   embit::knn_result<std::uint32_t> result;
   for (int warm = 0; warm < 3; ++warm) index.search_into(asked, 10, result);
-  const std::size_t before = allocations;
+  const std::size_t before = support::allocations();
   for (int again = 0; again < 5; ++again) index.search_into(asked, 10, result);
-  CHECK(allocations == before);
+  CHECK(support::allocations() == before);
   CHECK(result[0][0].distance == 0);
 }

@@ -86,22 +86,30 @@ void check(const problem& p, embit::isa level, embit::hamming_batch::scratch& sc
   REQUIRE(batch.size() == p.queries);
   constexpr embit::row_id first = 1536;
   const embit::block_run run{blocks.data(), words, first, p.rows};
-  std::uint32_t nearest = everything, middle = static_cast<std::uint32_t>(p.bits / 2);
+  embit::aligned_vector<word> planes(embit::hamming_batch::plane_words(run));
+  embit::hamming_batch::build_planes(run, planes.data(), level);
+
+  const auto most = static_cast<std::uint32_t>(p.bits);
+  std::uint32_t nearest = most;
   for (const auto d : p.distances) nearest = std::min(nearest, d);
-  const auto tight = std::min(nearest, static_cast<std::uint32_t>(p.bits)) + 2;
-  for (const auto threshold : {0u, tight, middle, middle + 1, static_cast<std::uint32_t>(p.bits) + 1, everything})
-    for (const std::uint32_t fall : {0u, 1u}) {
-      std::vector<std::uint32_t> thresholds(p.queries, threshold);
-      for (std::size_t q = 0; q < p.queries; q += 3)  // queries of one batch differ in their thresholds
-        if (threshold < everything) thresholds[q] += static_cast<std::uint32_t>(q % 5);
-      collector sink{thresholds, fall, std::vector<std::vector<taken_row>>(p.queries)};
-      batch.scan(run, scratch, sink);
-      const auto want = expected(p, thresholds, fall, first);
+  const struct {
+    std::uint32_t threshold, fall;
+  } cases[] = {{0, 0},        {nearest + 2, 0}, {most / 2, 0},  {most / 2 + 1, 1},
+               {most + 1, 0}, {everything, 0},  {everything, 1}};
+  for (const auto& c : cases) {
+    std::vector<std::uint32_t> thresholds(p.queries, c.threshold);
+    for (std::size_t q = 0; q < p.queries; q += 3)  // queries of one batch differ in their thresholds
+      if (c.threshold < everything) thresholds[q] += static_cast<std::uint32_t>(q % 5);
+    const auto want = expected(p, thresholds, c.fall, first);
+    for (const word* kept : {static_cast<const word*>(nullptr), static_cast<const word*>(planes.data())}) {
+      collector sink{thresholds, c.fall, std::vector<std::vector<taken_row>>(p.queries)};
+      batch.scan(run, kept, scratch, sink);
       INFO(name_of(level) << ", " << p.bits << " bits, " << p.queries << " queries, " << p.rows << " rows, threshold "
-                          << threshold << ", fall " << fall);
+                          << c.threshold << ", fall " << c.fall << (kept != nullptr ? ", planes" : ""));
       REQUIRE(sink.ascending);
       REQUIRE((sink.taken == want.taken));
     }
+  }
 }
 
 problem random_problem(std::size_t bits, std::size_t queries, std::size_t rows, embit::rng& rng) {
@@ -127,6 +135,37 @@ TEST_CASE("every level, width, batch and number of rows finds what the scalar re
           if (queries * rows * bits > 130u * 2057u * 1100u) continue;  // 300 queries meet all widths with 513 rows
           check(random_problem(bits, queries, rows, rng), level, scratch);
         }
+  }
+}
+
+TEST_CASE("codes so wide that byte counts overflow, and slabs of every size behind others", "[kernel]") {
+  embit::rng rng(2);
+  for (const auto level : embit::supported_isas()) {
+    embit::hamming_batch::scratch scratch;
+    for (const std::size_t bits : {2100u, 2112u, 4160u, 8192u})
+      check(random_problem(bits, 50, 520, rng), level, scratch);
+  }
+}
+
+TEST_CASE("bit planes are where the documentation says", "[kernel]") {
+  embit::rng rng(3);
+  constexpr std::size_t bits = 200, rows = 1024 + 300;
+  const auto codes = random_codes(rows, bits, rng);
+  const std::size_t words = embit::words_for(bits);
+  const auto blocks = interleave(codes, rows, words);
+  const embit::block_run run{blocks.data(), words, 0, rows};
+  REQUIRE(embit::hamming_batch::plane_words(run) == 1024 * words);
+  for (const auto level : embit::supported_isas()) {
+    embit::aligned_vector<word> planes(embit::hamming_batch::plane_words(run));
+    embit::hamming_batch::build_planes(run, planes.data(), level);
+    std::size_t wrong = 0;
+    for (std::size_t row = 0; row < 1024; ++row)
+      for (std::size_t d = 0; d < words * 64; ++d) {
+        const word plane = planes[(row / 512 * words * 64 + d) * 8 + row % 512 / 64];
+        wrong += ((plane >> (row % 64)) & 1) != ((codes[row * words + d / 64] >> (d % 64)) & 1);
+      }
+    INFO(name_of(level));
+    REQUIRE(wrong == 0);
   }
 }
 

@@ -48,7 +48,8 @@ TEST_CASE("a histogram copes with falling distances, its worst order", "[top_k]"
 
 TEST_CASE("a heap keeps the k best in any order of offers", "[top_k]") {
   embit::rng rng{2};
-  const std::size_t n = GENERATE(as<std::size_t>{}, 0, 1, 7, 513, 5000), k = GENERATE(as<std::size_t>{}, 1, 10, 600);
+  const std::size_t n = GENERATE(as<std::size_t>{}, 0, 1, 7, 513, 5000),
+                    k = GENERATE(as<std::size_t>{}, 1, 10, 32, 33, 600);
   std::vector<embit::neighbor<float>> all;
   for (std::size_t i = 0; i < n; ++i)
     all.push_back({static_cast<embit::row_id>(i), static_cast<float>(embit::uniform_index(rng, 50))});

@@ -9,9 +9,11 @@
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/types.hpp>
+#include <embit/kernel/gemm.hpp>
 #include <embit/kernel/project.hpp>
 #include <embit/store/code_store.hpp>
 
+#include <cmath>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -55,6 +57,20 @@ class sign_projection {
     const matrix_view<const float> rows(row.data(), 1, row.size());
     detail::require_finite(rows, "row");
     project(rows, *shared_, code);
+  }
+
+  /// How far each row is from changing each bit: |planes[j] · row − thresholds[j]|, n × bits. The smaller the margin,
+  /// the likelier a near row has the other bit. O(n · bits · dim).
+  /// @throws error errc::shape for another dimension, errc::not_finite naming the first bad row.
+  template <Executor Exec = inline_executor>
+  matrix<float> margins(matrix_view<const float> rows, const Exec& executor = {}) const {
+    if (rows.cols() != dim()) raise(errc::shape, "rows: ", rows.cols(), " columns where the planes have ", dim());
+    detail::require_finite(rows, "rows");
+    matrix<float> out(rows.rows(), bits());
+    gemm(rows, shared_->planes(), out, executor);
+    for (std::size_t i = 0; i < out.rows(); ++i)
+      for (std::size_t j = 0; j < bits(); ++j) out[i][j] = std::abs(out[i][j] - thresholds()[j]);
+    return out;
   }
 
   /// A copy of the planes, bits × dim.

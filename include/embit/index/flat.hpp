@@ -14,6 +14,7 @@
 #include <embit/kernel/set_similarity.hpp>
 #include <embit/search/default_kernel.hpp>
 #include <embit/search/exhaustive.hpp>
+#include <embit/search/live_rows.hpp>
 #include <embit/search/row_bitset.hpp>
 #include <embit/search/rows.hpp>
 #include <embit/search/scan.hpp>
@@ -32,9 +33,6 @@
 #include <vector>
 
 namespace embit::inline EMBIT_ABI {
-
-/// Stands for a removed row in the table that `compact` returns.
-inline constexpr row_id no_row = std::numeric_limits<row_id>::max();
 
 namespace detail {
 
@@ -120,7 +118,7 @@ class flat_index {
   }
 
   /// Rows that can be found: those added and not removed.
-  std::size_t size() const noexcept { return live_; }
+  std::size_t size() const noexcept { return live_.size(); }
   /// One more than the largest row id ever given out since the last `compact`.
   std::size_t rows() const noexcept { return store_.size(); }
   /// Bits of the codes, or numbers of the float rows.
@@ -133,7 +131,8 @@ class flat_index {
   /// @param filter      rows it refuses are not found: a predicate on `row_id`, or a `row_bitset` of `rows()` bits,
   ///                    which also spares the blocks that have no member.
   /// @param statistics  added to, where given
-  /// @throws error errc::shape for queries of another width or a bitset of another size, errc::argument for k = 0.
+  /// @throws error errc::shape for queries of another width or a bitset of another size, errc::argument for k = 0 or
+  /// bits beyond the width.
   template <RowFilter Filter = accept_all>
   knn_result<distance_type> search(query_view queries, std::size_t k, const Filter& filter = {},
                                    search_statistics* statistics = nullptr) const {
@@ -148,12 +147,12 @@ class flat_index {
                    search_statistics* statistics = nullptr) const {
     require_queries(queries);
     if (k == 0) raise(errc::argument, "k: 0, but at least 1 neighbour must be asked for");
-    require_filter(filter);
+    live_.require_filter(filter);
     result.reset(queries.size(), std::min(k, rows()));
     if (queries.size() == 0 || rows() == 0) return;
 
     const auto work = workspaces_.take();
-    choose(filter, [&](const auto& choice) {
+    live_.choose(filter, [&](const auto& choice) {
       detail::exhaustive_knn(kernel_, store_, executor_, queries, choice, result, *work, statistics);
     });
   }
@@ -164,9 +163,9 @@ class flat_index {
   range_result<distance_type> range_search(query_view queries, distance_type radius, const Filter& filter = {},
                                            search_statistics* statistics = nullptr) const {
     require_queries(queries);
-    require_filter(filter);
+    live_.require_filter(filter);
     range_result<distance_type> result;
-    choose(filter, [&](const auto& choice) {
+    live_.choose(filter, [&](const auto& choice) {
       result = detail::exhaustive_range(kernel_, store_, executor_, queries, radius, choice, statistics);
     });
     return result;
@@ -178,15 +177,16 @@ class flat_index {
   template <class Found>
     requires std::invocable<Found&, row_id, row_id, distance_type> && CodeStore<Store>
   void pairs_within(distance_type radius, Found&& found) const {
-    choose(accept_all{},
-           [&](const auto& choice) { detail::exhaustive_pairs(kernel_, store_, executor_, radius, choice, found); });
+    live_.choose(accept_all{}, [&](const auto& choice) {
+      detail::exhaustive_pairs(kernel_, store_, executor_, radius, choice, found);
+    });
   }
 
   /// The distances of each query to the given rows, query by query; removed rows included.
   /// @throws error errc::shape for queries of another width, errc::out_of_range for a row that is not there.
   std::vector<distance_type> distances_to(query_view queries, std::span<const row_id> rows) const {
     require_queries(queries);
-    for (const row_id row : rows) require_row(row);
+    for (const row_id row : rows) live_.require(row);
     std::vector<distance_type> distances;
     distances.reserve(queries.size() * rows.size());
     detail::row_tile<Store, 1> at(store_);
@@ -208,40 +208,26 @@ class flat_index {
   {
     detail::require_row_count(rows() + codes.size());
     const std::size_t first = rows();
-    if (live_rows_.size() != 0) live_rows_.reserve(first + codes.size());
+    live_.reserve(first + codes.size());
     store_.append(codes);
-    if (live_rows_.size() != 0) live_rows_.resize(rows(), true);
-    live_ += codes.size();
+    live_.grow(rows());
     return static_cast<row_id>(first);
   }
 
   /// Takes a row out of every later search; its id is not given out again before `compact`. False if it was already
   /// removed. O(1), but O(rows) the first time.
   /// @throws error errc::out_of_range for a row that is not there.
-  bool remove(row_id row) {
-    require_row(row);
-    if (live_rows_.size() == 0) live_rows_ = row_bitset(rows(), true);
-    if (!live_rows_.test(row)) return false;
-    live_rows_.set(row, false);
-    --live_;
-    return true;
-  }
+  bool remove(row_id row) { return live_.remove(row); }
 
-  bool contains(row_id row) const noexcept { return row < rows() && (live_rows_.size() == 0 || live_rows_.test(row)); }
+  bool contains(row_id row) const noexcept { return live_.contains(row); }
 
   /// Drops removed rows and numbers the others anew, in their order. Returns the new id of every old one, `no_row`
   /// for those removed. O(rows · width).
   std::vector<row_id> compact() requires std::constructible_from<Store, const Store&, std::span<const row_id>> {
-    std::vector<row_id> renumbered(rows(), no_row), survivors;
-    survivors.reserve(live_);
-    for (std::size_t row = 0; row < rows(); ++row) {
-      if (!contains(static_cast<row_id>(row))) continue;
-      renumbered[row] = static_cast<row_id>(survivors.size());
-      survivors.push_back(static_cast<row_id>(row));
-    }
-    store_ = Store(store_, survivors);
-    live_rows_ = row_bitset();
-    return renumbered;
+    auto numbering = live_.number();
+    store_ = Store(store_, numbering.survivors);
+    live_ = detail::live_rows(numbering.survivors.size());
+    return std::move(numbering.renumbered);
   }
 
  private:
@@ -249,32 +235,13 @@ class flat_index {
     if (queries.size() == 0) return;
     if (detail::width_of(queries) != width())
       raise(errc::shape, "queries: width ", detail::width_of(queries), ", the index holds rows of width ", width());
-  }
-  void require_row(row_id row) const {
-    if (row >= rows()) raise(errc::out_of_range, "row: ", row, ", the index has ", rows(), " rows");
-  }
-  template <class Filter>
-  void require_filter(const Filter& filter) const {
-    if constexpr (std::same_as<Filter, row_bitset>)
-      if (filter.size() != rows())
-        raise(errc::shape, "filter: a bitset of ", filter.size(), " rows, the index has ", rows());
-  }
-
-  // Calls `search` with the cheapest test that says which rows may be found.
-  template <class Filter, class Search>
-  void choose(const Filter& filter, Search&& search) const {
-    const row_bitset* members = nullptr;
-    if constexpr (std::same_as<Filter, row_bitset>) members = &filter;
-    if (live_rows_.size() == 0) return search(detail::row_choice<Filter>{filter, members});
-    const auto live = [&](row_id row) { return live_rows_.test(row) && filter(row); };
-    search(detail::row_choice<decltype(live)>{live, members != nullptr ? members : &live_rows_});
+    if constexpr (std::same_as<query_view, code_view<>>) require_clean_tails(queries, "queries");
   }
 
   Store store_;
   [[no_unique_address]] K kernel_;
   [[no_unique_address]] Exec executor_;
-  row_bitset live_rows_;  // empty until a row is removed
-  std::size_t live_;
+  detail::live_rows live_;
   mutable reuse_pool<detail::knn_workspace<K, Store>> workspaces_;
 };
 

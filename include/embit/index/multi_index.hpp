@@ -14,6 +14,7 @@
 #include <embit/index/detail/table_build.hpp>
 #include <embit/index/detail/table_probe.hpp>
 #include <embit/index/flat.hpp>
+#include <embit/index/index_memory.hpp>
 #include <embit/kernel/hamming.hpp>
 #include <embit/search/exhaustive.hpp>
 #include <embit/search/row_bitset.hpp>
@@ -76,14 +77,6 @@ struct multi_index_statistics {
     scan += other.scan;
     return *this;
   }
-};
-
-/// Bytes that an index has allocated, but for the working memory that searches reuse.
-struct index_memory {
-  std::size_t codes = 0;   ///< the codes themselves, in blocks
-  std::size_t tables = 0;  ///< whatever makes searching them faster
-  std::size_t rows = 0;    ///< which rows were removed
-  std::size_t total() const noexcept { return codes + tables + rows; }
 };
 
 /// Exact nearest neighbours by Hamming distance among codes of 32 to 512 bits, in time that grows slower than the

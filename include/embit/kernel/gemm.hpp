@@ -29,7 +29,7 @@ class row_panels {
   /// Copies `rows` (any number × dim). O(rows · dim).
   explicit row_panels(matrix_view<const float> rows) : rows_(rows.rows()), dim_(rows.cols()) {
     values_.assign(panels() * panel_size(), 0.f);
-    for (std::size_t j = 0; j < rows_; ++j) {
+    for (std::size_t j = 0; j < rows_ && dim_ != 0; ++j) {
       float* at = values_.data() + j / detail::panel_width * panel_size() + j % detail::panel_width;
       for (const float x : rows[j]) {
         *at = x;

@@ -53,10 +53,10 @@ class hamming_batch {
   class scratch {
     friend class hamming_batch;
     aligned_vector<detail::hamming_hit> hits_;
-    aligned_vector<std::uint32_t> thresholds_;  // of all queries
-    aligned_vector<word> planes_;               // of a superblock
-    aligned_vector<word> table_;                // of the carries of a slab
-    aligned_vector<word> counts_;               // planes of carry counts of the queries of a tile
+    aligned_vector<word> limits_;  // of all queries
+    aligned_vector<word> planes_;  // of a superblock
+    aligned_vector<word> table_;   // of the carries of a slab
+    aligned_vector<word> counts_;  // planes of carry counts of the queries of a tile
   };
 
   /// No queries.
@@ -76,10 +76,7 @@ class hamming_batch {
     size_ = queries.size();
     queries_.assign(queries.data(), queries.data() + size_ * words_);
     programs_.clear();
-    program_size_ = 0;
-    const auto* sliced = ops_->sliced;
-    if (size_ != 0 && sliced != nullptr && size_ >= sliced->queries_with_planes && rows >= superblock_rows)
-      write_programs();
+    if (rows >= superblock_rows && ops_->slices_pay(size_, words_, true)) write_programs();
   }
 
   std::size_t size() const noexcept { return size_; }
@@ -87,8 +84,9 @@ class hamming_batch {
   /// Offers to `sink` every pair of a query and a row of `run` whose distance is below `sink.threshold(query)`.
   ///
   /// `sink.threshold(query)` gives an unsigned number that may fall as offers are made, and exceeds every distance
-  /// where all rows are wanted; it is read from time to time only, so `sink.offer(query, row, distance)` may be called
-  /// for rows that are no longer below it. Offers for one query come in ascending order of rows.
+  /// where all rows are wanted; a query whose threshold is 0 is passed over. It is read from time to time only, so
+  /// `sink.offer(query, row, distance)` may be called for rows that are no longer below it. Offers for one query come
+  /// in ascending order of rows.
   template <class Sink>
   void scan(const block_run& run, scratch& s, Sink& sink) const {
     scan(run, run.planes, s, sink);
@@ -101,8 +99,7 @@ class hamming_batch {
     if (size_ == 0) return;
     s.hits_.resize(detail::hamming_sliced_room);
     std::size_t sliced = 0;
-    if (!programs_.empty() && (planes != nullptr || size_ >= ops_->sliced->queries_from))
-      sliced = run.rows / superblock_rows;
+    if (!programs_.empty() && ops_->slices_pay(size_, words_, planes != nullptr)) sliced = run.rows / superblock_rows;
     if (sliced != 0) scan_superblocks(run, planes, sliced, s, sink);
     scan_interleaved(run, sliced * superblock_blocks, s, sink);
   }
@@ -126,18 +123,27 @@ class hamming_batch {
 
   void write_programs() {
     const std::size_t plane_bytes = ops_->sliced->rows / 8;
+    program_size_ = 0;
     for (std::size_t slab = 0; slab < slabs(); ++slab) program_size_ += shape(slab).program_size();
     programs_.resize(size_ * program_size_);
     std::uint16_t* program = programs_.data();
-    parities_.assign(size_, false);
+    parity_.assign(size_, false);
     for (std::size_t slab = 0; slab < slabs(); ++slab)
       for (std::size_t q = 0; q < size_; ++q, program += shape(slab).program_size())
-        parities_[q] = detail::write_slice_program(shape(slab), queries_.data() + q * words_ + slab * detail::slab_words,
-                                                   parities_[q], plane_bytes, program);
+        parity_[q] = detail::write_slice_program(shape(slab), queries_.data() + q * words_ + slab * detail::slab_words,
+                                                 parity_[q], plane_bytes, program);
   }
 
   std::size_t slabs() const noexcept { return detail::slabs_for(words_); }
   detail::slab_shape shape(std::size_t slab) const noexcept { return detail::shape_of_slab(words_, slab); }
+
+  std::size_t limit_words() const noexcept { return detail::limit_words(detail::count_planes_for(words_)); }
+
+  template <class Sink>
+  void read_threshold(std::size_t query, scratch& s, const Sink& sink) const {
+    detail::write_limit(s.limits_.data() + query * limit_words(), detail::count_planes_for(words_), parity_[query],
+                        threshold(sink, query));
+  }
 
   /// A threshold that no distance reaches is lowered to one that fits the planes of a count.
   template <class Sink>
@@ -145,16 +151,22 @@ class hamming_batch {
     return static_cast<std::uint32_t>(std::min<std::size_t>(sink.threshold(query), bits_ + 1));
   }
 
-  /// All blocks from `first` on. Tiles of codes stay in the first-level cache while queries pass over them; one query
-  /// passes once.
+  /// All blocks from `first` on. Tiles of codes stay in the first-level cache while queries pass over them, each of
+  /// which asks for a share of the next tile; one query passes once, and its kernel looks ahead by itself.
   template <class Sink>
   void scan_interleaved(const block_run& run, std::size_t first, scratch& s, Sink& sink) const {
     constexpr std::size_t tile_bytes = 24 << 10;
     const std::size_t block_bytes = words_ * block_rows * sizeof(word);
     const std::size_t tile = size_ == 1 ? run.blocks() : std::max<std::size_t>(tile_bytes / block_bytes, 8);
-    for (; first < run.blocks(); first += tile)
-      for (std::size_t query = 0; query < size_; ++query)
+    const std::size_t tile_lines = tile * words_;
+    const std::size_t lines = size_ == 1 ? 0 : (tile_lines + size_ - 1) / size_;
+    for (; first < run.blocks(); first += tile) {
+      const word* next = run.data + (first + tile) * words_ * block_rows;
+      for (std::size_t query = 0; query < size_; ++query) {
+        for (std::size_t i = 0; i < lines; ++i) __builtin_prefetch(next + (query * lines + i) * block_rows);
         scan_tile(run, first, std::min(first + tile, run.blocks()), query, s, sink);
+      }
+    }
   }
 
   template <class Sink>
@@ -171,6 +183,7 @@ class hamming_batch {
                                         .hits = s.hits_.data()};
     while (job.first_block < last) {
       job.threshold = threshold(sink, query);
+      if (job.threshold == 0) return;
       const auto stop = ops_->interleaved(job);
       for (std::size_t i = 0; i < stop.hits; ++i)
         if (const auto& hit = job.hits[i]; hit.row < run.rows)
@@ -188,18 +201,19 @@ class hamming_batch {
     const std::size_t query_bytes =
         program_size_ * sizeof(std::uint16_t) + (slabs() > 1 ? count_words * sizeof(word) : 0);
     const std::size_t tile = std::min(size_, std::max<std::size_t>(tile_bytes / query_bytes, 32));
-    s.thresholds_.resize(size_);
+    s.limits_.resize(size_ * limit_words());
     s.table_.resize(detail::slab_shape{detail::slab_words}.table_planes() * ops_->sliced->rows / word_bits);
     s.counts_.resize(tile * count_words);
     if (planes == nullptr) s.planes_.resize(superblock_rows * words_);
     for (std::size_t first = 0; first < size_; first += tile) {
       const std::size_t last = std::min(first + tile, size_);
       for (std::size_t i = open_thresholds(run, first, last, s, sink); i < superblocks; ++i) {
-        const std::size_t at = i * superblock_rows * words_;
-        if (planes == nullptr) ops_->sliced->transpose(run.data + at, words_, s.planes_.data());
-        const word* superblock = planes == nullptr ? s.planes_.data() : planes + at;
+        const word* stored = (planes == nullptr ? run.data : planes) + i * superblock_rows * words_;
+        if (planes == nullptr) ops_->sliced->transpose(stored, words_, s.planes_.data());
+        const word* superblock = planes == nullptr ? s.planes_.data() : stored;
+        const word* next = stored + superblock_rows * words_;
         for (std::size_t row = 0; row < superblock_rows; row += ops_->sliced->rows)
-          scan_slices(run, superblock, i * superblock_rows + row, first, last, s, sink);
+          scan_slices(run, superblock, next, i * superblock_rows + row, first, last, s, sink);
       }
     }
   }
@@ -212,23 +226,27 @@ class hamming_batch {
     for (std::size_t q = first; q < last; ++q) open = open || sink.threshold(q) > bits_;
     for (std::size_t q = first; q < last; ++q) {
       if (open) scan_tile(run, 0, superblock_blocks, q, s, sink);
-      s.thresholds_[q] = threshold(sink, q);
+      read_threshold(q, s, sink);
     }
     return open ? 1 : 0;
   }
 
-  /// Queries [first, last) against the rows of one register width from `row` on, slab by slab.
+  /// Queries [first, last) against the rows of one register width from `row` on, slab by slab. What is stored at
+  /// `next` is asked for on the way, a share at each query.
   template <class Sink>
-  void scan_slices(const block_run& run, const word* superblock, std::size_t row, std::size_t first, std::size_t last,
-                   scratch& s, Sink& sink) const {
+  void scan_slices(const block_run& run, const word* superblock, const word* next, std::size_t row, std::size_t first,
+                   std::size_t last, scratch& s, Sink& sink) const {
+    const std::size_t passes = slabs() * superblock_rows / ops_->sliced->rows;
+    const std::size_t pass_lines = superblock_rows / block_rows * words_ / passes;
     const std::uint16_t* programs = programs_.data();
     for (std::size_t slab = 0; slab < slabs(); ++slab) {
       const std::size_t kind = shape(slab).words - 1;
+      const std::size_t pass = row % superblock_rows / ops_->sliced->rows * slabs() + slab;
       const word* planes = superblock + slab * detail::slab_words * superblock_rows + row % superblock_rows / word_bits;
       ops_->sliced->tabulate[kind](planes, slab == 0, s.table_.data());
       detail::hamming_sliced_job job{.table = s.table_.data(),
                                      .programs = programs,
-                                     .thresholds = s.thresholds_.data(),
+                                     .limits = s.limits_.data(),
                                      .counts = s.counts_.data(),
                                      .first_counted = first,
                                      .first_query = first,
@@ -237,13 +255,15 @@ class hamming_batch {
                                      .first_row = static_cast<std::uint32_t>(row),
                                      .first_slab = slab == 0,
                                      .last_slab = slab + 1 == slabs(),
+                                     .soon = next + pass * pass_lines * block_rows,
+                                     .lines_per_query = (pass_lines + last - first - 1) / (last - first),
                                      .hits = s.hits_.data()};
       while (job.first_query < last) {
         const auto stop = ops_->sliced->scan[kind](job);
         for (std::size_t i = 0; i < stop.hits; ++i) {
           const auto& hit = job.hits[i];
           sink.offer(hit.query, static_cast<row_id>(run.first_row + hit.row), hit.distance);
-          s.thresholds_[hit.query] = threshold(sink, hit.query);
+          read_threshold(hit.query, s, sink);
         }
         job.first_query = stop.at;
       }
@@ -258,7 +278,7 @@ class hamming_batch {
   std::size_t program_size_ = 0;
   aligned_vector<word> queries_;
   aligned_vector<std::uint16_t> programs_;  // by slab, then by query; empty where slices never pay
-  std::vector<bool> parities_;              // working memory of write_programs
+  std::vector<bool> parity_;                // of each query
 };
 
 }  // namespace embit::inline EMBIT_ABI

@@ -65,11 +65,15 @@ class set_kernel {
   /// where they cannot. Exact: decided by `score` itself.
   std::uint32_t least_common(std::uint32_t a, std::uint32_t b, Score limit) const noexcept {
     const std::uint32_t most = std::min(a, b);
-    if (bound(a, b) < limit) return most + 1;
-    const double expected = std::ceil(self().expect(a, b, limit));
-    std::uint32_t common = expected > 0 ? static_cast<std::uint32_t>(std::min<double>(expected, most)) : 0;
-    while (common > 0 && !(self().score(a, b, common - 1) < limit)) --common;
-    while (self().score(a, b, common) < limit) ++common;
+    const double expected = self().expect(a, b, limit);
+    std::uint32_t common = most;
+    if (expected < most) common = expected > 0 ? static_cast<std::uint32_t>(expected) : 0;
+    if (self().score(a, b, common) < limit) {
+      do ++common;
+      while (common <= most && self().score(a, b, common) < limit);
+    } else {
+      while (common > 0 && !(self().score(a, b, common - 1) < limit)) --common;
+    }
     return common;
   }
 

@@ -6,10 +6,12 @@
 #include <embit/core/error.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/linalg/detail/dense.hpp>
 #include <embit/linalg/orthonormalize.hpp>
 #include <embit/linalg/symmetric_eigen.hpp>
 
-#include <Eigen/Core>
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <type_traits>
 
@@ -25,26 +27,22 @@ auto nearest_rotation(matrix_view<T> m) {
   const std::size_t n = m.rows();
   if (m.cols() != n) raise(errc::shape, "nearest_rotation: ", n, " x ", m.cols(), " is not square");
   detail::require_finite(m, "nearest_rotation");
-  using dense = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  using map = Eigen::Map<dense>;
-  const auto size = static_cast<Eigen::Index>(n);
-  dense scaled = Eigen::Map<const dense, 0, Eigen::OuterStride<>>(
-      m.data(), size, size, Eigen::OuterStride<>(static_cast<Eigen::Index>(m.stride())));
-  matrix<Scalar> out(n, n);
-  if (n == 0) return out;
-  const Scalar largest = scaled.cwiseAbs().maxCoeff();
-  if (largest > 0) scaled /= largest;  // MᵀM neither overflows nor vanishes
+  matrix<Scalar> scaled(n, n);
+  Scalar largest = 0;
+  for (std::size_t i = 0; i < n; ++i)
+    for (const Scalar x : m[i]) largest = std::max(largest, std::abs(x));
+  if (largest == 0) largest = 1;
+  for (std::size_t i = 0; i < n; ++i)  // so that neither overflows nor vanishes what is squared
+    std::ranges::transform(m[i], scaled[i].begin(), [largest](Scalar x) { return x / largest; });
 
   // W diagonalizes MᵀM. The columns of M W are U Σ up to rounding, which is large only where σ is small and matters
   // little to the trace; orthonormalizing them, the largest first, gives a U that is orthogonal to the last digit.
-  matrix<Scalar> square(n, n), left(n, n);
-  map(square.data(), size, size).noalias() = scaled.transpose() * scaled;
-  auto pairs = symmetric_eigen(square.view());
-  const map right(pairs.vectors.data(), size, size);
-  map(left.data(), size, size).noalias() = right * scaled.transpose();
+  const matrix<Scalar> scaled_transposed = detail::dense_transposed(scaled);
+  const matrix<Scalar> square = detail::dense_product(scaled_transposed, scaled);
+  const matrix<Scalar> right = symmetric_eigen(square.view()).vectors;  // a row of it is a column of W
+  matrix<Scalar> left = detail::dense_product(right, scaled_transposed);
   orthonormalize_rows(left.view());
-  map(out.data(), size, size).noalias() = map(left.data(), size, size).transpose() * right;
-  return out;
+  return detail::dense_product(detail::dense_transposed(left), right);
 }
 
 }  // namespace embit::inline EMBIT_ABI

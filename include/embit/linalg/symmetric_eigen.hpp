@@ -8,7 +8,10 @@
 #include <embit/core/matrix_view.hpp>
 
 #include <Eigen/Eigenvalues>
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <span>
 #include <type_traits>
 #include <vector>
 
@@ -31,22 +34,18 @@ auto symmetric_eigen(matrix_view<T> symmetric) {
   eigen_pairs<Scalar> found{std::vector<Scalar>(n), matrix<Scalar>(n, n)};
   if (n == 0) return found;
   using dense = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
-  // Read by columns: the lower triangle of the rows is the upper one of what Eigen sees, hence the transpose.
   const auto size = static_cast<Eigen::Index>(n);
-  const dense input =
-      Eigen::Map<const dense, 0, Eigen::OuterStride<>>(
-          symmetric.data(), size, size, Eigen::OuterStride<>(static_cast<Eigen::Index>(symmetric.stride())))
-          .transpose();
+  dense input(size, size);
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t k = 0; k <= i; ++k) input.data()[k * n + i] = symmetric[i][k];  // Eigen reads the same triangle
   const Eigen::SelfAdjointEigenSolver<dense> solver(input);
   if (solver.info() != Eigen::Success) raise(errc::not_finite, "symmetric_eigen: no convergence");
   for (std::size_t i = 0; i < n; ++i) {
-    const auto column = static_cast<Eigen::Index>(n - 1 - i);
-    found.values[i] = solver.eigenvalues()[column];
-    Eigen::Index largest = 0;
-    solver.eigenvectors().col(column).cwiseAbs().maxCoeff(&largest);
-    const Scalar sign = solver.eigenvectors()(largest, column) < 0 ? Scalar(-1) : Scalar(1);
-    for (std::size_t k = 0; k < n; ++k)
-      found.vectors[i][k] = sign * solver.eigenvectors()(static_cast<Eigen::Index>(k), column);
+    const std::span<const Scalar> column(solver.eigenvectors().data() + (n - 1 - i) * n, n);
+    found.values[i] = solver.eigenvalues().data()[n - 1 - i];
+    const auto larger = [](Scalar a, Scalar b) { return std::abs(a) < std::abs(b); };
+    const Scalar sign = *std::ranges::max_element(column, larger) < 0 ? Scalar(-1) : Scalar(1);
+    std::ranges::transform(column, found.vectors[i].begin(), [sign](Scalar x) { return sign * x; });
   }
   return found;
 }

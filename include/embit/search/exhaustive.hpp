@@ -7,6 +7,7 @@
 #include <embit/core/executor.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/types.hpp>
+#include <embit/search/live_rows.hpp>
 #include <embit/search/partition.hpp>
 #include <embit/search/row_bitset.hpp>
 #include <embit/search/scan.hpp>
@@ -42,14 +43,6 @@ struct knn_workspace {
   std::vector<search_statistics> done;                 // one an item
   std::vector<scan_scratch<K, Store>> scratch;         // one a worker
   std::vector<std::vector<neighbor_type>> candidates;  // one a worker
-};
-
-/// Which rows may be found: those `accepts` says; where `members` is given, no others, and blocks without any of
-/// them are passed over.
-template <class Accept>
-struct row_choice {
-  const Accept& accepts;
-  const row_bitset* members = nullptr;
 };
 
 template <class K, class Store, class Exec>

@@ -15,9 +15,10 @@
 #include <embit/store/popcount_store.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <iterator>
 #include <span>
 #include <vector>
 
@@ -40,53 +41,88 @@ struct group_share {
   /// The blocks of a group that belong to the share. Group by group the cut is shifted, so that groups of one block
   /// do not all fall to one worker. The shares of parts that make up all rows make up all blocks.
   piece blocks_of(const popcount_group& group) const noexcept {
+    if (last - first == rows) return {0, group.blocks()};
     const std::uint64_t shift = group.first_block * std::uint64_t{0x9E3779B9} % rows;
     return {(group.blocks() * std::uint64_t{first} + shift) / rows,
             (group.blocks() * std::uint64_t{last} + shift) / rows};
   }
+  std::size_t rows_of(const popcount_group& group) const noexcept {
+    const piece blocks = blocks_of(group);
+    return std::min(blocks.last * block_rows, std::size_t{group.rows}) -
+           std::min(blocks.first * block_rows, std::size_t{group.rows});
+  }
 };
 
-/// Stands between a sink of similarities and a scan of Hamming distances. With a members in the query and b in each
-/// row of the group, |a ∧ b| = (a + b − d) / 2: a least number of common members is a threshold on the distance d.
+/// One of the queries that a scan of sets takes together.
+struct set_query {
+  std::size_t index = 0;  ///< in the caller's batch
+  prepared_set set = {};
+};
+
+/// Stands between a sink of similarities and a scan of Hamming distances of a tile of queries. With a members in a
+/// query and b in every row of a group, |a ∧ b| = (a + b − d) / 2: a least number of common members is a threshold
+/// on the distance d.
 template <class K, class Sink>
 class similarity_sink {
  public:
   using score_type = typename K::distance_type;
 
-  similarity_sink(const K& kernel, Sink& sink, std::size_t query, std::uint32_t query_size, const popcount_group& group)
-      : kernel_(kernel), sink_(sink), query_(query), a_(query_size), b_(group.popcount), threshold_(a_ + b_ + 1) {
-    tighten();
+  similarity_sink(const K& kernel, Sink& sink, std::span<const set_query> tile, std::span<std::uint32_t> thresholds)
+      : kernel_(kernel), sink_(sink), tile_(tile), thresholds_(thresholds) {}
+
+  /// The rows that are scanned next, with `members` members each.
+  void set_group(std::uint32_t members, const row_id* rows) noexcept {
+    members_ = members;
+    rows_ = rows;
   }
 
-  /// Whether any row of the group may still be found.
-  bool open() const noexcept { return threshold_ != 0; }
-  /// The ids of the rows that are scanned next.
-  void set_rows(const row_id* rows) noexcept { rows_ = rows; }
+  /// Leaves a query out of the group.
+  void close(std::size_t query) noexcept { thresholds_[query] = 0; }
+  /// Asks for the rows of the group that may still be found; false where there can be none.
+  bool open(std::size_t query) noexcept {
+    update(query);
+    return thresholds_[query] != 0;
+  }
+  /// Has the group scanned even where nothing can be found.
+  void force(std::size_t query) noexcept { thresholds_[query] = std::max<std::uint32_t>(thresholds_[query], 1); }
 
-  std::uint32_t threshold(std::size_t) const noexcept { return threshold_; }
-  void offer(std::size_t, row_id at, std::uint32_t distance) {
-    if (distance >= threshold_ || !sink_.accepts(rows_[at])) return;
-    sink_.keep(query_, rows_[at], kernel_.score(a_, b_, (a_ + b_ - distance) / 2));
-    tighten();
+  std::uint32_t threshold(std::size_t query) const noexcept { return thresholds_[query]; }
+
+  void offer(std::size_t query, row_id at, std::uint32_t distance) {
+    if (distance >= thresholds_[query] || !sink_.accepts(rows_[at])) return;
+    const std::uint32_t size = tile_[query].set.size;
+    sink_.keep(tile_[query].index, rows_[at], kernel_.score(size, members_, (size + members_ - distance) / 2));
+    raise_least(query);
   }
 
  private:
-  void tighten() noexcept {
-    const std::optional<score_type> limit = sink_.limit(query_);
-    if (!limit || (limited_ && *limit == limit_)) return;
-    limited_ = true;
-    limit_ = *limit;
-    const std::uint32_t least = kernel_.least_common(a_, b_, *limit);
-    threshold_ = least <= std::min(a_, b_) ? a_ + b_ - 2 * least + 1 : 0;
+  void update(std::size_t query) noexcept {
+    const std::uint32_t size = tile_[query].set.size;
+    thresholds_[query] = size + members_ + 1;
+    if (const auto limit = sink_.limit(tile_[query].index))
+      set_least(query, kernel_.least_common(size, members_, *limit));
+  }
+
+  // As update, after an offer: the least number can only have risen, and mostly it has not, so one score will do.
+  void raise_least(std::size_t query) noexcept {
+    const std::uint32_t size = tile_[query].set.size, most = std::min(size, members_);
+    std::uint32_t least = (size + members_ + 1 - thresholds_[query]) / 2;
+    if (least == 0) return update(query);
+    const auto limit = *sink_.limit(tile_[query].index);
+    while (least <= most && kernel_.score(size, members_, least) < limit) ++least;
+    set_least(query, least);
+  }
+
+  void set_least(std::size_t query, std::uint32_t least) noexcept {
+    const std::uint32_t size = tile_[query].set.size;
+    thresholds_[query] = least <= std::min(size, members_) ? size + members_ - 2 * least + 1 : 0;
   }
 
   const K& kernel_;
   Sink& sink_;
-  std::size_t query_;
-  std::uint32_t a_, b_;
-  std::uint32_t threshold_;
-  bool limited_ = false;
-  score_type limit_ = {};
+  std::span<const set_query> tile_;
+  std::span<std::uint32_t> thresholds_;  // one a query of the tile: distances must be below it
+  std::uint32_t members_ = 0;
   const row_id* rows_ = nullptr;
 };
 
@@ -95,9 +131,8 @@ struct scan_scratch_of<K, popcount_store<Bits>> {
   using scratch = hamming_batch::scratch;
 };
 
-/// Queries by similarity of sets, against codes grouped by popcount. Queries of about the same popcount go together,
-/// so that the codes they all meet stay in the cache; each meets the groups about in the order of falling bounds and
-/// drops out where its bound is worse than what it has.
+/// Queries by similarity of sets, against codes grouped by popcount. Queries of about the same popcount make a tile,
+/// which meets the groups in the order of falling bounds; each drops out where its bound is worse than what it has.
 template <SetKernel K, std::size_t Bits>
 class prepared_queries<K, popcount_store<Bits>> {
  public:
@@ -107,14 +142,23 @@ class prepared_queries<K, popcount_store<Bits>> {
   void assign(const K& kernel, code_view<> queries, std::size_t rows, isa level = active_isa()) {
     kernel_ = &kernel;
     queries_.resize(queries.size());
-    for (std::size_t i = 0; i < queries.size(); ++i) {
-      queries_[i].index = i;
-      queries_[i].set = kernel.prepare(queries[i]);
-    }
-    std::sort(queries_.begin(), queries_.end(), [](const query& x, const query& y) {
+    for (std::size_t i = 0; i < queries.size(); ++i) queries_[i] = {i, kernel.prepare(queries[i])};
+    std::sort(queries_.begin(), queries_.end(), [](const set_query& x, const set_query& y) {
       return x.set.size != y.set.size ? x.set.size < y.set.size : x.index < y.index;
     });
-    for (query& q : queries_) q.batch = hamming_batch(queries.middle_rows(q.index, 1), rows, level);
+    const std::size_t mean_group = rows / (queries.bits() + 1);  // about what is scanned at a time
+    std::size_t tiles = 0;
+    for (std::size_t first = 0; first < size(); first = tiles_[tiles++].last) {
+      if (tiles == tiles_.size()) tiles_.emplace_back();
+      tile& t = tiles_[tiles];
+      t.first = first;
+      t.last = tile_end(first);
+      codes_.clear();
+      for (std::size_t q = t.first; q < t.last; ++q)
+        codes_.insert(codes_.end(), queries_[q].set.code.begin(), queries_[q].set.code.end());
+      t.batch.assign(code_view<>(codes_.data(), t.last - t.first, queries.bits()), mean_group, level);
+    }
+    tiles_.resize(tiles);
   }
 
   std::size_t size() const noexcept { return queries_.size(); }
@@ -132,33 +176,23 @@ class prepared_queries<K, popcount_store<Bits>> {
     const group_share share{first, last, store.size()};
     std::size_t rows = 0, scanned = 0;
     for (std::size_t s = 0; s < store.segments(); ++s)
-      for (const popcount_group& group : store.segment(s).groups()) rows += rows_in(group, share.blocks_of(group));
-    for (std::size_t q = 0; q < size();) {
-      const std::size_t end = tile_end(q);
-      const std::span<const query> tile(queries_.data() + q, end - q);
+      for (const popcount_group& group : store.segment(s).groups()) rows += share.rows_of(group);
+    for (const tile& t : tiles_)
       for (std::size_t s = 0; s < store.segments(); ++s)
-        scanned += scan_segment(store.segment(s), tile, share, memory, sink);
-      q = end;
-    }
+        scanned += scan_segment(store.segment(s), t, share, memory, sink);
     return {scanned, size() * rows - scanned, sink.offers};
   }
 
  private:
   static constexpr std::size_t sparse = 32;
   static constexpr std::size_t tile_queries = 32;
-  static constexpr std::size_t tile_bytes = 128 << 10;  // of codes, which stay in the second-level cache
-  static constexpr std::uint32_t all_open = ~std::uint32_t{0};
+  // Blocks taken at a time: few at first, since every row is kept until there are k.
+  static constexpr std::size_t first_blocks = 2, most_blocks = std::size_t{1} << 20;
 
-  struct query {
-    std::size_t index = 0;  // in the caller's batch
-    prepared_set set = {};
-    hamming_batch batch;
+  struct tile {
+    std::size_t first = 0, last = 0;  // of queries_
+    hamming_batch batch = {};
   };
-
-  static std::size_t rows_in(const popcount_group& group, piece blocks) noexcept {
-    return std::min(blocks.last * block_rows, std::size_t{group.rows}) -
-           std::min(blocks.first * block_rows, std::size_t{group.rows});
-  }
 
   // Queries of a tile share one order of the groups, so their popcounts differ by little.
   std::size_t tile_end(std::size_t first) const noexcept {
@@ -171,53 +205,60 @@ class prepared_queries<K, popcount_store<Bits>> {
   // From the group of the tile's middle query outwards, the side with the better bound first. Returns the number of
   // (query, row) pairs scanned.
   template <class Sink>
-  std::size_t scan_segment(const popcount_segment& segment, std::span<const query> tile, const group_share& share,
-                           scratch& memory, Sink& sink) const {
+  std::size_t scan_segment(const popcount_segment& segment, const tile& t, const group_share& share, scratch& memory,
+                           Sink& sink) const {
+    const std::span<const set_query> queries(queries_.data() + t.first, t.last - t.first);
+    std::array<std::uint32_t, tile_queries> thresholds;
+    similarity_sink<K, Sink> similar(*kernel_, sink, queries, thresholds);
+    const std::uint32_t middle = queries[queries.size() / 2].set.size;
     const auto groups = segment.groups();
-    const std::uint32_t middle = tile[tile.size() / 2].set.size;
     auto up = std::partition_point(groups.begin(), groups.end(), [&](const auto& g) { return g.popcount < middle; });
     auto down = up;
-    std::uint32_t open_up = all_open >> (tile_queries - tile.size()), open_down = open_up;  // a bit a query
-    std::size_t scanned = 0;
+    // A bit for every query that may find something in the next group of a side or beyond it.
+    std::uint32_t open_up = ~std::uint32_t{0} >> (tile_queries - queries.size()), open_down = open_up;
+    std::size_t scanned = 0, step = first_blocks;
     for (;;) {
       const bool more_up = up != groups.end() && open_up != 0, more_down = down != groups.begin() && open_down != 0;
       if (!more_up && !more_down) return scanned;
-      if (more_up &&
-          (!more_down || !(kernel_->bound(middle, up->popcount) < kernel_->bound(middle, std::prev(down)->popcount))))
-        scanned += scan_group(segment, *up++, tile, open_up, share, memory, sink);
-      else
-        scanned += scan_group(segment, *--down, tile, open_down, share, memory, sink);
+      const bool take_up =
+          more_up &&
+          (!more_down || !(kernel_->bound(middle, up->popcount) < kernel_->bound(middle, std::prev(down)->popcount)));
+      const popcount_group& group = take_up ? *up++ : *--down;
+      const piece blocks = share.blocks_of(group);
+      if (blocks.size() == 0) continue;
+      const row_id* rows = segment.rows_of(group).data();
+      for (std::size_t first = blocks.first, last; first != blocks.last; first = last) {
+        last = std::min(first + step, blocks.last);
+        step = std::min(step * 2, most_blocks);
+        const block_run run = segment.run(group, first, last);
+        similar.set_group(group.popcount, rows + first * block_rows);
+        const std::size_t open = open_queries(queries, group.popcount, take_up, take_up ? open_up : open_down, similar);
+        scanned += run.rows * open;
+        if (open != 0) t.batch.scan(run, memory, similar);
+      }
     }
   }
 
-  // `open` has a bit for every query that may find something in this group or beyond it; those that cannot lose it.
-  template <class Sink>
-  std::size_t scan_group(const popcount_segment& segment, const popcount_group& group, std::span<const query> tile,
-                         std::uint32_t& open, const group_share& share, scratch& memory, Sink& sink) const {
-    const piece blocks = share.blocks_of(group);
-    const std::size_t words = tile.front().set.code.size();
-    const std::size_t step = std::max<std::size_t>(tile_bytes / (words * sizeof(word) * block_rows), 1);
-    const row_id* ids = segment.rows_of(group).data();
-    std::size_t scanned = 0;
-    for (std::size_t block = blocks.first; block < blocks.last; block += step) {
-      const block_run run = segment.run(group, block, std::min(block + step, blocks.last));
-      for (std::size_t i = 0; i < tile.size(); ++i) {
-        if ((open >> i & 1) == 0) continue;
-        const query& q = tile[i];
-        similarity_sink<K, Sink> similar(*kernel_, sink, q.index, q.set.size, group);
-        if (skips_by_popcount<K> && !similar.open()) {
-          // The bound falls from the query's own popcount outwards, so nothing beyond can be found either.
-          const bool beyond = tile[tile.size() / 2].set.size <= group.popcount ? q.set.size <= group.popcount
-                                                                               : q.set.size >= group.popcount;
-          if (beyond) open &= ~(std::uint32_t{1} << i);
-          continue;
-        }
-        similar.set_rows(ids + block * block_rows);
-        q.batch.scan(run, memory, similar);
-        scanned += run.rows;
+  // Opens a group for the queries that may find something in it; returns how many they are. Those that can find
+  // nothing there or beyond lose their bit in `open`.
+  template <class Similar>
+  static std::size_t open_queries(std::span<const set_query> queries, std::uint32_t popcount, bool upwards,
+                                  std::uint32_t& open, Similar& similar) noexcept {
+    std::size_t count = 0;
+    for (std::size_t q = 0; q < queries.size(); ++q) {
+      const std::uint32_t bit = std::uint32_t{1} << q, size = queries[q].set.size;
+      if ((open & bit) == 0) {
+        similar.close(q);
+      } else if (similar.open(q)) {
+        ++count;
+      } else if (!skips_by_popcount<K>) {
+        similar.force(q);
+        ++count;
+      } else if (upwards ? size <= popcount : size >= popcount) {
+        open &= ~bit;  // the bound falls from the query's own popcount outwards
       }
     }
-    return scanned;
+    return count;
   }
 
   template <class Sink>
@@ -229,13 +270,15 @@ class prepared_queries<K, popcount_store<Bits>> {
       if (!sink.accepts(static_cast<row_id>(row))) return;
       ++scanned;
       store.copy_row(row, code);
-      for (const query& q : queries_) sink.keep(q.index, static_cast<row_id>(row), (*kernel_)(q.set, code));
+      for (const set_query& q : queries_) sink.keep(q.index, static_cast<row_id>(row), (*kernel_)(q.set, code));
     });
     return scanned;
   }
 
   const K* kernel_ = nullptr;
-  std::vector<query> queries_;  // by popcount
+  std::vector<set_query> queries_;  // by popcount; they view the caller's codes
+  std::vector<tile> tiles_;
+  std::vector<word> codes_;  // of a tile, while it is assigned
 };
 
 }  // namespace embit::inline EMBIT_ABI::detail

@@ -68,7 +68,8 @@ class histogram_top_k {
   std::vector<neighbor_type> kept_;
 };
 
-/// The k best by any comparison, offered in any order: a binary heap with the worst kept row on top.
+/// The k best by any comparison, offered in any order: a binary heap with the worst kept row on top. A small one is
+/// sorted throughout, since moving a few rows up by one costs less than sifting.
 template <class Distance, class Compare>
 class heap_top_k {
  public:
@@ -86,19 +87,39 @@ class heap_top_k {
   void offer(row_id row, Distance distance) {
     const neighbor_type candidate{row, distance};
     const neighbor_order<Compare> before{};
-    if (!full()) {
-      kept_.push_back(candidate);
-      std::push_heap(kept_.begin(), kept_.end(), before);
-    } else if (before(candidate, kept_.front())) {
+    if (full() && !before(candidate, kept_.front())) return;
+    if (k_ <= most_sorted) {
+      insert(candidate);
+      return;
+    }
+    if (full()) {
       std::pop_heap(kept_.begin(), kept_.end(), before);
       kept_.back() = candidate;
-      std::push_heap(kept_.begin(), kept_.end(), before);
+    } else {
+      kept_.push_back(candidate);
     }
+    std::push_heap(kept_.begin(), kept_.end(), before);
   }
 
   std::span<const neighbor_type> kept() const noexcept { return kept_; }
 
  private:
+  static constexpr std::size_t most_sorted = 32;
+
+  void insert(const neighbor_type& candidate) {
+    const neighbor_order<Compare> before{};
+    if (!full()) {
+      std::size_t i = kept_.size();
+      kept_.push_back(candidate);
+      for (; i > 0 && before(kept_[i - 1], candidate); --i) kept_[i] = kept_[i - 1];
+      kept_[i] = candidate;
+      return;
+    }
+    std::size_t i = 0;  // the worst is overwritten
+    for (; i + 1 < kept_.size() && before(candidate, kept_[i + 1]); ++i) kept_[i] = kept_[i + 1];
+    kept_[i] = candidate;
+  }
+
   std::size_t k_ = 1;
   std::vector<neighbor_type> kept_;
 };

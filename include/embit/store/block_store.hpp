@@ -41,9 +41,8 @@ class block_store {
 
   /// The codes of `codes`, in order. O(size · words).
   /// @throws error errc::argument for bits set beyond the width.
-  template <std::size_t Other>
-  explicit block_store(code_view<Other> codes) : block_store(codes.bits()) {
-    append(code_view<>(codes));
+  explicit block_store(code_view<> codes) : block_store(codes.bits()) {
+    append(codes);
   }
 
   /// The given rows of any store of codes, in the given order.

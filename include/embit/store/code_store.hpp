@@ -63,6 +63,12 @@ class code_store {
   }
   ~code_store() = default;
 
+  /// The given rows of any store of codes, in the given order.
+  template <CodeStore Store>
+  code_store(const Store& source, std::span<const row_id> rows) : code_store(rows.size(), source.bits()) {
+    for (std::size_t i = 0; i < rows.size(); ++i) source.copy_row(rows[i], row(i));
+  }
+
   std::size_t size() const noexcept { return size_; }
   std::size_t bits() const noexcept { return Bits == dynamic ? bits_ : Bits; }
   std::size_t words() const noexcept { return words_for(bits()); }

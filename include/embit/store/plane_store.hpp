@@ -21,7 +21,7 @@ namespace embit::inline EMBIT_ABI {
 
 /// A block_store that also keeps the bit planes which batches of queries are compared through. Without them they are
 /// made on the fly for each batch, which pays from some tens of queries on; with them, from about five.
-/// `flat_index{plane_store{codes.view()}}` searches it. Files hold the blocks only.
+/// `flat_index{plane_store{codes}}` searches it. Files hold the blocks only.
 template <std::size_t Bits = dynamic>
 class plane_store {
  public:
@@ -29,8 +29,7 @@ class plane_store {
 
   /// As block_store.
   explicit plane_store(std::size_t bits) : blocks_(bits) {}
-  template <std::size_t Other>
-  explicit plane_store(code_view<Other> codes) : blocks_(codes) {
+  explicit plane_store(code_view<> codes) : blocks_(codes) {
     update();
   }
   template <CodeStore Store>

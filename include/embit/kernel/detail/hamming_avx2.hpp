@@ -22,8 +22,6 @@ namespace embit::inline EMBIT_ABI::detail::hamming_avx2 {
 struct slice {
   using plane = __m256i;
   static constexpr std::size_t words = 4;
-  static constexpr std::size_t queries_from = 12;
-  static constexpr std::size_t queries_with_planes = 6;
 
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE plane load(const word* p) {
     return _mm256_load_si256(reinterpret_cast<const plane*>(p));
@@ -32,6 +30,9 @@ struct slice {
     _mm256_store_si256(reinterpret_cast<plane*>(p), x);
   }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE plane zero() { return _mm256_setzero_si256(); }
+  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE plane broadcast(word x) {
+    return _mm256_set1_epi64x(static_cast<long long>(x));
+  }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE bool any(plane x) { return _mm256_testz_si256(x, x) == 0; }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE plane bit_not(plane x) {
     return _mm256_xor_si256(x, _mm256_set1_epi64x(-1));
@@ -95,8 +96,8 @@ struct lanes {
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector add(vector a, vector b) { return _mm256_add_epi64(a, b); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector add_bytes(vector a, vector b) { return _mm256_add_epi8(a, b); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector bit_or(vector a, vector b) { return _mm256_or_si256(a, b); }
-  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE bool any_negative(vector x) {
-    return _mm256_movemask_pd(_mm256_castsi256_pd(x)) != 0;
+  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE word negatives(vector x) {
+    return static_cast<word>(_mm256_movemask_pd(_mm256_castsi256_pd(x)));
   }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector widen(vector x) { return _mm256_sad_epu8(x, zero()); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector count(vector x, vector q) {
@@ -113,7 +114,7 @@ struct lanes {
 #include <embit/kernel/detail/hamming_sliced_body.hpp>
 #undef EMBIT_STAMP_TARGET
 
-inline constexpr hamming_ops ops{interleaved, &sliced};
+inline constexpr hamming_ops ops{interleaved, &sliced, 8, 3};
 
 }  // namespace embit::inline EMBIT_ABI::detail::hamming_avx2
 #endif

@@ -23,13 +23,14 @@ namespace embit::inline EMBIT_ABI::detail::hamming_avx512 {
 struct slice {
   using plane = __m512i;
   static constexpr std::size_t words = 8;
-  static constexpr std::size_t queries_from = 24;
-  static constexpr std::size_t queries_with_planes = 12;
   static constexpr __mmask8 all = 0xff;  // the unmasked forms of some intrinsics make gcc 12 warn
 
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE plane load(const word* p) { return _mm512_load_si512(p); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE void store(word* p, plane x) { _mm512_store_si512(p, x); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE plane zero() { return _mm512_setzero_si512(); }
+  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE plane broadcast(word x) {
+    return _mm512_set1_epi64(static_cast<long long>(x));
+  }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE bool any(plane x) { return _mm512_test_epi64_mask(x, x) != 0; }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE plane bit_not(plane x) {
     return _mm512_ternarylogic_epi64(x, x, x, 0x55);
@@ -106,7 +107,7 @@ struct lanes {
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector add(vector a, vector b) { return _mm512_add_epi64(a, b); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector add_bytes(vector a, vector b) { return _mm512_add_epi8(a, b); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector bit_or(vector a, vector b) { return _mm512_or_si512(a, b); }
-  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE bool any_negative(vector x) { return _mm512_movepi64_mask(x) != 0; }
+  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE word negatives(vector x) { return _mm512_movepi64_mask(x); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector widen(vector x) { return _mm512_sad_epu8(x, zero()); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector count(vector x, vector q) {
     const vector bits = _mm512_set4_epi32(0x04030302, 0x03020201, 0x03020201, 0x02010100);  // of 0 to 15
@@ -121,7 +122,7 @@ struct lanes {
 #include <embit/kernel/detail/hamming_sliced_body.hpp>
 #undef EMBIT_STAMP_TARGET
 
-inline constexpr hamming_ops ops{interleaved, &sliced};
+inline constexpr hamming_ops ops{interleaved, &sliced, 8, 3};
 
 }  // namespace embit::inline EMBIT_ABI::detail::hamming_avx512
 #endif

@@ -1,7 +1,7 @@
 // The interleaved Hamming kernel, stamped once per SIMD level (see hamming_sliced_body.hpp for why). Included inside
 // the namespace of a level, which defines EMBIT_STAMP_TARGET and `lanes`, its operations on words of several codes:
 //   vector              a register of `lanes::words` words, one code each
-//   load, broadcast, add (64-bit lanes), any_negative, store
+//   load, broadcast, add (64-bit lanes), store, negatives (a bit a lane)
 //   count(x, q)         the bits of x ^ q, counted by 64-bit lane or by byte
 //   counts_bytes        whether by byte; then there are also add_bytes, zero, and widen, which sums the bytes of lanes
 //   step_blocks         blocks whose sums stay in registers
@@ -33,6 +33,7 @@ EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE std::size_t scan_step(const hamming_inter
       for (std::size_t r = 0; r < registers; ++r) bytes[r] = Lanes::zero();
       for (; w < end; ++w) {
         const auto query = Lanes::broadcast(job.query[w]);
+        if (job.prefetch) prefetch_lines<Blocks>(codes + w * Blocks * block_rows);
 #pragma GCC unroll 8
         for (std::size_t r = 0; r < registers; ++r)
           bytes[r] = Lanes::add_bytes(bytes[r], Lanes::count(Lanes::load(at(r, w)), query));
@@ -43,6 +44,7 @@ EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE std::size_t scan_step(const hamming_inter
   } else {
     for (std::size_t w = 0; w < words; ++w) {
       const auto query = Lanes::broadcast(job.query[w]);
+      if (job.prefetch) prefetch_lines<Blocks>(codes + w * Blocks * block_rows);
 #pragma GCC unroll 8
       for (std::size_t r = 0; r < registers; ++r)
         over[r] = Lanes::add(over[r], Lanes::count(Lanes::load(at(r, w)), query));
@@ -51,29 +53,26 @@ EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE std::size_t scan_step(const hamming_inter
   auto any = over[0];
 #pragma GCC unroll 8
   for (std::size_t r = 1; r < registers; ++r) any = Lanes::bit_or(any, over[r]);
-  if (!Lanes::any_negative(any)) [[likely]]
+  if (Lanes::negatives(any) == 0) [[likely]]
     return 0;
 
   alignas(64) word excess[Blocks * block_rows];
+  word near = 0;
 #pragma GCC unroll 8
-  for (std::size_t r = 0; r < registers; ++r) Lanes::store(excess + r * Lanes::words, over[r]);
-  return write_interleaved_hits(excess, Blocks * block_rows, job, block, hits);
+  for (std::size_t r = 0; r < registers; ++r) {
+    Lanes::store(excess + r * Lanes::words, over[r]);
+    near |= Lanes::negatives(over[r]) << (r * Lanes::words);
+  }
+  return write_interleaved_hits(excess, near, job, block, hits);
 }
 
 template <std::size_t Words>
 EMBIT_STAMP_TARGET inline hamming_stop scan_blocks(const hamming_interleaved_job& job) {
-  constexpr std::size_t ahead = 8192;  // bytes between the scan and what it asks memory for
-  const std::size_t words = Words != 0 ? Words : job.words;
   std::size_t found = 0, block = job.first_block;
   while (block < job.last_block && found + hamming_step_rows <= hamming_interleaved_room) {
     if (job.last_block - block < lanes::step_blocks) {
       found += scan_step<lanes, Words, 1>(job, block++, job.hits + found);
       continue;
-    }
-    if (job.prefetch) {
-      const word* soon = job.blocks + block * words * block_rows + ahead / sizeof(word);
-      for (std::size_t line = 0; line < lanes::step_blocks * words; ++line)
-        __builtin_prefetch(soon + line * block_rows);
     }
     found += scan_step<lanes, Words, lanes::step_blocks>(job, block, job.hits + found);
     block += lanes::step_blocks;
@@ -85,6 +84,7 @@ inline hamming_stop interleaved(const hamming_interleaved_job& job) {
   switch (job.words) {
     case 1: return scan_blocks<1>(job);
     case 2: return scan_blocks<2>(job);
+    case 3: return scan_blocks<3>(job);
     case 4: return scan_blocks<4>(job);
     case 8: return scan_blocks<8>(job);
     case 16: return scan_blocks<16>(job);

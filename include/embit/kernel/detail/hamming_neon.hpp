@@ -34,8 +34,8 @@ struct lanes {
     return vreinterpretq_u64_u8(vaddq_u8(vreinterpretq_u8_u64(a), vreinterpretq_u8_u64(b)));
   }
   static EMBIT_ALWAYS_INLINE vector bit_or(vector a, vector b) { return vorrq_u64(a, b); }
-  static EMBIT_ALWAYS_INLINE bool any_negative(vector x) {
-    return ((vgetq_lane_u64(x, 0) | vgetq_lane_u64(x, 1)) >> (word_bits - 1)) != 0;
+  static EMBIT_ALWAYS_INLINE word negatives(vector x) {
+    return vgetq_lane_u64(x, 0) >> (word_bits - 1) | vgetq_lane_u64(x, 1) >> (word_bits - 1) << 1;
   }
   static EMBIT_ALWAYS_INLINE vector widen(vector x) {
     return vpaddlq_u32(vpaddlq_u16(vpaddlq_u8(vreinterpretq_u8_u64(x))));
@@ -48,7 +48,7 @@ struct lanes {
 #include <embit/kernel/detail/hamming_interleaved_body.hpp>
 #undef EMBIT_STAMP_TARGET
 
-inline constexpr hamming_ops ops{interleaved, hamming_portable::ops.sliced};
+inline constexpr hamming_ops ops{interleaved, hamming_portable::ops.sliced, 24, 8};
 
 }  // namespace embit::inline EMBIT_ABI::detail::hamming_neon
 #endif

@@ -7,6 +7,7 @@
 #include <embit/kernel/block_run.hpp>
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -28,7 +29,7 @@ struct hamming_stop {
 /// Hits an interleaved kernel has room for, and rows it may find between two looks at the room left. Few, so that a
 /// loose threshold is soon tightened.
 inline constexpr std::size_t hamming_interleaved_room = 128;
-inline constexpr std::size_t hamming_step_rows = 64;
+inline constexpr std::size_t hamming_step_rows = word_bits;
 
 /// Hits a sliced kernel has room for.
 inline constexpr std::size_t hamming_sliced_room = 2 * superblock_rows;
@@ -48,10 +49,10 @@ struct hamming_interleaved_job {
 
 /// Queries [first_query, last_query) against one slab of one superblock.
 struct hamming_sliced_job {
-  const word* table;                ///< of the slab
-  const std::uint16_t* programs;    ///< of the slab, one after another from query 0
-  const std::uint32_t* thresholds;  ///< from query 0
-  word* counts;                     ///< count planes of each query from `first_counted`, kept between slabs
+  const word* table;              ///< of the slab
+  const std::uint16_t* programs;  ///< of the slab, one after another from query 0
+  const word* limits;             ///< of each query from 0
+  word* counts;                   ///< count planes of each query from `first_counted`, kept between slabs
   std::size_t first_counted;
   std::size_t first_query;
   std::size_t last_query;
@@ -59,18 +60,29 @@ struct hamming_sliced_job {
   std::uint32_t first_row;
   bool first_slab;
   bool last_slab;
+  const word* soon;             ///< what is read next, asked for while queries are computed,
+  std::size_t lines_per_query;  ///< so many cache lines at each
   hamming_hit* hits;
 };
 
-/// Writes the rows nearer than the threshold of the job, given distance minus threshold (modulo 2^64) of `rows` rows
-/// from `block` on; returns how many.
-inline std::size_t write_interleaved_hits(const word* excess, std::size_t rows, const hamming_interleaved_job& job,
+/// Asks for `Lines` cache lines well ahead of a scan that is about to read those at `codes`.
+template <std::size_t Lines>
+EMBIT_ALWAYS_INLINE void prefetch_lines(const word* codes) {
+  constexpr std::size_t ahead = 8192 / sizeof(word);
+#pragma GCC unroll 8
+  for (std::size_t line = 0; line < Lines; ++line) __builtin_prefetch(codes + ahead + line * block_rows);
+}
+
+/// Writes the rows from `block` on that have a bit in `near`, given distance minus threshold (modulo 2^64) of each;
+/// returns how many.
+inline std::size_t write_interleaved_hits(const word* excess, word near, const hamming_interleaved_job& job,
                                           std::size_t block, hamming_hit* hits) {
   std::size_t found = 0;
-  for (std::size_t i = 0; i < rows; ++i)
-    if (excess[i] >> (word_bits - 1) != 0)
-      hits[found++] = {job.query_number, static_cast<std::uint32_t>(block * block_rows + i),
-                       static_cast<std::uint32_t>(excess[i] + job.threshold)};
+  for (; near != 0; near &= near - 1) {
+    const auto i = static_cast<std::size_t>(std::countr_zero(near));
+    hits[found++] = {job.query_number, static_cast<std::uint32_t>(block * block_rows + i),
+                     static_cast<std::uint32_t>(excess[i] + job.threshold)};
+  }
   return found;
 }
 
@@ -83,8 +95,6 @@ using hamming_sliced_scan = hamming_stop (*)(const hamming_sliced_job&);
 /// Bit-sliced kernels, by words of a slab less one. They take `rows` codes at a time, which divides a superblock.
 struct hamming_sliced_ops {
   std::size_t rows;
-  std::size_t queries_from;         ///< the batch that pays for finding the bit planes of blocks
-  std::size_t queries_with_planes;  ///< the batch that pays where planes are stored
   /// Writes the bit planes of a superblock: plane d is 8 words, bit r % 64 of word r / 64 of it is
   /// dimension d of row r.
   void (*transpose)(const word* blocks, std::size_t words, word* planes);
@@ -97,6 +107,16 @@ struct hamming_sliced_ops {
 struct hamming_ops {
   hamming_interleaved_scan interleaved;
   const hamming_sliced_ops* sliced;
+
+  /// Queries from which bit slices are faster: with planes found on the way, or stored.
+  std::size_t slices_from;
+  std::size_t slices_from_with_planes;
+
+  /// Codes of one word leave less to share, so it takes more queries.
+  constexpr bool slices_pay(std::size_t queries, std::size_t words, bool have_planes) const {
+    const std::size_t from = have_planes ? slices_from_with_planes : slices_from;
+    return sliced != nullptr && queries >= (words == 1 ? 2 * from : from);
+  }
 };
 
 }  // namespace embit::inline EMBIT_ABI::detail

@@ -39,12 +39,11 @@ inline hamming_stop interleaved(const hamming_interleaved_job& job) {
 struct slice {
   typedef word plane __attribute__((vector_size(16), may_alias));
   static constexpr std::size_t words = 2;
-  static constexpr std::size_t queries_from = 6;
-  static constexpr std::size_t queries_with_planes = 4;
 
   static EMBIT_ALWAYS_INLINE plane load(const word* p) { return *reinterpret_cast<const plane*>(p); }
   static EMBIT_ALWAYS_INLINE void store(word* p, plane x) { *reinterpret_cast<plane*>(p) = x; }
   static EMBIT_ALWAYS_INLINE plane zero() { return plane{0, 0}; }
+  static EMBIT_ALWAYS_INLINE plane broadcast(word x) { return plane{x, x}; }
   static EMBIT_ALWAYS_INLINE bool any(plane x) { return (x[0] | x[1]) != 0; }
   static EMBIT_ALWAYS_INLINE plane bit_not(plane x) { return ~x; }
   static EMBIT_ALWAYS_INLINE plane bit_and(plane a, plane b) { return a & b; }
@@ -79,9 +78,9 @@ struct slice {
 #include <embit/kernel/detail/hamming_sliced_body.hpp>
 #undef EMBIT_STAMP_TARGET
 
-inline constexpr hamming_ops ops{interleaved, &sliced};
+inline constexpr hamming_ops ops{interleaved, &sliced, 2, 1};
 #else
-inline constexpr hamming_ops ops{interleaved, nullptr};
+inline constexpr hamming_ops ops{interleaved, nullptr, 0, 0};
 #endif
 
 }  // namespace embit::inline EMBIT_ABI::detail::hamming_portable

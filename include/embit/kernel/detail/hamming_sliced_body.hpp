@@ -1,12 +1,11 @@
 // The bit-sliced Hamming kernel, stamped once per SIMD level, because compilers do not inline across targets and so
 // one template cannot serve two levels. Included inside the namespace of a level, which defines EMBIT_STAMP_TARGET,
 // its function attribute, and `slice`, its operations on a `plane` of `slice::words` words:
-//   load, store, zero, any, bit_not, bit_and, bit_xor, majority
+//   load, store, zero, broadcast, any, bit_not, bit_and, bit_xor, majority
 //   less(p, l, t)      majority(~p, l, t): one step of a comparison from the least significant bit up
 //   add(s, a, b)       a full adder: s becomes s ^ a ^ b, the carry is returned
 //   add_inverted       the same where a and b stand for their complements, and so does the carry
 //   exchange<S>(x, y)  swaps the bits of x at positions that have bit S set with the bits of y that lie S lower
-//   queries_from, queries_with_planes  see hamming_sliced_ops
 //   load_rows(p, stride, r)  r[lane] gets, in word j, the word of that lane of the block at p + j * stride
 // SPDX-License-Identifier: MIT
 #ifdef EMBIT_STAMP_TARGET
@@ -119,17 +118,14 @@ EMBIT_STAMP_TARGET inline std::size_t scan_query(const hamming_sliced_job& job, 
     return 0;
   }
 
-  const word* constants = job.table + slice_constants * slice::words;
-  const std::uint32_t threshold = job.thresholds[query];
-  const auto threshold_bit = [&](std::size_t i) { return constants + ((threshold >> i) & 1) * slice::words; };
-  const auto odd = slice::bit_xor(slice::load(job.table + slice_parity * slice::words),
-                                  slice::load(constants + program[shape.groups() + 1] * slice::words));
-  auto near = slice::less(odd, slice::zero(), slice::load(threshold_bit(0)));
+  const word* limit = job.limits + query * limit_words(job.count_planes);
+  const auto odd = slice::bit_xor(slice::load(job.table + slice_parity * slice::words), slice::broadcast(limit[0]));
+  auto near = slice::less(odd, slice::zero(), slice::broadcast(limit[1]));
 #pragma GCC unroll 8
   for (std::size_t i = 0; i < slice_count_planes; ++i)
-    near = slice::less(counter.count[i], near, slice::load(threshold_bit(i + 1)));
+    near = slice::less(counter.count[i], near, slice::broadcast(limit[i + 2]));
   for (std::size_t i = slice_count_planes; i < job.count_planes; ++i)
-    near = slice::less(slice::load(counts + i * slice::words), near, slice::load(threshold_bit(i + 1)));
+    near = slice::less(slice::load(counts + i * slice::words), near, slice::broadcast(limit[i + 2]));
   if (!slice::any(near)) [[likely]]
     return 0;
 
@@ -149,8 +145,11 @@ template <std::size_t Words>
 EMBIT_STAMP_TARGET inline hamming_stop scan_slab(const hamming_sliced_job& job) {
   std::size_t found = 0;
   std::size_t query = job.first_query;
-  for (; query < job.last_query && found + slice::words * word_bits <= hamming_sliced_room; ++query)
+  for (; query < job.last_query && found + slice::words * word_bits <= hamming_sliced_room; ++query) {
+    const word* soon = job.soon + (query - job.first_counted) * job.lines_per_query * block_rows;
+    for (std::size_t line = 0; line < job.lines_per_query; ++line) __builtin_prefetch(soon + line * block_rows, 0, 2);
     found += scan_query<Words>(job, query, job.hits + found);
+  }
   return {query, found};
 }
 
@@ -179,8 +178,6 @@ EMBIT_STAMP_TARGET inline void tabulate_slab(const word* planes, bool first_slab
     for (std::size_t v = 0; v < 4; ++v) slice::store(entry + (v + 4) * slice::words, slice::bit_not(carry[v]));
   }
   slice::store(table + slice_parity * slice::words, slice::load(last));
-  slice::store(table + slice_constants * slice::words, slice::zero());
-  slice::store(table + (slice_constants + 1) * slice::words, slice::bit_not(slice::zero()));
 }
 
 /// Exchanges three bits of the index of r with the bits of position worth Shift, 2 Shift and 4 Shift.
@@ -217,8 +214,6 @@ EMBIT_STAMP_TARGET inline void transpose(const word* blocks, std::size_t words, 
 }
 
 inline constexpr hamming_sliced_ops sliced{slice::words * word_bits,
-                                           slice::queries_from,
-                                           slice::queries_with_planes,
                                            transpose,
                                            {tabulate_slab<1>, tabulate_slab<2>, tabulate_slab<3>, tabulate_slab<4>},
                                            {scan_slab<1>, scan_slab<2>, scan_slab<3>, scan_slab<4>}};

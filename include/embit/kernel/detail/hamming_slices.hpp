@@ -33,10 +33,9 @@ inline constexpr std::size_t slab_words = 4;
 inline constexpr std::size_t slice_batch = 16;
 inline constexpr std::size_t slice_free = slice_batch - 1;
 
-/// A table begins with the parity of this and earlier slabs, a plane of zeros and a plane of ones; carries follow.
+/// A table begins with the parity of this and earlier slabs; carries follow.
 inline constexpr std::size_t slice_parity = 0;
-inline constexpr std::size_t slice_constants = 1;
-inline constexpr std::size_t slice_carries = 3;
+inline constexpr std::size_t slice_carries = 1;
 
 /// Planes of the carry counter that is kept in registers: enough for one slab.
 inline constexpr std::size_t slice_count_planes = 8;
@@ -57,8 +56,8 @@ struct slab_shape {
   constexpr std::size_t table_planes() const { return entry(groups()); }
 
   /// A program is the byte offset of a plane for each carry, those added as they are before those complemented, then
-  /// the number of the former, then the parity of the query up to this slab.
-  constexpr std::size_t program_size() const { return groups() + 2; }
+  /// the number of the former.
+  constexpr std::size_t program_size() const { return groups() + 1; }
 };
 
 static_assert(slab_shape{slab_words}.table_planes() * 64 <= 0xffff, "offsets are 16 bits");
@@ -97,9 +96,15 @@ inline bool write_slice_program(slab_shape shape, const word* query, bool parity
   }
   for (std::size_t i = 0; i < inverted; ++i) program[plain + i] = complemented[i];
   program[shape.groups()] = static_cast<std::uint16_t>(plain);
-  const bool parity_after = element[shape.elements() - 1];
-  program[shape.groups() + 1] = parity_after ? 1 : 0;
-  return parity_after;
+  return element[shape.elements() - 1];
+}
+
+/// What the counts of a query are compared with, a word of 64 equal bits each: first the parity of the query, then the
+/// bits of its threshold from the least significant up.
+constexpr std::size_t limit_words(std::size_t count_planes) { return count_planes + 2; }
+inline void write_limit(word* limit, std::size_t count_planes, bool parity, std::uint32_t threshold) {
+  limit[0] = word{0} - (parity ? 1 : 0);
+  for (std::size_t i = 0; i <= count_planes; ++i) limit[i + 1] = word{0} - ((threshold >> i) & 1);
 }
 
 /// Writes the pairs whose bit is set in `near`, row by row, with the distances that `planes` hold from the least

@@ -30,7 +30,7 @@ struct lanes {
   }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector add(vector a, vector b) { return _mm512_add_epi64(a, b); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector bit_or(vector a, vector b) { return _mm512_or_si512(a, b); }
-  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE bool any_negative(vector x) { return _mm512_movepi64_mask(x) != 0; }
+  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE word negatives(vector x) { return _mm512_movepi64_mask(x); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector count(vector x, vector q) {
     return _mm512_popcnt_epi64(_mm512_xor_si512(x, q));
   }
@@ -39,7 +39,7 @@ struct lanes {
 #include <embit/kernel/detail/hamming_interleaved_body.hpp>
 #undef EMBIT_STAMP_TARGET
 
-inline constexpr hamming_ops ops{interleaved, &hamming_avx512::sliced};
+inline constexpr hamming_ops ops{interleaved, &hamming_avx512::sliced, 40, 28};
 
 }  // namespace embit::inline EMBIT_ABI::detail::hamming_vpopcnt
 #endif

@@ -1,0 +1,107 @@
+// How the candidates of an lsh_table are scored: by a kernel over the rows, or by a reranker that knows them.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/concepts.hpp>
+#include <embit/core/results.hpp>
+#include <embit/core/types.hpp>
+#include <embit/index/detail/distinct_top_k.hpp>
+#include <embit/kernel/bucket_scan.hpp>
+#include <embit/kernel/hamming.hpp>
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace embit::inline EMBIT_ABI::detail {
+
+/// The names that a kernel and a reranker give to the same things.
+template <class Scorer>
+struct scorer_types {
+  using distance_type = typename Scorer::distance_type;
+};
+template <Reranker Scorer>
+struct scorer_types<Scorer> {
+  using distance_type = typename Scorer::score_type;
+};
+
+/// Scores rows that are strewn over a store. One a worker; it keeps the memory it works with.
+template <class Store, class Scorer>
+class candidate_scorer {
+ public:
+  using neighbor_type = neighbor<typename scorer_types<Scorer>::distance_type>;
+
+  /// Puts the scores of the accepted rows among `rows` into `scored`, those of the `k` nearest at least, and returns
+  /// how many rows were accepted. The rows are distinct.
+  template <class Accept>
+  std::size_t score(const Store& store, const Scorer& scorer, const typename Scorer::query_view& queries,
+                    std::size_t query, std::span<const row_id> rows, const Accept& accepts, std::size_t k,
+                    std::vector<neighbor_type>& scored) {
+    scored.clear();
+    if constexpr (Reranker<Scorer>) {
+      for (const row_id row : rows)
+        if (accepts(row)) scored.push_back({row, scorer(queries[query], row)});
+    } else {
+      if constexpr (gathers)
+        if (store.words() <= bucket_scan::max_words)
+          return gather(store.data(), store.words(), queries[query].data(), rows, accepts, k, scored);
+      const auto prepared = scorer.prepare(queries[query]);
+      for (const row_id row : rows)
+        if (accepts(row)) scored.push_back({row, scorer(prepared, store[row])});
+    }
+    return scored.size();
+  }
+
+ private:
+  static constexpr bool gathers = std::same_as<Scorer, hamming> && requires(const Store& store) {
+    { store.data() } -> std::same_as<const word*>;
+  };
+  static constexpr std::size_t tile_rows = 128, ahead = 16;
+
+  // Codes are copied together, the next ones on their way from memory, so that a dispatched kernel compares them.
+  template <class Accept>
+  std::size_t gather(const word* codes, std::size_t words, const word* query, std::span<const row_id> rows,
+                     const Accept& accepts, std::size_t k, std::vector<neighbor_type>& scored) {
+    struct tile_sink {
+      distinct_top_k& top;
+      const row_id* ids;
+      std::uint32_t threshold() const noexcept { return top.threshold(); }
+      void offer(std::uint32_t position, std::uint32_t distance) { top.offer(ids[position], distance); }
+    };
+    tile_.resize(tile_rows * words);
+    top_.reset(k);
+    const bucket_scan scan(words);
+    tile_sink sink{top_, ids_.data()};
+    std::size_t filled = 0, accepted = 0;
+    const auto flush = [&] {
+      const code_range all[] = {{0, static_cast<std::uint32_t>(filled)}};
+      scan(tile_.data(), all, query, hits_, sink);
+      accepted += filled;
+      filled = 0;
+    };
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (i + ahead < rows.size()) __builtin_prefetch(codes + rows[i + ahead] * words);
+      if (!accepts(rows[i])) continue;
+      std::copy_n(codes + rows[i] * words, words, tile_.data() + filled * words);
+      ids_[filled] = rows[i];
+      if (++filled == tile_rows) flush();
+    }
+    if (filled != 0) flush();
+    top_.flush();
+    for (const std::uint64_t key : top_.sorted()) scored.push_back(neighbor_of(key));
+    return accepted;
+  }
+
+  // Used where `gathers` alone.
+  std::vector<word> tile_;
+  std::array<row_id, tile_rows> ids_{};
+  bucket_scan::scratch hits_{};
+  distinct_top_k top_;
+};
+
+}  // namespace embit::inline EMBIT_ABI::detail

@@ -1,0 +1,112 @@
+// Which rows of an index can still be found, and the choice of rows that a search is given.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/concepts.hpp>
+#include <embit/core/error.hpp>
+#include <embit/core/types.hpp>
+#include <embit/search/row_bitset.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <vector>
+
+namespace embit::inline EMBIT_ABI {
+
+/// Stands for a removed row in the table that `compact` returns.
+inline constexpr row_id no_row = std::numeric_limits<row_id>::max();
+
+namespace detail {
+
+/// Which rows may be found: those `accepts` says; where `members` is given, no others, and blocks without any of
+/// them are passed over.
+template <class Accept>
+struct row_choice {
+  const Accept& accepts;
+  const row_bitset* members = nullptr;
+};
+
+/// The rows of an index but for those removed: nothing to keep until the first is.
+class live_rows {
+ public:
+  live_rows() = default;
+  explicit live_rows(std::size_t rows) noexcept : rows_(rows), live_(rows) {}
+
+  /// Those that can be found.
+  std::size_t size() const noexcept { return live_; }
+  /// Those and the removed ones.
+  std::size_t rows() const noexcept { return rows_; }
+  bool contains(row_id row) const noexcept { return row < rows_ && (flags_.size() == 0 || flags_.test(row)); }
+  std::size_t memory() const noexcept { return flags_.data().size() * sizeof(word); }
+
+  /// Makes sure that `grow` to this many rows cannot fail.
+  void reserve(std::size_t rows) {
+    if (flags_.size() != 0) flags_.reserve(rows);
+  }
+  /// There are `rows` rows from now on, the new ones live.
+  void grow(std::size_t rows) {
+    if (flags_.size() != 0) flags_.resize(rows, true);
+    live_ += rows - rows_;
+    rows_ = rows;
+  }
+
+  /// False if the row was already removed.
+  /// @throws error errc::out_of_range for a row that is not there.
+  bool remove(row_id row) {
+    require(row);
+    if (flags_.size() == 0) flags_ = row_bitset(rows_, true);
+    if (!flags_.test(row)) return false;
+    flags_.set(row, false);
+    --live_;
+    return true;
+  }
+
+  /// The rows that can be found, in order, and for every row its place among them or `no_row`.
+  struct numbering {
+    std::vector<row_id> survivors, renumbered;
+  };
+  numbering number() const {
+    numbering n;
+    n.survivors.reserve(live_);
+    n.renumbered.assign(rows_, no_row);
+    for (std::size_t row = 0; row < rows_; ++row) {
+      if (!contains(static_cast<row_id>(row))) continue;
+      n.renumbered[row] = static_cast<row_id>(n.survivors.size());
+      n.survivors.push_back(static_cast<row_id>(row));
+    }
+    return n;
+  }
+
+  /// @throws error errc::out_of_range for a row that is not there.
+  void require(row_id row) const {
+    if (row >= rows_) raise(errc::out_of_range, "row: ", row, ", the index has ", rows_, " rows");
+  }
+  /// @throws error errc::shape for a bitset of another size.
+  template <RowFilter Filter>
+  void require_filter(const Filter& filter) const {
+    if constexpr (std::same_as<Filter, row_bitset>)
+      if (filter.size() != rows_)
+        raise(errc::shape, "filter: a bitset of ", filter.size(), " rows, the index has ", rows_);
+  }
+
+  /// Calls `search` with the cheapest test that says which rows may be found.
+  template <RowFilter Filter, class Search>
+  void choose(const Filter& filter, Search&& search) const {
+    const row_bitset* members = nullptr;
+    if constexpr (std::same_as<Filter, row_bitset>) members = &filter;
+    if (flags_.size() == 0) return search(row_choice<Filter>{filter, members});
+    const auto accepts = [&](row_id row) { return flags_.test(row) && filter(row); };
+    search(row_choice<decltype(accepts)>{accepts, members != nullptr ? members : &flags_});
+  }
+
+ private:
+  row_bitset flags_;  // empty until a row is removed
+  std::size_t rows_ = 0;
+  std::size_t live_ = 0;
+};
+
+}  // namespace detail
+
+}  // namespace embit::inline EMBIT_ABI
