@@ -48,6 +48,7 @@ void require_equal_to_sorting(const Index& index, embit::code_view<> codes, embi
 static_assert(embit::RangeIndex<embit::flat_index<>> && embit::MutableIndex<embit::flat_index<>>);
 static_assert(std::same_as<decltype(embit::flat_index{embit::code_store<>(1, 8)}),
                            embit::flat_index<embit::block_store<>, embit::hamming>>);
+static_assert(std::same_as<decltype(embit::flat_index{embit::code_view<>()}), embit::flat_index<>>);
 static_assert(std::same_as<decltype(embit::flat_index{embit::code_store<>(1, 8), weighted_hamming{}}),
                            embit::flat_index<embit::code_store<>, weighted_hamming>>);
 

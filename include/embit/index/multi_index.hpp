@@ -302,6 +302,7 @@ class multi_index {
   void require_queries(const code_view<>& queries) const {
     if (queries.size() != 0 && queries.bits() != width())
       raise(errc::shape, "queries: width ", queries.bits(), ", the index holds rows of width ", width());
+    require_clean_tails(queries, "queries");
   }
   template <class Filter>
   void require_filter(const Filter& filter) const {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <embit/config.hpp>
-#include <embit/core/concepts.hpp>
 #include <embit/kernel/hamming.hpp>
 #include <embit/kernel/inner_product.hpp>
 
@@ -15,8 +14,9 @@ template <class Store>
 struct default_kernel_of {
   using type = inner_product;  // float rows
 };
-template <CodeStore Store>
-struct default_kernel_of<Store> {
+template <class Codes>
+  requires requires(const Codes& codes) { codes.bits(); }
+struct default_kernel_of<Codes> {
   using type = hamming;
 };
 
