@@ -17,6 +17,7 @@
 #include <embit/index/index_memory.hpp>
 #include <embit/kernel/hamming.hpp>
 #include <embit/search/exhaustive.hpp>
+#include <embit/search/live_rows.hpp>
 #include <embit/search/row_bitset.hpp>
 #include <embit/search/scan.hpp>
 #include <embit/store/block_store.hpp>
@@ -109,7 +110,7 @@ class multi_index {
         live_(store_.size()) {}
 
   /// Rows that can be found: those added and not removed.
-  std::size_t size() const noexcept { return live_; }
+  std::size_t size() const noexcept { return live_.size(); }
   /// One more than the largest row id ever given out since the last `compact`.
   std::size_t rows() const noexcept { return store_.size(); }
   /// Bits of the codes.
@@ -120,9 +121,7 @@ class multi_index {
   const multi_index_options& options() const noexcept { return options_; }
   const Exec& executor() const noexcept { return executor_; }
 
-  index_memory memory() const noexcept {
-    return {store_.memory(), tables_.memory(), live_rows_.data().size() * sizeof(word)};
-  }
+  index_memory memory() const noexcept { return {store_.memory(), tables_.memory(), live_.memory()}; }
 
   /// The `k` nearest rows of each query. Fewer rows than `k` give shorter lists.
   /// @param filter      rows it refuses are not found: a predicate on `row_id`, or a `row_bitset` of `rows()` bits
@@ -142,10 +141,10 @@ class multi_index {
                    multi_index_statistics* statistics = nullptr) const {
     require_queries(queries);
     if (k == 0) raise(errc::argument, "k: 0, but at least 1 neighbour must be asked for");
-    require_filter(filter);
+    live_.require_filter(filter);
     result.reset(queries.size(), std::min(k, rows()));
     if (queries.size() == 0 || rows() == 0) return;
-    choose(filter, [&](const auto& choice) { search_chosen(queries, result, choice, statistics); });
+    live_.choose(filter, [&](const auto& choice) { search_chosen(queries, result, choice, statistics); });
   }
 
   /// Every row within `radius` of each query, the radius included, nearest first.
@@ -154,9 +153,9 @@ class multi_index {
   range_result<std::uint32_t> range_search(code_view<> queries, std::uint32_t radius, const Filter& filter = {},
                                            multi_index_statistics* statistics = nullptr) const {
     require_queries(queries);
-    require_filter(filter);
+    live_.require_filter(filter);
     range_result<std::uint32_t> result;
-    choose(filter, [&](const auto& choice) { range_chosen(queries, radius, choice, result, statistics); });
+    live_.choose(filter, [&](const auto& choice) { range_chosen(queries, radius, choice, result, statistics); });
     return result;
   }
 
@@ -166,7 +165,7 @@ class multi_index {
   template <class Found>
     requires std::invocable<Found&, row_id, row_id, std::uint32_t>
   void pairs_within(std::uint32_t radius, Found&& found) const {
-    choose(accept_all{}, [&](const auto& choice) { pairs_chosen(radius, choice, found); });
+    live_.choose(accept_all{}, [&](const auto& choice) { pairs_chosen(radius, choice, found); });
   }
 
   /// Adds rows; returns the id of the first, the others follow. New rows are scanned until they are an eighth of all,
@@ -176,8 +175,8 @@ class multi_index {
   row_id add(code_view<> codes) {
     detail::require_row_count(rows() + codes.size());
     const std::size_t first = rows(), grown = first + codes.size();
-    row_bitset live = live_rows_;
-    if (live.size() != 0) live.resize(grown, true);
+    detail::live_rows live = live_;
+    live.grow(grown);
     if (grown - tables_.rows() <= std::max(tables_.rows() / 8, detail::fewest_rows)) {
       store_.append(codes);
     } else {
@@ -186,40 +185,26 @@ class multi_index {
       tables_ = detail::multi_tables<Layout::copies>(store, wishes(options_), executor_);
       store_ = std::move(store);
     }
-    live_rows_ = std::move(live);
-    live_ += codes.size();
+    live_ = std::move(live);
     return static_cast<row_id>(first);
   }
 
   /// Takes a row out of every later search; its id is not given out again before `compact`. False if it was already
   /// removed. O(1), but O(rows) the first time.
   /// @throws error errc::out_of_range for a row that is not there.
-  bool remove(row_id row) {
-    if (row >= rows()) raise(errc::out_of_range, "row: ", row, ", the index has ", rows(), " rows");
-    if (live_rows_.size() == 0) live_rows_ = row_bitset(rows(), true);
-    if (!live_rows_.test(row)) return false;
-    live_rows_.set(row, false);
-    --live_;
-    return true;
-  }
+  bool remove(row_id row) { return live_.remove(row); }
 
-  bool contains(row_id row) const noexcept { return row < rows() && (live_rows_.size() == 0 || live_rows_.test(row)); }
+  bool contains(row_id row) const noexcept { return live_.contains(row); }
 
   /// Drops removed rows, numbers the others anew, in their order, and builds the tables anew. Returns the new id of
   /// every old one, `no_row` for those removed.
   std::vector<row_id> compact() {
-    std::vector<row_id> renumbered(rows(), no_row), survivors;
-    survivors.reserve(live_);
-    for (std::size_t row = 0; row < rows(); ++row) {
-      if (!contains(static_cast<row_id>(row))) continue;
-      renumbered[row] = static_cast<row_id>(survivors.size());
-      survivors.push_back(static_cast<row_id>(row));
-    }
-    block_store<> store(store_, survivors);
+    auto numbering = live_.number();
+    block_store<> store(store_, numbering.survivors);
     tables_ = detail::multi_tables<Layout::copies>(store, wishes(options_), executor_);
     store_ = std::move(store);
-    live_rows_ = row_bitset();
-    return renumbered;
+    live_ = detail::live_rows(rows());
+    return std::move(numbering.renumbered);
   }
 
  private:
@@ -304,23 +289,6 @@ class multi_index {
       raise(errc::shape, "queries: width ", queries.bits(), ", the index holds rows of width ", width());
     require_clean_tails(queries, "queries");
   }
-  template <class Filter>
-  void require_filter(const Filter& filter) const {
-    if constexpr (std::same_as<Filter, row_bitset>)
-      if (filter.size() != rows())
-        raise(errc::shape, "filter: a bitset of ", filter.size(), " rows, the index has ", rows());
-  }
-
-  // Calls `search` with the cheapest test that says which rows may be found.
-  template <class Filter, class Search>
-  void choose(const Filter& filter, Search&& search) const {
-    const row_bitset* members = nullptr;
-    if constexpr (std::same_as<Filter, row_bitset>) members = &filter;
-    if (live_rows_.size() == 0) return search(detail::row_choice<Filter>{filter, members});
-    const auto live = [&](row_id row) { return live_rows_.test(row) && filter(row); };
-    search(detail::row_choice<decltype(live)>{live, members != nullptr ? members : &live_rows_});
-  }
-
   // The share of rows that may be found, from a few of them.
   template <class Accept>
   double share_of(const detail::row_choice<Accept>& choice) const {
@@ -492,8 +460,7 @@ class multi_index {
   hamming hamming_;
   block_store<> store_;
   detail::multi_tables<Layout::copies> tables_;
-  row_bitset live_rows_;  // empty until a row is removed
-  std::size_t live_;
+  detail::live_rows live_;
   mutable reuse_pool<workspace> workspaces_;
 };
 
