@@ -50,6 +50,7 @@
 #include <embit/kernel/block_run.hpp>
 #include <embit/kernel/bucket_scan.hpp>
 #include <embit/kernel/gemm.hpp>
+#include <embit/kernel/hadamard.hpp>
 #include <embit/kernel/hamming.hpp>
 #include <embit/kernel/hamming_scan.hpp>
 #include <embit/kernel/inner_product.hpp>
