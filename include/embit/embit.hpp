@@ -57,12 +57,14 @@
 #include <embit/kernel/l2.hpp>
 #include <embit/kernel/project.hpp>
 #include <embit/kernel/set_similarity.hpp>
+#include <embit/linalg/fht_kac.hpp>
 #include <embit/linalg/mean.hpp>
 #include <embit/linalg/orthonormalize.hpp>
 #include <embit/linalg/pca.hpp>
 #include <embit/linalg/procrustes.hpp>
 #include <embit/linalg/random_rotation.hpp>
 #include <embit/linalg/symmetric_eigen.hpp>
+#include <embit/linalg/transform.hpp>
 #include <embit/retrieve/float_rerank.hpp>
 #include <embit/retrieve/retriever.hpp>
 #include <embit/search/default_kernel.hpp>
