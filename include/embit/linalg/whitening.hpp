@@ -92,10 +92,9 @@ affine_transform fit_whitening(matrix_view<const float> rows, whitening_options 
     components.directions = matrix<float>(components.directions.view().middle_rows(0, options.dims));
     deviations.resize(options.dims);
   }
-  const auto down = [](double d) { return 1 / d; }, up = [](double d) { return d; };
   const auto& directions = components.directions;
-  const matrix<float> map = detail::scaled_directions(directions, deviations, down);
-  const matrix<float> back = detail::scaled_directions(directions, deviations, up);
+  const matrix<float> map = detail::scaled_directions(directions, deviations, [](double d) { return 1 / d; });
+  const matrix<float> back = detail::scaled_directions(directions, deviations, [](double d) { return d; });
   if (options.method == whitening_method::pca)
     return affine_transform(map, components.mean, detail::transposed(back, {}, 0, back.rows()));
   return affine_transform(detail::float_cross_product(directions, map, executor), components.mean,
