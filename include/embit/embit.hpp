@@ -23,9 +23,13 @@
 #include <embit/core/thread_pool.hpp>
 #include <embit/core/types.hpp>
 #include <embit/encode/cross_polytope.hpp>
+#include <embit/encode/hadamard_lsh.hpp>
 #include <embit/encode/itq.hpp>
+#include <embit/encode/pca_sign.hpp>
 #include <embit/encode/sign_lsh.hpp>
 #include <embit/encode/sign_projection.hpp>
+#include <embit/encode/super_bit.hpp>
+#include <embit/encode/thresholds.hpp>
 #include <embit/eval/ground_truth.hpp>
 #include <embit/eval/metrics.hpp>
 #include <embit/index/flat.hpp>
