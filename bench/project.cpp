@@ -71,7 +71,8 @@ void sign_lsh(benchmark::State& state, std::size_t rows, std::size_t dim, std::s
   const auto hasher = embit::sign_lsh({.dim = dim, .bits = bits}, rng);
   const auto planes = hasher.planes();
   const auto n = static_cast<Eigen::Index>(rows), d = static_cast<Eigen::Index>(dim);
-  const Eigen::Map<const eigen_matrix> eigen_x(x.data(), n, d), eigen_planes(planes.data(), planes.rows(), d);
+  const Eigen::Map<const eigen_matrix> eigen_x(x.data(), n, d),
+      eigen_planes(planes.data(), static_cast<Eigen::Index>(bits), d);
   eigen_matrix product(n, static_cast<Eigen::Index>(bits));
   std::vector<double> limit;
   const auto times = support::run_in_turn(

@@ -25,9 +25,12 @@
 #include <embit/encode/cross_polytope.hpp>
 #include <embit/encode/hadamard_lsh.hpp>
 #include <embit/encode/itq.hpp>
+#include <embit/encode/min_hash.hpp>
 #include <embit/encode/pca_sign.hpp>
+#include <embit/encode/shingles.hpp>
 #include <embit/encode/sign_lsh.hpp>
 #include <embit/encode/sign_projection.hpp>
+#include <embit/encode/sim_hash.hpp>
 #include <embit/encode/super_bit.hpp>
 #include <embit/encode/thresholds.hpp>
 #include <embit/eval/ground_truth.hpp>
