@@ -1,8 +1,8 @@
 // Where a scan delivers what it finds: k best lists, lists within a radius, pairs.
 //
-// A scan calls `offer` for a row that a kernel found below `threshold(query)` or within `limit(query)`; it calls `keep`
-// for a row that it has already passed through `accepts`. `limit(query)` is the worst distance that may still be kept,
-// if there is one. SPDX-License-Identifier: MIT
+// A scan calls `offer` for a row that a kernel found below `threshold(query)` or within `limit(query)`, and `keep` for
+// a row that has passed `accepts` already. `limit(query)` is the worst distance that may be kept, if there is one.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <embit/config.hpp>
