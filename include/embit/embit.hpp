@@ -30,6 +30,7 @@
 #include <embit/eval/metrics.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/index/index_memory.hpp>
+#include <embit/index/labelled.hpp>
 #include <embit/index/lsh_table.hpp>
 #include <embit/index/multi_index.hpp>
 #include <embit/index/plan_lsh.hpp>
@@ -81,6 +82,7 @@
 #include <embit/store/block_layout.hpp>
 #include <embit/store/block_store.hpp>
 #include <embit/store/code_store.hpp>
+#include <embit/store/id_map.hpp>
 #include <embit/store/level_layout.hpp>
 #include <embit/store/level_store.hpp>
 #include <embit/store/mapped_store.hpp>

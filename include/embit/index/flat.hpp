@@ -11,6 +11,7 @@
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
+#include <embit/io/save.hpp>
 #include <embit/kernel/level_run.hpp>
 #include <embit/kernel/set_similarity.hpp>
 #include <embit/search/default_kernel.hpp>
@@ -256,6 +257,26 @@ class flat_index {
     store_ = Store(store_, numbering.survivors);
     live_ = detail::live_rows(numbering.survivors.size());
     return std::move(numbering.renumbered);
+  }
+
+  static constexpr file_kind file{"flat_index", 1};
+
+  /// The sections of the file that `save` writes: those of the store under "store/", and which rows are left. Kernel
+  /// and executor are not among them.
+  void write_to(const section_writer& out) const requires Savable<Store> {
+    detail::write_part<Store>(out, "store", store_);
+    live_.write_to(out);
+  }
+
+  /// @param kernel    of the index, given again where it is not a default one; `executor` likewise
+  /// @throws error errc::format, errc::kind for another store, errc::checksum or errc::io.
+  static flat_index read_from(const section_reader& in, K kernel, Exec executor = {}) requires Loadable<Store> {
+    flat_index index(detail::read_part<Store>(in, "store"), std::move(kernel), std::move(executor));
+    index.live_ = detail::live_rows::read_from(in, index.rows());
+    return index;
+  }
+  static flat_index read_from(const section_reader& in) requires(Loadable<Store>&& std::default_initializable<K>) {
+    return read_from(in, K{});
   }
 
  private:
