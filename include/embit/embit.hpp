@@ -32,6 +32,8 @@
 #include <embit/encode/thresholds.hpp>
 #include <embit/eval/ground_truth.hpp>
 #include <embit/eval/metrics.hpp>
+#include <embit/index/concurrent.hpp>
+#include <embit/index/durable.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/index/index_memory.hpp>
 #include <embit/index/labelled.hpp>
@@ -39,6 +41,7 @@
 #include <embit/index/multi_index.hpp>
 #include <embit/index/plan_lsh.hpp>
 #include <embit/index/tune.hpp>
+#include <embit/io/append_log.hpp>
 #include <embit/io/checksum.hpp>
 #include <embit/io/container.hpp>
 #include <embit/io/container_layout.hpp>
