@@ -101,6 +101,7 @@
 #include <embit/store/id_map.hpp>
 #include <embit/store/level_layout.hpp>
 #include <embit/store/level_store.hpp>
+#include <embit/store/mapped_level_store.hpp>
 #include <embit/store/mapped_store.hpp>
 #include <embit/store/plane_store.hpp>
 #include <embit/store/popcount_store.hpp>

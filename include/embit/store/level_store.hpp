@@ -115,12 +115,7 @@ class level_store {
   float factor(std::size_t row, row_factor which) const noexcept { return run(0).factor(which, row); }
 
   /// The bytes of a row, zeros after them, into words_for(bits()) words.
-  void copy_row(std::size_t row, std::span<word> out) const noexcept {
-    EMBIT_ASSERT(row < size_ && out.size() >= words_for(bits()));
-    std::fill_n(out.begin(), words_for(bits()), word{0});
-    const std::uint8_t* bytes = run(0).row(row);
-    for (std::size_t p = 0; p < row_bytes_; ++p) out[p / 8] |= word{bytes[p * level_block_rows]} << p % 8 * 8;
-  }
+  void copy_row(std::size_t row, std::span<word> out) const noexcept { (*this)[row].copy_bytes(out); }
 
   /// Adds rows at the end, which may be rows of this store. Amortized O(bytes added).
   /// @throws error errc::shape for codes of another format; the store is unchanged then.
@@ -205,8 +200,7 @@ class level_store {
     detail::write_level_shape(out, *format_, size_);
     out.add(detail::levels_section, std::span<const std::uint8_t>(codes_));
     for (std::size_t f = 0; f < row_factors; ++f)
-      if (format_->factors[f])
-        out.add(detail::factor_sections[f], std::span<const std::byte>(columns_[f]).first(size_ * factor_size()));
+      if (format_->factors[f]) out.add(detail::factor_sections[f], std::span<const std::byte>(columns_[f]));
   }
 
   /// @throws error errc::format, errc::checksum or errc::io.
@@ -216,8 +210,7 @@ class level_store {
     in.read(detail::levels_section, std::span<std::uint8_t>(store.codes_));
     detail::require_clean_levels(store.run(0), in.path());
     for (std::size_t f = 0; f < row_factors; ++f)
-      if (store.format_->factors[f])
-        in.read(detail::factor_sections[f], std::span<std::byte>(store.columns_[f]).first(size * store.factor_size()));
+      if (store.format_->factors[f]) in.read(detail::factor_sections[f], std::span<std::byte>(store.columns_[f]));
     detail::require_finite_factors(store.run(0), in.path());
     return store;
   }
