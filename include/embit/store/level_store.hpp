@@ -96,6 +96,12 @@ class level_store {
     }
   }
 
+  /// Where the byte 0 of a row lies, for who writes planes himself; the next bytes follow `level_block_rows` apart, as
+  /// in `level_run`. Bits beyond the dimensions of a segment must stay zero.
+  std::uint8_t* row_data(std::size_t row) noexcept {
+    return codes_.data() + row / level_block_rows * level_block_rows * row_bytes_ + row % level_block_rows;
+  }
+
   /// Writes a factor of a row. Halves round it to 11 bits.
   /// @throws error errc::argument for a factor that the format does not have, errc::not_finite for one that is not
   /// finite or too large for its unit.
@@ -225,10 +231,6 @@ class level_store {
       if (format_->factors[f]) columns_[f].resize(padded * factor_size(), std::byte{0});
     codes_.resize(padded * row_bytes_, 0);
     size_ = size;
-  }
-
-  std::uint8_t* row_data(std::size_t row) noexcept {
-    return codes_.data() + row / level_block_rows * level_block_rows * row_bytes_ + row % level_block_rows;
   }
 
   void set_bytes(std::size_t row, std::span<const std::byte> bytes) noexcept {
