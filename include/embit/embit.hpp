@@ -23,7 +23,9 @@
 #include <embit/core/thread_pool.hpp>
 #include <embit/core/types.hpp>
 #include <embit/encode/cross_polytope.hpp>
+#include <embit/encode/fit_recurrent.hpp>
 #include <embit/encode/itq.hpp>
+#include <embit/encode/recurrent.hpp>
 #include <embit/encode/sign_lsh.hpp>
 #include <embit/encode/sign_projection.hpp>
 #include <embit/eval/ground_truth.hpp>

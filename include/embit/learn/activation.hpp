@@ -39,14 +39,14 @@ struct relu {
  private:
   static void forward_row(float* x, std::size_t n) noexcept {
     std::size_t k = 0;
-    for (; k + detail::lanes <= n; k += detail::lanes)
-      for (std::size_t c = k; c < k + detail::lanes; ++c) x[c] = x[c] > 0 ? x[c] : 0.f;
+    for (; k + detail::vector_step <= n; k += detail::vector_step)
+      for (std::size_t c = k; c < k + detail::vector_step; ++c) x[c] = x[c] > 0 ? x[c] : 0.f;
     for (; k < n; ++k) x[k] = x[k] > 0 ? x[k] : 0.f;
   }
   static void backward_row(const float* EMBIT_RESTRICT y, float* EMBIT_RESTRICT dy, std::size_t n) noexcept {
     std::size_t k = 0;
-    for (; k + detail::lanes <= n; k += detail::lanes)
-      for (std::size_t c = k; c < k + detail::lanes; ++c) dy[c] = y[c] > 0 ? dy[c] : 0.f;
+    for (; k + detail::vector_step <= n; k += detail::vector_step)
+      for (std::size_t c = k; c < k + detail::vector_step; ++c) dy[c] = y[c] > 0 ? dy[c] : 0.f;
     for (; k < n; ++k) dy[k] = y[k] > 0 ? dy[k] : 0.f;
   }
 };
@@ -60,8 +60,8 @@ struct straight_through_sign {
     std::size_t k = 0;
     const float *EMBIT_RESTRICT from = x.data(), above = factor, below = -factor;
     float* EMBIT_RESTRICT to = out.data();
-    for (; k + detail::lanes <= x.size(); k += detail::lanes)
-      for (std::size_t c = k; c < k + detail::lanes; ++c) to[c] += from[c] > 0 ? above : below;
+    for (; k + detail::vector_step <= x.size(); k += detail::vector_step)
+      for (std::size_t c = k; c < k + detail::vector_step; ++c) to[c] += from[c] > 0 ? above : below;
     for (; k < x.size(); ++k) to[k] += from[k] > 0 ? above : below;
   }
 
@@ -71,8 +71,8 @@ struct straight_through_sign {
     const float *EMBIT_RESTRICT at = x.data(), *EMBIT_RESTRICT slope = dy.data();
     float* EMBIT_RESTRICT to = dx.data();
     std::size_t k = 0;
-    for (; k + detail::lanes <= x.size(); k += detail::lanes)
-      for (std::size_t c = k; c < k + detail::lanes; ++c) to[c] = std::abs(at[c]) <= 1 ? factor * slope[c] : 0.f;
+    for (; k + detail::vector_step <= x.size(); k += detail::vector_step)
+      for (std::size_t c = k; c < k + detail::vector_step; ++c) to[c] = std::abs(at[c]) <= 1 ? factor * slope[c] : 0.f;
     for (; k < x.size(); ++k) to[k] = std::abs(at[k]) <= 1 ? factor * slope[k] : 0.f;
   }
 };

@@ -133,8 +133,8 @@ struct batch_norm {
                  float* EMBIT_RESTRICT d) const noexcept {
     const std::size_t n = width();
     std::size_t k = 0;
-    for (; k + detail::lanes <= n; k += detail::lanes)
-      for (std::size_t c = k; c < k + detail::lanes; ++c)
+    for (; k + detail::vector_step <= n; k += detail::vector_step)
+      for (std::size_t c = k; c < k + detail::vector_step; ++c)
         d[c] = factor[c] * (d[c] - mean_slope[c] - normalized[c] * mean_product[c]);
     for (; k < n; ++k) d[k] = factor[k] * (d[k] - mean_slope[k] - normalized[k] * mean_product[k]);
   }

@@ -110,7 +110,7 @@ class adam {
         value[c] = keep * value[c] - rate * (first[c] * unbias1) / (std::sqrt(second[c] * unbias2) + epsilon);
       }
     };
-    for (; k + detail::lanes <= n; k += detail::lanes) move_lanes(detail::lanes);
+    for (; k + detail::vector_step <= n; k += detail::vector_step) move_lanes(detail::vector_step);
     move_lanes(n - k);
   }
 

@@ -46,7 +46,7 @@ inline distillation distill_row(float* student, const float* teacher, std::size_
   // KL(q | p) = Σ q (log q - log p), and Σ q = 1.
   double loss = std::log(a_sum) + double{a_top} - std::log(t_sum) - double{t_top}, slope = 0;
   const auto gradient_factor = static_cast<float>(weight * double{a_factor});
-  float losses[lanes] = {}, slopes[lanes] = {};
+  float losses[vector_step] = {}, slopes[vector_step] = {};
   const auto add = [&](std::size_t j, std::size_t lane) {
     const float shares = q[j] * q_factor, difference = p[j] * p_factor - shares;
     losses[lane] += shares * (t[j] - a[j]);
@@ -54,8 +54,8 @@ inline distillation distill_row(float* student, const float* teacher, std::size_
     student[j] = gradient_factor * difference;
   };
   std::size_t j = 0;
-  for (; j + lanes <= n; j += lanes)
-    for (std::size_t c = 0; c < lanes; ++c) add(j + c, c);
+  for (; j + vector_step <= n; j += vector_step)
+    for (std::size_t c = 0; c < vector_step; ++c) add(j + c, c);
   for (; j < n; ++j) add(j, 0);
   for (const float x : losses) loss += double{x};
   for (const float x : slopes) slope += double{x};

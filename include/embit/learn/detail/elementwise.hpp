@@ -15,7 +15,7 @@ namespace embit::inline EMBIT_ABI {
 
 namespace detail {
 
-inline constexpr std::size_t lanes = 8;
+inline constexpr std::size_t vector_step = 8;
 
 /// Columns [first, first + count) of a matrix.
 template <class T>
@@ -31,16 +31,16 @@ inline void copy_rows(matrix_view<const float> from, matrix_view<float> to) {
 /// y += f · x.
 inline void add_scaled(float f, const float* EMBIT_RESTRICT x, float* EMBIT_RESTRICT y, std::size_t n) noexcept {
   std::size_t k = 0;
-  for (; k + lanes <= n; k += lanes)
-    for (std::size_t c = k; c < k + lanes; ++c) y[c] += f * x[c];
+  for (; k + vector_step <= n; k += vector_step)
+    for (std::size_t c = k; c < k + vector_step; ++c) y[c] += f * x[c];
   for (; k < n; ++k) y[k] += f * x[k];
 }
 
 inline float row_dot(const float* x, const float* y, std::size_t n) noexcept {
-  float sums[lanes] = {};
+  float sums[vector_step] = {};
   std::size_t k = 0;
-  for (; k + lanes <= n; k += lanes)
-    for (std::size_t c = 0; c < lanes; ++c) sums[c] += x[k + c] * y[k + c];
+  for (; k + vector_step <= n; k += vector_step)
+    for (std::size_t c = 0; c < vector_step; ++c) sums[c] += x[k + c] * y[k + c];
   float sum = 0;
   for (const float s : sums) sum += s;
   for (; k < n; ++k) sum += x[k] * y[k];
@@ -50,8 +50,8 @@ inline float row_dot(const float* x, const float* y, std::size_t n) noexcept {
 /// sums += x, in double.
 inline void add_to_sums(const float* EMBIT_RESTRICT x, double* EMBIT_RESTRICT sums, std::size_t n) noexcept {
   std::size_t k = 0;
-  for (; k + lanes <= n; k += lanes)
-    for (std::size_t c = k; c < k + lanes; ++c) sums[c] += double{x[c]};
+  for (; k + vector_step <= n; k += vector_step)
+    for (std::size_t c = k; c < k + vector_step; ++c) sums[c] += double{x[c]};
   for (; k < n; ++k) sums[k] += double{x[k]};
 }
 
@@ -59,24 +59,24 @@ inline void add_to_sums(const float* EMBIT_RESTRICT x, double* EMBIT_RESTRICT su
 inline void add_products(const float* EMBIT_RESTRICT x, const float* EMBIT_RESTRICT y, double* EMBIT_RESTRICT sums,
                          std::size_t n) noexcept {
   std::size_t k = 0;
-  for (; k + lanes <= n; k += lanes)
-    for (std::size_t c = k; c < k + lanes; ++c) sums[c] += double{x[c] * y[c]};
+  for (; k + vector_step <= n; k += vector_step)
+    for (std::size_t c = k; c < k + vector_step; ++c) sums[c] += double{x[c] * y[c]};
   for (; k < n; ++k) sums[k] += double{x[k] * y[k]};
 }
 
 /// sums += x², in double.
 inline void add_squares(const float* EMBIT_RESTRICT x, double* EMBIT_RESTRICT sums, std::size_t n) noexcept {
   std::size_t k = 0;
-  for (; k + lanes <= n; k += lanes)
-    for (std::size_t c = k; c < k + lanes; ++c) sums[c] += double{x[c] * x[c]};
+  for (; k + vector_step <= n; k += vector_step)
+    for (std::size_t c = k; c < k + vector_step; ++c) sums[c] += double{x[c] * x[c]};
   for (; k < n; ++k) sums[k] += double{x[k] * x[k]};
 }
 
 /// x *= factors.
 inline void scale_by(const float* EMBIT_RESTRICT factors, float* EMBIT_RESTRICT x, std::size_t n) noexcept {
   std::size_t k = 0;
-  for (; k + lanes <= n; k += lanes)
-    for (std::size_t c = k; c < k + lanes; ++c) x[c] *= factors[c];
+  for (; k + vector_step <= n; k += vector_step)
+    for (std::size_t c = k; c < k + vector_step; ++c) x[c] *= factors[c];
   for (; k < n; ++k) x[k] *= factors[k];
 }
 
@@ -84,10 +84,10 @@ inline void scale_by(const float* EMBIT_RESTRICT factors, float* EMBIT_RESTRICT 
 inline void scale_and_shift(const float* x, const float* EMBIT_RESTRICT factors, const float* EMBIT_RESTRICT offsets,
                             float* y, std::size_t n) noexcept {
   std::size_t k = 0;
-  for (; k + lanes <= n; k += lanes) {
-    float out[lanes];
-    for (std::size_t c = 0; c < lanes; ++c) out[c] = x[k + c] * factors[k + c] + offsets[k + c];
-    for (std::size_t c = 0; c < lanes; ++c) y[k + c] = out[c];
+  for (; k + vector_step <= n; k += vector_step) {
+    float out[vector_step];
+    for (std::size_t c = 0; c < vector_step; ++c) out[c] = x[k + c] * factors[k + c] + offsets[k + c];
+    for (std::size_t c = 0; c < vector_step; ++c) y[k + c] = out[c];
   }
   for (; k < n; ++k) y[k] = x[k] * factors[k] + offsets[k];
 }
@@ -113,12 +113,12 @@ inline float exp_falling(float x) noexcept {
 /// out = e^(x - top), where no x is above `top`; the sum of it.
 inline double exp_row(const float* EMBIT_RESTRICT x, float top, float* EMBIT_RESTRICT out, std::size_t n) noexcept {
   std::size_t k = 0;
-  for (; k + lanes <= n; k += lanes)
-    for (std::size_t c = k; c < k + lanes; ++c) out[c] = exp_falling(x[c] - top);
+  for (; k + vector_step <= n; k += vector_step)
+    for (std::size_t c = k; c < k + vector_step; ++c) out[c] = exp_falling(x[c] - top);
   for (; k < n; ++k) out[k] = exp_falling(x[k] - top);
-  float sums[lanes] = {};
-  for (k = 0; k + lanes <= n; k += lanes)
-    for (std::size_t c = 0; c < lanes; ++c) sums[c] += out[k + c];
+  float sums[vector_step] = {};
+  for (k = 0; k + vector_step <= n; k += vector_step)
+    for (std::size_t c = 0; c < vector_step; ++c) sums[c] += out[k + c];
   double sum = 0;
   for (const float s : sums) sum += double{s};
   for (; k < n; ++k) sum += double{out[k]};
@@ -127,12 +127,12 @@ inline double exp_row(const float* EMBIT_RESTRICT x, float top, float* EMBIT_RES
 
 /// The largest of n ≥ 1 numbers.
 inline float largest(const float* x, std::size_t n) noexcept {
-  float best[lanes];
-  std::fill_n(best, lanes, x[0]);
+  float best[vector_step];
+  std::fill_n(best, vector_step, x[0]);
   std::size_t k = 0;
-  for (; k + lanes <= n; k += lanes)
-    for (std::size_t c = 0; c < lanes; ++c) best[c] = x[k + c] > best[c] ? x[k + c] : best[c];
-  float top = *std::max_element(best, best + lanes);
+  for (; k + vector_step <= n; k += vector_step)
+    for (std::size_t c = 0; c < vector_step; ++c) best[c] = x[k + c] > best[c] ? x[k + c] : best[c];
+  float top = *std::max_element(best, best + vector_step);
   for (; k < n; ++k) top = std::max(top, x[k]);
   return top;
 }
