@@ -49,6 +49,7 @@
 #include <embit/io/read_matrix.hpp>
 #include <embit/io/save.hpp>
 #include <embit/io/vecs.hpp>
+#include <embit/kernel/asymmetric.hpp>
 #include <embit/kernel/block_run.hpp>
 #include <embit/kernel/bucket_scan.hpp>
 #include <embit/kernel/gemm.hpp>
@@ -56,6 +57,9 @@
 #include <embit/kernel/hamming_scan.hpp>
 #include <embit/kernel/inner_product.hpp>
 #include <embit/kernel/l2.hpp>
+#include <embit/kernel/level_run.hpp>
+#include <embit/kernel/level_scan.hpp>
+#include <embit/kernel/levels.hpp>
 #include <embit/kernel/project.hpp>
 #include <embit/kernel/set_similarity.hpp>
 #include <embit/learn/activation.hpp>
@@ -91,6 +95,8 @@
 #include <embit/store/block_layout.hpp>
 #include <embit/store/block_store.hpp>
 #include <embit/store/code_store.hpp>
+#include <embit/store/level_layout.hpp>
+#include <embit/store/level_store.hpp>
 #include <embit/store/mapped_store.hpp>
 #include <embit/store/plane_store.hpp>
 #include <embit/store/popcount_store.hpp>
