@@ -61,6 +61,7 @@
 #include <embit/kernel/asymmetric.hpp>
 #include <embit/kernel/block_run.hpp>
 #include <embit/kernel/bucket_scan.hpp>
+#include <embit/kernel/chamfer.hpp>
 #include <embit/kernel/gemm.hpp>
 #include <embit/kernel/hadamard.hpp>
 #include <embit/kernel/hamming.hpp>
@@ -73,6 +74,8 @@
 #include <embit/kernel/project.hpp>
 #include <embit/kernel/quantize.hpp>
 #include <embit/kernel/set_similarity.hpp>
+#include <embit/kernel/token_sums.hpp>
+#include <embit/kernel/widen.hpp>
 #include <embit/learn/activation.hpp>
 #include <embit/learn/batch_norm.hpp>
 #include <embit/learn/info_nce.hpp>
@@ -99,6 +102,13 @@
 #include <embit/linalg/symmetric_eigen.hpp>
 #include <embit/linalg/transform.hpp>
 #include <embit/linalg/whitening.hpp>
+#include <embit/multivector/ball_carving.hpp>
+#include <embit/multivector/fde_store.hpp>
+#include <embit/multivector/fit_center.hpp>
+#include <embit/multivector/muvera.hpp>
+#include <embit/multivector/muvera_options.hpp>
+#include <embit/multivector/sparse_rows.hpp>
+#include <embit/retrieve/chamfer_rerank.hpp>
 #include <embit/retrieve/float_rerank.hpp>
 #include <embit/retrieve/retriever.hpp>
 #include <embit/search/default_kernel.hpp>
