@@ -36,6 +36,7 @@
 #include <embit/encode/sim_hash.hpp>
 #include <embit/encode/super_bit.hpp>
 #include <embit/encode/thresholds.hpp>
+#include <embit/encode/transformed.hpp>
 #include <embit/eval/ground_truth.hpp>
 #include <embit/eval/metrics.hpp>
 #include <embit/index/concurrent.hpp>

@@ -10,6 +10,8 @@
 #include <embit/core/random.hpp>
 #include <embit/core/types.hpp>
 #include <embit/encode/shingles.hpp>
+#include <embit/io/container_reader.hpp>
+#include <embit/io/container_writer.hpp>
 #include <embit/store/code_store.hpp>
 
 #include <algorithm>
@@ -20,6 +22,7 @@
 #include <functional>
 #include <random>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace embit::inline EMBIT_ABI {
@@ -139,6 +142,23 @@ class min_hash {
   /// The estimate from a Hamming distance; the same as `jaccard` where one bit a hash is kept, else of more variance.
   double jaccard_of_distance(std::size_t distance) const noexcept {
     return 1 - 2 * static_cast<double>(distance) / static_cast<double>(bits());
+  }
+
+  static constexpr file_kind file{"min_hash", 1};
+
+  /// The section of the file that `save` writes: "shape" (u64 hashes, u64 bits a hash, u64 seed).
+  void write_to(const section_writer& out) const {
+    metadata_writer shape;
+    shape.u64(hashes()).u64(bits_per_hash()).u64(seed());
+    out.add("shape", std::move(shape));
+  }
+  /// @throws error errc::format, errc::checksum or errc::io.
+  static min_hash read_from(const section_reader& in) {
+    metadata_reader shape = in.metadata("shape");
+    const std::uint64_t hashes = shape.u64(), bits = shape.u64(), seed = shape.u64();
+    if (hashes == 0 || hashes > ~std::uint32_t{0} || bits == 0 || bits > 16 || !std::has_single_bit(bits))
+      shape.refuse(hashes, " hashes of ", bits, " bits");
+    return min_hash({static_cast<std::size_t>(hashes), static_cast<std::size_t>(bits)}, seed);
   }
 
  private:

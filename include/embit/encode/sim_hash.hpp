@@ -9,6 +9,8 @@
 #include <embit/core/random.hpp>
 #include <embit/core/types.hpp>
 #include <embit/encode/shingles.hpp>
+#include <embit/io/container_reader.hpp>
+#include <embit/io/container_writer.hpp>
 #include <embit/store/code_store.hpp>
 
 #include <cmath>
@@ -18,6 +20,7 @@
 #include <numbers>
 #include <random>
 #include <span>
+#include <utility>
 
 namespace embit::inline EMBIT_ABI {
 
@@ -87,6 +90,22 @@ class sim_hash {
   /// The cosine that a Hamming distance stands for: cos(π · distance / bits).
   double cosine_of_distance(std::size_t distance) const noexcept {
     return std::cos(std::numbers::pi * static_cast<double>(distance) / static_cast<double>(bits()));
+  }
+
+  static constexpr file_kind file{"sim_hash", 1};
+
+  /// The section of the file that `save` writes: "shape" (u64 bits, u64 seed).
+  void write_to(const section_writer& out) const {
+    metadata_writer shape;
+    shape.u64(bits()).u64(seed());
+    out.add("shape", std::move(shape));
+  }
+  /// @throws error errc::format, errc::checksum or errc::io.
+  static sim_hash read_from(const section_reader& in) {
+    metadata_reader shape = in.metadata("shape");
+    const std::uint64_t bits = shape.u64(), seed = shape.u64();
+    if (bits == 0 || bits > std::uint64_t{1} << 32) shape.refuse(bits, " bits");
+    return sim_hash({static_cast<std::size_t>(bits)}, seed);
   }
 
  private:

@@ -8,6 +8,9 @@
 #include <embit/core/executor.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/io/container_reader.hpp>
+#include <embit/io/container_writer.hpp>
+#include <embit/io/matrix_section.hpp>
 #include <embit/kernel/gemm.hpp>
 #include <embit/linalg/mean.hpp>
 #include <embit/linalg/transform.hpp>
@@ -88,6 +91,25 @@ class affine_transform {
       for (std::size_t k = 0; k < out.cols(); ++k) out[i][k] += center()[k];
     detail::require_result(out);
     return out;
+  }
+
+  static constexpr file_kind file{"affine_transform", 1};
+
+  /// The sections of the file that `save` writes: "map", "center" and "inverse", matrices of floats.
+  void write_to(const section_writer& out) const {
+    detail::add_matrix(out, "map", map());
+    detail::add_matrix(out, "center", center());
+    detail::add_matrix(out, "inverse", inverse());
+  }
+  /// @throws error errc::format, errc::checksum or errc::io.
+  static affine_transform read_from(const section_reader& in) {
+    const auto map = detail::take_matrix(in, "map"), center = detail::take_matrix(in, "center"),
+               inverse = detail::take_matrix(in, "inverse");
+    if (map.empty() || inverse.rows() != map.cols() || inverse.cols() != map.rows() ||
+        (!center.empty() && center.values().size() != map.cols()))
+      raise(errc::format, in.path(), ": an inverse of ", inverse.rows(), " x ", inverse.cols(), " and a center of ",
+            center.values().size(), " numbers for a map of ", map.rows(), " x ", map.cols());
+    return affine_transform(map, center.values(), inverse);
   }
 
  private:

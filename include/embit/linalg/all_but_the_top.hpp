@@ -8,6 +8,9 @@
 #include <embit/core/executor.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/io/container_reader.hpp>
+#include <embit/io/container_writer.hpp>
+#include <embit/io/matrix_section.hpp>
 #include <embit/kernel/gemm.hpp>
 #include <embit/linalg/mean.hpp>
 #include <embit/linalg/pca.hpp>
@@ -49,6 +52,12 @@ class all_but_the_top {
   /// How many directions are removed.
   std::size_t removed() const noexcept { return shared_->across.rows(); }
   std::span<const float> center() const noexcept { return shared_->center; }
+  /// A copy of the directions, removed × dim.
+  matrix<float> directions() const {
+    matrix<float> out(removed(), dim());
+    for (std::size_t i = 0; i < out.rows(); ++i) shared_->across.copy_row(i, out[i]);
+    return out;
+  }
 
   /// The rows without those directions, n × dim. O(n · dim · removed).
   /// @throws error errc::shape for another dimension, errc::not_finite for NaN or infinity, also in the result.
@@ -69,6 +78,22 @@ class all_but_the_top {
     }
     detail::require_result(out);
     return out;
+  }
+
+  static constexpr file_kind file{"all_but_the_top", 1};
+
+  /// The sections of the file that `save` writes: "center" and "directions", matrices of floats.
+  void write_to(const section_writer& out) const {
+    detail::add_matrix(out, "center", center());
+    detail::add_matrix(out, "directions", directions());
+  }
+  /// @throws error errc::format, errc::checksum or errc::io.
+  static all_but_the_top read_from(const section_reader& in) {
+    const auto center = detail::take_matrix(in, "center"), directions = detail::take_matrix(in, "directions");
+    if (center.values().empty() || directions.cols() != center.values().size())
+      raise(errc::format, in.path(), ": directions of ", directions.cols(), " dimensions and a center of ",
+            center.values().size());
+    return all_but_the_top({center.values().begin(), center.values().end()}, directions);
   }
 
  private:

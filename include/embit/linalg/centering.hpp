@@ -8,6 +8,9 @@
 #include <embit/core/executor.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/io/container_reader.hpp>
+#include <embit/io/container_writer.hpp>
+#include <embit/io/matrix_section.hpp>
 #include <embit/linalg/mean.hpp>
 #include <embit/linalg/transform.hpp>
 
@@ -61,6 +64,17 @@ class centering {
     detail::require_finite(rows, "rows");
     for_rows(rows, executor, [](float x, float c) { return x - c; });
     detail::require_finite(rows, "transformed rows");
+  }
+
+  static constexpr file_kind file{"centering", 1};
+
+  /// The section of the file that `save` writes: "center", a row of floats.
+  void write_to(const section_writer& out) const { detail::add_matrix(out, "center", center()); }
+  /// @throws error errc::format, errc::checksum or errc::io.
+  static centering read_from(const section_reader& in) {
+    const auto center = detail::take_matrix(in, "center");
+    if (center.values().empty()) raise(errc::format, in.path(), ": a center of 0 dimensions");
+    return centering({center.values().begin(), center.values().end()});
   }
 
  private:

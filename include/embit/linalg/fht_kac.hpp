@@ -11,12 +11,15 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/types.hpp>
+#include <embit/io/container_reader.hpp>
+#include <embit/io/container_writer.hpp>
 #include <embit/kernel/hadamard.hpp>
 #include <embit/linalg/transform.hpp>
 
 #include <bit>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <numbers>
 #include <random>
@@ -86,6 +89,24 @@ class fht_kac {
   void apply_in_place(matrix_view<float> rows, const Exec& executor = {}) const {
     detail::require_rotatable(rows, dim_);
     for_rows(rows, executor, [this](const auto& level, float* row) { rotate(level, row); });
+  }
+
+  static constexpr file_kind file{"fht_kac", 1};
+
+  /// The sections of the file that `save` writes: "shape" (u64 dim) and "signs" (as `signs()` has them).
+  void write_to(const section_writer& out) const {
+    metadata_writer shape;
+    shape.u64(dim_);
+    out.add("shape", std::move(shape));
+    out.add("signs", signs());
+  }
+  /// @throws error errc::format, errc::checksum or errc::io.
+  static fht_kac read_from(const section_reader& in) {
+    metadata_reader shape = in.metadata("shape");
+    const std::uint64_t dim = shape.u64();
+    if (dim == 0 || dim > std::uint64_t{1} << 32) shape.refuse("dim ", dim);
+    const auto size = static_cast<std::size_t>(dim);
+    return fht_kac(size, in.array<word>("signs", rounds * words_for(size)));
   }
 
   friend bool operator==(const fht_kac& a, const fht_kac& b) { return a.dim_ == b.dim_ && *a.signs_ == *b.signs_; }

@@ -8,10 +8,12 @@
 #include <embit/core/executor.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/io/save.hpp>
 #include <embit/linalg/transform.hpp>
 
 #include <concepts>
 #include <cstddef>
+#include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -65,6 +67,20 @@ class pipeline {
   matrix<float> apply_inverse(matrix_view<const float> rows, const Exec& executor = {})
   const { return back(rows, executor, std::make_index_sequence<sizeof...(Stages)>{}); }
 
+  static constexpr file_kind file{"pipeline", 1};
+
+  /// The sections of the file that `save` writes: those of stage i under "i/".
+  void write_to(const section_writer& out) const requires(Savable<Stages>&&...) {
+    std::size_t number = 0;
+    each([&](const auto& stage) { detail::write_part(out, std::to_string(number++), stage); });
+  }
+  /// @throws error errc::format, errc::checksum or errc::io; errc::kind for other stages, errc::shape for stages that
+  /// do
+  ///         not fit each other.
+  static pipeline read_from(const section_reader& in) requires(Loadable<Stages>&&...) {
+    return read_stages(in, std::make_index_sequence<sizeof...(Stages)>{});
+  }
+
  private:
   template <class F>
   void each(const F& f) const {
@@ -76,6 +92,11 @@ class pipeline {
     matrix<float> current(rows);
     ((current = std::get<sizeof...(I) - 1 - I>(stages_).apply_inverse(current, executor)), ...);
     return current;
+  }
+
+  template <std::size_t... I>
+  static pipeline read_stages(const section_reader& in, std::index_sequence<I...>) {
+    return pipeline(std::tuple<Stages...>{detail::read_part<Stages>(in, std::to_string(I))...});
   }
 
   std::tuple<Stages...> stages_;
