@@ -26,6 +26,7 @@
 #include <embit/encode/fit_recurrent.hpp>
 #include <embit/encode/itq.hpp>
 #include <embit/encode/recurrent.hpp>
+#include <embit/encode/recurrent_options.hpp>
 #include <embit/encode/sign_lsh.hpp>
 #include <embit/encode/sign_projection.hpp>
 #include <embit/eval/ground_truth.hpp>
