@@ -48,6 +48,7 @@
 #include <embit/io/metadata.hpp>
 #include <embit/io/npy.hpp>
 #include <embit/io/read_matrix.hpp>
+#include <embit/io/safetensors.hpp>
 #include <embit/io/save.hpp>
 #include <embit/io/vecs.hpp>
 #include <embit/kernel/asymmetric.hpp>
