@@ -30,6 +30,7 @@
 #include <embit/encode/pca_sign.hpp>
 #include <embit/encode/rabitq.hpp>
 #include <embit/encode/recurrent.hpp>
+#include <embit/encode/recurrent_options.hpp>
 #include <embit/encode/shingles.hpp>
 #include <embit/encode/sign_lsh.hpp>
 #include <embit/encode/sign_projection.hpp>
@@ -61,6 +62,7 @@
 #include <embit/io/metadata.hpp>
 #include <embit/io/npy.hpp>
 #include <embit/io/read_matrix.hpp>
+#include <embit/io/safetensors.hpp>
 #include <embit/io/save.hpp>
 #include <embit/io/vecs.hpp>
 #include <embit/kernel/asymmetric.hpp>

@@ -9,12 +9,17 @@
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/encode/detail/recurrent_codes.hpp>
+#include <embit/kernel/level_run.hpp>
+#include <embit/store/level_store.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <utility>
+#include <vector>
 
 namespace embit::inline EMBIT_ABI {
 
@@ -38,8 +43,33 @@ class recurrent {
   std::size_t bits_per_dim() const noexcept { return loops() + 1; }
   std::size_t bits() const noexcept { return dims() * bits_per_dim(); }
 
+  /// How its codes look: one uniform segment, with the inverse norm of every row.
+  level_format format() const {
+    level_format format{.segments = {level_segment::uniform(dims(), bits_per_dim(), step())}};
+    format.factors[static_cast<std::size_t>(row_factor::inverse_norm)] = true;
+    return format;
+  }
+
+  /// Codes of `rows` (n × dim), in order: the same code for a row alone or in a batch, whatever its length.
+  /// O(n · (hidden + min(dim, dims)) · (dim + dims) · (loops + 1)).
+  /// @throws error errc::shape for another dimension, errc::not_finite naming the first bad row.
+  template <Executor Exec = inline_executor>
+  level_store encode(matrix_view<const float> rows, const Exec& executor = {}) const {
+    check(rows);
+    level_store store(format(), rows.rows());
+    shared_->for_each_block(rows, executor, [&](std::size_t first, matrix_view<const float> codes) {
+      std::vector<std::uint8_t> levels(dims());
+      for (std::size_t i = 0; i < codes.rows(); ++i) {
+        const float inverse_length = levels_of(codes[i], levels);
+        store.set_levels(first + i, levels);
+        store.set_factor(first + i, row_factor::inverse_norm, inverse_length);
+      }
+    });
+    return store;
+  }
+
   /// The values that the codes of `rows` (n × dim) stand for, n × dims, multiples of 2^-loops between -2 and 2. The
-  /// length of a row does not matter. O(n · hidden · (dim + dims) · loops).
+  /// length of a row does not matter.
   /// @throws error errc::shape for another dimension, errc::not_finite naming the first bad row.
   template <Executor Exec = inline_executor>
   matrix<float> values(matrix_view<const float> rows, const Exec& executor = {}) const {
@@ -51,9 +81,34 @@ class recurrent {
     return out;
   }
 
+  /// The encoder of the first `loops` rounds: its codes are the `loops` + 1 highest bit planes of these
+  /// (`level_store::truncated`). @throws error errc::argument for more loops than there are.
+  recurrent prefix(std::size_t loops) const {
+    if (loops > this->loops()) raise(errc::argument, "prefix: ", loops, " loops of ", this->loops());
+    detail::recurrent_codes fewer = *shared_;
+    fewer.rebuild.resize(loops);
+    fewer.refine.resize(loops);
+    return recurrent(std::move(fewer));
+  }
+
   const detail::recurrent_codes& weights() const noexcept { return *shared_; }
 
  private:
+  /// The value of one step of a level, half the distance of two.
+  float step() const noexcept { return std::ldexp(1.f, -static_cast<int>(loops())); }
+
+  /// The levels of the values of a row; returns 1 / their length.
+  float levels_of(std::span<const float> values, std::vector<std::uint8_t>& levels) const {
+    const auto most = static_cast<float>((1u << bits_per_dim()) - 1);
+    const float steps = .5f / step();
+    double square = 0;
+    for (std::size_t j = 0; j < values.size(); ++j) {
+      levels[j] = static_cast<std::uint8_t>(values[j] * steps + .5f * most);
+      square += double{values[j]} * double{values[j]};
+    }
+    return static_cast<float>(1 / std::sqrt(square));
+  }
+
   void check(matrix_view<const float> rows) const {
     if (rows.cols() != dim()) raise(errc::shape, "rows: ", rows.cols(), " columns where the encoder takes ", dim());
     detail::require_finite(rows, "rows");
@@ -61,5 +116,7 @@ class recurrent {
 
   std::shared_ptr<const detail::recurrent_codes> shared_;
 };
+
+static_assert(Encoder<recurrent>);
 
 }  // namespace embit::inline EMBIT_ABI

@@ -11,6 +11,7 @@
 #include <embit/kernel/gemm.hpp>
 #include <embit/learn/detail/elementwise.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <vector>
@@ -125,7 +126,7 @@ distillation distill_batch(matrix_view<const float> teacher, matrix_view<const f
 }
 
 /// The scale at which the student's similarities within a batch spread as the teacher's do: the ratio of their
-/// standard deviations off the diagonal; 1 where the student's are all equal.
+/// standard deviations off the diagonal, within [1/1000, 1000]; 1 where either's are all equal.
 /// @throws error errc::shape
 template <Executor Exec = inline_executor>
 float matching_scale(matrix_view<const float> teacher, matrix_view<const float> student, const Exec& executor = {}) {
@@ -140,8 +141,10 @@ float matching_scale(matrix_view<const float> teacher, matrix_view<const float> 
     const double count = static_cast<double>(all.rows()) * (static_cast<double>(all.rows()) - 1) / 2;
     return count > 0 ? std::sqrt(std::max(squares / count - sum / count * (sum / count), 0.)) : 0.;
   };
+  constexpr double rounding = 1e-6;
   const double of_teacher = deviation(teacher), of_student = deviation(student);
-  return of_teacher > 0 && of_student > 0 ? static_cast<float>(of_teacher / of_student) : 1.f;
+  if (!(of_teacher > rounding) || !(of_student > rounding)) return 1;
+  return static_cast<float>(std::clamp(of_teacher / of_student, 1e-3, 1e3));
 }
 
 }  // namespace embit::inline EMBIT_ABI

@@ -44,6 +44,7 @@ Net network_of(std::span<const float> mean, float deviation, matrix_view<const f
   Net net;
   net.mean.assign(mean.begin(), mean.end());
   net.deviation = deviation;
+  net.log_scale.rate = 10;  // one number, which the loss should not have to wait for
   net.project = skip_block(dim, hidden, dims, engine);
   net.project.set_skip(forward);
   for (std::size_t t = 0; t < loops; ++t) {

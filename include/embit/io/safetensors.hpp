@@ -1,0 +1,364 @@
+// Named tensors in safetensors files, the form in which trained weights are passed on.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/error.hpp>
+#include <embit/core/half.hpp>
+#include <embit/core/matrix.hpp>
+#include <embit/core/matrix_view.hpp>
+#include <embit/io/file.hpp>
+#include <embit/io/metadata.hpp>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace embit::inline EMBIT_ABI {
+
+/// What the header of a safetensors file says of one tensor.
+struct safetensor {
+  std::string name;
+  std::string type;  ///< as the file has it, such as "F32"
+  std::vector<std::size_t> shape;
+  std::uint64_t offset = 0;  ///< of its first byte in the file
+  std::uint64_t bytes = 0;
+};
+
+namespace detail {
+
+/// Bytes of a number of a safetensors type; 0 for a type that there is not.
+inline std::size_t safetensor_width(std::string_view type) noexcept {
+  constexpr std::array<std::pair<std::string_view, std::size_t>, 13> types{{{"F64", 8},
+                                                                            {"F32", 4},
+                                                                            {"F16", 2},
+                                                                            {"BF16", 2},
+                                                                            {"I64", 8},
+                                                                            {"I32", 4},
+                                                                            {"I16", 2},
+                                                                            {"I8", 1},
+                                                                            {"U64", 8},
+                                                                            {"U32", 4},
+                                                                            {"U16", 2},
+                                                                            {"U8", 1},
+                                                                            {"BOOL", 1}}};
+  for (const auto& known : types)
+    if (known.first == type) return known.second;
+  return 0;
+}
+
+/// Reads the JSON header: an object of objects of just the three keys, each once, and "__metadata__", an object of
+/// strings. Anything else is refused with its place.
+class safetensors_parser {
+ public:
+  safetensors_parser(std::string_view text, std::string_view path, std::uint64_t data, std::uint64_t end)
+      : text_(text), path_(path), data_(data), end_(end) {}
+
+  std::vector<safetensor> parse() {
+    if (text_.empty() || text_[0] != '{') refuse("the header begins with '{'");
+    members([&](std::string key) {
+      if (key == "__metadata__")
+        members([&](std::string) { parse_string(); });
+      else
+        tensors_.push_back(parse_tensor(std::move(key)));
+    });
+    skip_spaces();
+    if (position_ != text_.size()) refuse("text after the header's object");
+    require_distinct_names();
+    require_gapless();
+    return std::move(tensors_);
+  }
+
+ private:
+  template <class F>
+  void members(F&& f) {
+    expect('{');
+    if (accept('}')) return;
+    do {
+      std::string key = parse_string();
+      expect(':');
+      f(std::move(key));
+    } while (accept(','));
+    expect('}');
+  }
+
+  safetensor parse_tensor(std::string name) {
+    safetensor tensor;
+    tensor.name = std::move(name);
+    std::vector<std::uint64_t> offsets;
+    bool type = false, shape = false, placed = false;
+    members([&](const std::string& key) {
+      if (key == "dtype" && !std::exchange(type, true))
+        tensor.type = parse_string();
+      else if (key == "shape" && !std::exchange(shape, true))
+        for (const std::uint64_t n : parse_numbers()) tensor.shape.push_back(static_cast<std::size_t>(n));
+      else if (key == "data_offsets" && !std::exchange(placed, true))
+        offsets = parse_numbers();
+      else
+        refuse("the key '", key, "' of tensor '", tensor.name, "' is unknown or there twice");
+    });
+    if (!type || !shape || !placed) refuse("tensor '", tensor.name, "' lacks dtype, shape or data_offsets");
+    if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > end_ - data_)
+      refuse("tensor '", tensor.name, "': its data_offsets are not inside the file");
+    tensor.offset = data_ + offsets[0];
+    tensor.bytes = offsets[1] - offsets[0];
+    require_size(tensor);
+    return tensor;
+  }
+
+  void require_size(const safetensor& tensor) const {
+    const std::size_t width = safetensor_width(tensor.type);
+    if (width == 0) refuse("tensor '", tensor.name, "': there is no type '", tensor.type, "'");
+    std::uint64_t count = 1;
+    for (const std::size_t n : tensor.shape) {
+      if (n != 0 && count > std::numeric_limits<std::uint64_t>::max() / width / n)
+        refuse("tensor '", tensor.name, "': a shape beyond what can be addressed");
+      count *= n;
+    }
+    if (count * width != tensor.bytes)
+      refuse("tensor '", tensor.name, "': ", tensor.bytes, " bytes for ", count, " numbers of ", width);
+  }
+
+  void require_distinct_names() const {
+    std::vector<std::string_view> names;
+    for (const safetensor& t : tensors_) names.push_back(t.name);
+    std::ranges::sort(names);
+    const auto twice = std::ranges::adjacent_find(names);
+    if (twice != names.end()) refuse("tensor '", *twice, "' is there twice");
+  }
+
+  /// The tensors fill the file without gaps or overlaps, as the format has it.
+  void require_gapless() const {
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
+    for (const safetensor& t : tensors_) ranges.emplace_back(t.offset, t.offset + t.bytes);
+    std::ranges::sort(ranges);
+    std::uint64_t at = data_;
+    for (const auto& [begin, end] : ranges) {
+      if (begin != at) refuse("the tensors leave a gap or overlap at byte ", at);
+      at = end;
+    }
+    if (at != end_) refuse(end_ - at, " bytes after the last tensor");
+  }
+
+  std::string parse_string() {
+    expect('"');
+    std::string out;
+    for (;;) {
+      const char c = next();
+      if (c == '"') return out;
+      if (static_cast<unsigned char>(c) < 0x20) refuse("a control character in a string");
+      out += c == '\\' ? parse_escape() : c;
+    }
+  }
+
+  char parse_escape() {
+    switch (next()) {
+      case '"': return '"';
+      case '\\': return '\\';
+      case '/': return '/';
+      case 'n': return '\n';
+      case 't': return '\t';
+      case 'r': return '\r';
+      case 'b': return '\b';
+      case 'f': return '\f';
+      case 'u': return parse_code();
+      default: refuse("an escape that JSON does not have");
+    }
+  }
+
+  char parse_code() {
+    unsigned code = 0;
+    for (int i = 0; i < 4; ++i) {
+      const char c = next();
+      const bool digit = c >= '0' && c <= '9', letter = (c | 32) >= 'a' && (c | 32) <= 'f';
+      if (!digit && !letter) refuse("\\u without four hexadecimal digits");
+      code = code * 16 + static_cast<unsigned>(digit ? c - '0' : (c | 32) - 'a' + 10);
+    }
+    if (code > 0x7f) refuse("escaped characters beyond ASCII are not read");
+    return static_cast<char>(code);
+  }
+
+  std::vector<std::uint64_t> parse_numbers() {
+    std::vector<std::uint64_t> numbers;
+    expect('[');
+    if (accept(']')) return numbers;
+    do numbers.push_back(parse_number());
+    while (accept(','));
+    expect(']');
+    return numbers;
+  }
+
+  std::uint64_t parse_number() {
+    skip_spaces();
+    std::uint64_t value = 0;
+    const std::size_t begin = position_;
+    for (; position_ < text_.size() && text_[position_] >= '0' && text_[position_] <= '9'; ++position_) {
+      const auto digit = static_cast<std::uint64_t>(text_[position_] - '0');
+      if (value > (std::numeric_limits<std::uint64_t>::max() - digit) / 10) refuse("a number beyond 64 bits");
+      value = value * 10 + digit;
+    }
+    if (position_ == begin) refuse("a whole number is expected");
+    if (text_[begin] == '0' && position_ - begin > 1) refuse("a number with a leading zero");
+    return value;
+  }
+
+  void skip_spaces() {
+    while (position_ < text_.size() && std::string_view(" \t\r\n").find(text_[position_]) != std::string_view::npos)
+      ++position_;
+  }
+  bool accept(char c) {
+    skip_spaces();
+    if (position_ == text_.size() || text_[position_] != c) return false;
+    ++position_;
+    return true;
+  }
+  void expect(char c) {
+    if (!accept(c)) refuse("'", std::string_view(&c, 1), "' is expected");
+  }
+  char next() {
+    if (position_ == text_.size()) refuse("the header ends inside a string");
+    return text_[position_++];
+  }
+
+  template <class... Parts>
+  [[noreturn]] EMBIT_COLD void refuse(const Parts&... parts) const {
+    raise(errc::format, path_, ": byte ", 8 + position_, ": ", parts...);
+  }
+
+  std::string_view text_, path_;
+  std::uint64_t data_, end_;
+  std::size_t position_ = 0;
+  std::vector<safetensor> tensors_;
+};
+
+}  // namespace detail
+
+/// A safetensors file, opened for reading: the header is checked against the file as a whole, and the format is that
+/// of huggingface/safetensors (8 bytes of header size, a JSON header, the tensors without gaps).
+class safetensors_reader {
+ public:
+  /// @throws error errc::io or errc::format with the path and the place.
+  explicit safetensors_reader(std::string path) : file_(std::move(path)) {
+    detail::require_little_endian(file_.path());
+    constexpr std::uint64_t longest_header = 100'000'000;  // as the reference implementation has it
+    std::uint64_t size = 0;
+    if (file_.size() < sizeof size) raise(errc::format, file_.path(), ": ", file_.size(), " bytes are no safetensors");
+    file_.read(0, std::as_writable_bytes(std::span(&size, 1)));
+    if (size > longest_header || size > file_.size() - sizeof size)
+      raise(errc::format, file_.path(), ": byte 0: a header of ", size, " bytes in a file of ", file_.size());
+    std::string text(static_cast<std::size_t>(size), '\0');
+    file_.read(sizeof size, std::as_writable_bytes(std::span(text)));
+    tensors_ = detail::safetensors_parser(text, file_.path(), sizeof size + size, file_.size()).parse();
+  }
+
+  const std::string& path() const noexcept { return file_.path(); }
+
+  /// In the order of the header.
+  std::span<const safetensor> tensors() const noexcept { return tensors_; }
+
+  /// The tensor of that name, or null.
+  const safetensor* find(std::string_view name) const noexcept {
+    for (const safetensor& t : tensors_)
+      if (t.name == name) return &t;
+    return nullptr;
+  }
+
+  /// A tensor of one or two dimensions as floats; one dimension becomes a row.
+  /// @throws error errc::format when there is none of that name, errc::shape for other dimensions, errc::argument for
+  ///         numbers that are not F64, F32, F16 or BF16.
+  matrix<float> read(std::string_view name) const {
+    const safetensor* found = find(name);
+    if (found == nullptr) raise(errc::format, path(), ": no tensor '", name, "'");
+    const auto& shape = found->shape;
+    if (shape.size() != 1 && shape.size() != 2)
+      raise(errc::shape, path(), ": tensor '", name, "' has ", shape.size(), " dimensions where 1 or 2 are needed");
+    matrix<float> out(shape.size() == 2 ? shape[0] : 1, shape.back());
+    std::vector<std::byte> bytes(static_cast<std::size_t>(found->bytes));
+    file_.read(found->offset, bytes);
+    convert(*found, bytes, out.values());
+    return out;
+  }
+
+ private:
+  void convert(const safetensor& tensor, std::span<const std::byte> bytes, std::span<float> out) const {
+    const auto each = [&](auto stored, auto&& as_float) {
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        std::memcpy(&stored, bytes.data() + i * sizeof stored, sizeof stored);
+        out[i] = as_float(stored);
+      }
+    };
+    if (tensor.type == "F32")
+      each(float{}, [](float x) { return x; });
+    else if (tensor.type == "F64")
+      each(double{}, [](double x) { return static_cast<float>(x); });
+    else if (tensor.type == "F16")
+      each(std::uint16_t{}, [](std::uint16_t x) { return half_value(x); });
+    else if (tensor.type == "BF16")
+      each(std::uint16_t{}, [](std::uint16_t x) { return std::bit_cast<float>(std::uint32_t{x} << 16); });
+    else
+      raise(errc::argument, path(), ": tensor '", tensor.name, "' holds ", tensor.type,
+            ", which is not read as floats");
+  }
+
+  input_file file_;
+  std::vector<safetensor> tensors_;
+};
+
+/// Collects tensors of floats and writes them as one file.
+class safetensors_writer {
+ public:
+  /// Adds a copy of a matrix; one with a single row may be written as a tensor of one dimension.
+  /// @throws error errc::argument for a name that is taken or has characters other than printable ASCII, '"' or '\'.
+  void add(std::string_view name, matrix_view<const float> values, bool one_dimension = false) {
+    for (const char c : name)
+      if (c < ' ' || c > '~' || c == '"' || c == '\\') raise(errc::argument, "safetensors: the name '", name, "'");
+    for (const auto& t : tensors_)
+      if (t.name == name || name == "__metadata__") raise(errc::argument, "safetensors: '", name, "' is taken");
+    if (one_dimension && values.rows() != 1)
+      raise(errc::argument, "safetensors: '", name, "' has ", values.rows(), " rows, not one");
+    tensors_.push_back({std::string(name), matrix<float>(values), one_dimension});
+  }
+
+  /// Writes beside and renames. @throws error errc::io; the old file is then still there.
+  void write(std::string path) const {
+    detail::require_little_endian(path);
+    std::string header = "{";
+    std::uint64_t at = 0;
+    for (const auto& t : tensors_) {
+      if (header.size() > 1) header += ',';
+      const std::uint64_t end = at + t.values.values().size() * sizeof(float);
+      detail::append(header, '"' + t.name + "\":{\"dtype\":\"F32\",\"shape\":[");
+      if (!t.one_dimension) detail::append(header, std::to_string(t.values.rows()) + ',');
+      detail::append(header, std::to_string(t.values.cols()) + "],\"data_offsets\":[" + std::to_string(at) + ',' +
+                                 std::to_string(end) + "]}");
+      at = end;
+    }
+    header += '}';
+    header.append((8 - header.size() % 8) % 8, ' ');  // so that the numbers lie aligned
+    atomic_file file(std::move(path));
+    const std::uint64_t size = header.size();
+    file.write(std::as_bytes(std::span(&size, 1)));
+    file.write(std::as_bytes(std::span(header)));
+    for (const auto& t : tensors_) file.write(std::as_bytes(t.values.values()));
+    file.commit();
+  }
+
+ private:
+  struct tensor {
+    std::string name;
+    matrix<float> values;
+    bool one_dimension;
+  };
+  std::vector<tensor> tensors_;
+};
+
+}  // namespace embit::inline EMBIT_ABI
