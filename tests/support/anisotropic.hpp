@@ -13,14 +13,20 @@
 
 namespace support {
 
-/// `n` unit rows of `dim` numbers: deviations i^(-1/2), a common offset of .4 times such a row, a random rotation.
-inline embit::matrix<float> anisotropic_rows(std::size_t n, std::size_t dim, std::uint64_t seed) {
+/// `n` unit rows of `dim` numbers: deviations i^(-1/2), a common offset of .4 times such a row, a random rotation. With
+/// `centers`, every row is .7 times such a row away from one of so many.
+inline embit::matrix<float> anisotropic_rows(std::size_t n, std::size_t dim, std::uint64_t seed,
+                                             std::size_t centers = 0) {
   embit::rng rng{seed};
-  embit::matrix<float> flat(n, dim), offset(1, dim), rows(n, dim);
-  const auto deviation = [](std::size_t k) { return 1 / std::sqrt(static_cast<float>(k + 1)); };
-  for (std::size_t k = 0; k < dim; ++k) offset[0][k] = .4f * deviation(k) * embit::normal(rng);
-  for (std::size_t i = 0; i < n; ++i)
-    for (std::size_t k = 0; k < dim; ++k) flat[i][k] = deviation(k) * embit::normal(rng) + offset[0][k];
+  embit::matrix<float> flat(n, dim), offset(1, dim), center(centers, dim), rows(n, dim);
+  const auto draw = [&](std::size_t k) { return embit::normal(rng) / std::sqrt(static_cast<float>(k + 1)); };
+  for (std::size_t k = 0; k < dim; ++k) offset[0][k] = .4f * draw(k);
+  for (std::size_t i = 0; i < centers * dim; ++i) center.data()[i] = draw(i % dim);
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::size_t c = centers == 0 ? 0 : static_cast<std::size_t>(embit::uniform_index(rng, centers));
+    for (std::size_t k = 0; k < dim; ++k)
+      flat[i][k] = offset[0][k] + (centers == 0 ? draw(k) : center[c][k] + .7f * draw(k));
+  }
   embit::gemm(flat, embit::random_rotation(dim, rng), rows);
   for (std::size_t i = 0; i < n; ++i) {
     double square = 0;

@@ -10,6 +10,7 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/metric.hpp>
 #include <embit/core/progress.hpp>
+#include <embit/encode/detail/code_rotation.hpp>
 #include <embit/encode/detail/rabitq_fit.hpp>
 #include <embit/encode/detail/rabitq_model.hpp>
 #include <embit/kernel/asymmetric.hpp>
@@ -32,20 +33,20 @@ namespace embit::inline EMBIT_ABI {
 
 /// What is subtracted from rows before they are rotated.
 enum class rabitq_center {
-  automatic,  ///< what serves held-out rows better, the mean or nothing
+  chosen,  ///< what serves held-out rows better, the mean or nothing
   mean,
   zero
 };
 
 /// How the step of the grid is chosen.
 enum class rabitq_encoding {
-  fast,  ///< for all rows alike, after what fits a normal distribution
-  exact  ///< for every row the best one, by trying all: tens of times slower, a little more accurate
+  fast,  ///< for every row the best of five about the one that fits a normal distribution
+  exact  ///< for every row the best of all: tens of times slower, a little more accurate in few dimensions
 };
 
 /// Whether each row keeps what scales its estimates.
 enum class rabitq_scales {
-  automatic,  ///< dropped where rows are unit vectors (cosine, no centroid) and held-out recall falls by .01 at most
+  chosen,  ///< dropped where rows are unit vectors (cosine, no centroid) and held-out recall falls by .01 at most
   kept,
   dropped  ///< only for the cosine without a centroid: estimates are unbiased over rows, no longer for each
 };
@@ -53,10 +54,11 @@ enum class rabitq_scales {
 struct rabitq_options {
   std::size_t bits_per_dim = 1;  ///< 1 to 8
   embit::metric metric = embit::metric::l2;
-  rabitq_center center = rabitq_center::automatic;
+  rabitq_center center = rabitq_center::chosen;
   std::span<const float> centroid = {};  ///< of as many numbers as rows, instead of what `center` says
   rabitq_encoding encoding = rabitq_encoding::fast;
-  rabitq_scales scales = rabitq_scales::automatic;
+  rotation_kind rotation = rotation_kind::fht_kac;
+  rabitq_scales scales = rabitq_scales::chosen;
   bool refine = false;  ///< keep two more factors a row, with which a scan passes over rows by their first bits
   bool compress_factors = true;  ///< into 16 bits each, up to 6 bits a dimension; beyond, that would cost accuracy
 };
@@ -289,7 +291,7 @@ template <std::uniform_random_bit_generator Engine>
 rabitq fit_rabitq(matrix_view<const float> rows, rabitq_options options, Engine& engine,
                   const progress_callback& progress = {}) {
   detail::require_rabitq_options(rows, options);
-  const detail::code_rotation rotation(rows.cols(), engine);
+  const detail::code_rotation rotation(rows.cols(), options.rotation, engine);
   auto variants = detail::rabitq_variants(rows, options);
   const bool halves = options.compress_factors && options.bits_per_dim <= 6;
   const auto model_of = [&](detail::rabitq_variant& v) {

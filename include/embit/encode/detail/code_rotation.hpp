@@ -6,34 +6,59 @@
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/kernel/gemm.hpp>
+#include <embit/linalg/fht_kac.hpp>
 #include <embit/linalg/random_rotation.hpp>
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <random>
 
-namespace embit::inline EMBIT_ABI::detail {
+namespace embit::inline EMBIT_ABI {
 
-/// A rotation that copies share.
+/// Where a rotation comes from.
+enum class rotation_kind {
+  fht_kac,  ///< Hadamard transforms of random signs, O(dim · log dim) a row
+  gaussian  ///< drawn from all rotations alike, O(dim²) a row and O(dim³) to draw
+};
+
+namespace detail {
+
+/// A rotation of either kind; copies share it.
 class code_rotation {
  public:
   template <std::uniform_random_bit_generator Engine>
-  code_rotation(std::size_t dim, Engine& engine)
-      : code_rotation(matrix_view<const float>(random_rotation(dim, engine))) {}
-
+  code_rotation(std::size_t dim, rotation_kind kind, Engine& engine) {
+    if (kind == rotation_kind::fht_kac)
+      fast_.emplace(dim, engine);
+    else
+      panels_ = std::make_shared<const row_panels>(matrix_view<const float>(random_rotation(dim, engine)));
+  }
+  explicit code_rotation(const fht_kac& fast) : fast_(fast) {}
   /// @param rows  of an orthogonal matrix
   explicit code_rotation(matrix_view<const float> rows) : panels_(std::make_shared<const row_panels>(rows)) {}
 
-  std::size_t dim() const noexcept { return panels_->dim(); }
+  std::size_t dim() const noexcept { return fast_ ? fast_->dim() : panels_->dim(); }
+  rotation_kind kind() const noexcept { return fast_ ? rotation_kind::fht_kac : rotation_kind::gaussian; }
+  /// The one that there is.
+  const fht_kac& fast() const noexcept { return *fast_; }
+  const row_panels& panels() const noexcept { return *panels_; }
 
   /// Rotates rows, with `scratch` of the same size for memory; the result is in one of the two.
   matrix_view<float> operator()(matrix_view<float> rows, matrix_view<float> scratch) const {
+    if (fast_) {
+      fast_->apply_in_place(rows);
+      return rows;
+    }
     gemm(rows, *panels_, scratch);
     return scratch;
   }
 
  private:
+  std::optional<fht_kac> fast_;
   std::shared_ptr<const row_panels> panels_;
 };
 
-}  // namespace embit::inline EMBIT_ABI::detail
+}  // namespace detail
+
+}  // namespace embit::inline EMBIT_ABI

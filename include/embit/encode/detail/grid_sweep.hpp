@@ -16,6 +16,11 @@
 
 namespace embit::inline EMBIT_ABI::detail {
 
+/// Whether a code of a row is at a smaller angle to it than another.
+inline bool better(const grid_sums& a, const grid_sums& b) noexcept {
+  return a.product * a.product * static_cast<double>(b.energy) > b.product * b.product * static_cast<double>(a.energy);
+}
+
 /// Memory of one worker for `sweep_grid`.
 struct grid_sweep_memory {
   std::vector<std::uint8_t> levels;                      // of the last row
@@ -67,9 +72,7 @@ inline grid_sums sweep_grid(std::span<const float> x, std::size_t bits, grid_swe
   std::size_t best_changes = 0;
   for (std::size_t i = 0; i < changes.size(); ++i) {
     up(now, changes[i].second);
-    // product² / energy, without the division
-    if (now.product * now.product * static_cast<double>(best.energy) >
-        best.product * best.product * static_cast<double>(now.energy)) {
+    if (better(now, best)) {
       best = now;
       best_changes = i + 1;
     }

@@ -128,9 +128,21 @@ struct rabitq_model {
       store.set_levels(row, memory.sweep.levels);
       return;
     }
+    const auto& level = quantize_level_for(active_isa());
     const double step = r.square > 0 ? normal_grid[bits - 1] * std::sqrt(static_cast<double>(dim()) / r.square) : 0;
-    r.sums = quantize_level_for(active_isa())
-                 .row(residual.data(), dim(), static_cast<float>(step), bits, store.row_data(row));
+    const auto at = [&](double factor, std::uint8_t* out) {
+      return level.row(residual.data(), dim(), static_cast<float>(step * factor), bits, out);
+    };
+    double best = 1;
+    if (bits > 1) {
+      grid_sums sums = at(1, nullptr);
+      for (const double factor : {.9, 1.1, .8, 1.2})
+        if (const grid_sums other = at(factor, nullptr); better(other, sums)) {
+          sums = other;
+          best = factor;
+        }
+    }
+    r.sums = at(best, store.row_data(row));
   }
 
   /// Rows [first, last) into the same rows of a store of `format`.

@@ -64,7 +64,7 @@ EMBIT_TARGET_AVX2 inline grid_sums row(const float* x, std::size_t dims, float i
   magnitude.clear();
   product.clear();
   __m256i energy = _mm256_setzero_si256();
-  for (std::size_t j = 0; j < dims; j += 8, out += level_block_rows) {
+  for (std::size_t j = 0; j < dims; j += 8) {
     const __m256i used = lanes_of(dims - j);
     const __m256 v = _mm256_maskload_ps(x + j, used), a = _mm256_andnot_ps(sign, v);
     // A NaN becomes the most, as in every level.
@@ -79,6 +79,7 @@ EMBIT_TARGET_AVX2 inline grid_sums row(const float* x, std::size_t dims, float i
     products[1] = _mm256_fmadd_pd(high_of(a), high_of(levels), products[1]);
     energy = _mm256_add_epi32(energy, _mm256_and_si256(_mm256_mullo_epi32(y, y), used));
 
+    if (out == nullptr) continue;
     const auto positive =
         static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(v, _mm256_setzero_ps(), _CMP_GT_OQ)));
     const auto bits_used = static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(used)));
@@ -88,6 +89,7 @@ EMBIT_TARGET_AVX2 inline grid_sums row(const float* x, std::size_t dims, float i
       const auto set = static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(up)));
       out[p * plane] = static_cast<std::uint8_t>(~(set ^ positive) & bits_used);
     }
+    out += level_block_rows;
   }
   alignas(32) std::uint32_t energies[8];
   _mm256_store_si256(reinterpret_cast<__m256i*>(energies), energy);

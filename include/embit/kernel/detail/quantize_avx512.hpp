@@ -58,7 +58,7 @@ EMBIT_TARGET_AVX512 inline grid_sums row(const float* x, std::size_t dims, float
   __m512d magnitude_low = _mm512_setzero_pd(), magnitude_high = magnitude_low;
   __m512d product_low = magnitude_low, product_high = magnitude_low;
   __m512i energy = _mm512_setzero_si512();
-  for (std::size_t j = 0; j < dims; j += 16, out += 2 * level_block_rows) {
+  for (std::size_t j = 0; j < dims; j += 16) {
     const __mmask16 used = lanes_of(dims - j);
     const __m512 v = _mm512_maskz_loadu_ps(used, x + j), a = _mm512_abs_ps(v);
     // A NaN becomes the most, as in every level.
@@ -71,6 +71,7 @@ EMBIT_TARGET_AVX512 inline grid_sums row(const float* x, std::size_t dims, float
     product_high = _mm512_fmadd_pd(wide.high, levels.high, product_high);
     energy = _mm512_mask_add_epi32(energy, used, energy, _mm512_mullo_epi32(y, y));
 
+    if (out == nullptr) continue;
     const __mmask16 positive = _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_GT_OQ);
     const bool second = dims - j > 8;
     std::uint8_t* byte = out;
@@ -83,6 +84,7 @@ EMBIT_TARGET_AVX512 inline grid_sums row(const float* x, std::size_t dims, float
       const __mmask16 set = _mm512_test_epi32_mask(u, _mm512_set1_epi32(1 << (bits - 1 - p)));
       mask = static_cast<std::uint32_t>(_kand_mask16(_kxnor_mask16(set, positive), used));
     }
+    out += 2 * level_block_rows;
   }
   alignas(64) std::uint32_t energies[16];
   _mm512_store_si512(energies, energy);

@@ -33,7 +33,7 @@ inline double sum_lanes(double* lanes) noexcept {
 }
 
 /// The part of the quantization that is written once a level. `row` writes the planes of a row as they lie in a block
-/// (see `level_run`), the most significant first, into bytes `level_block_rows` apart.
+/// (see `level_run`), the most significant first, into bytes `level_block_rows` apart; without `out` it only sums.
 struct quantize_level {
   double (*square)(const float* x, std::size_t dims) noexcept;
   grid_sums (*row)(const float* x, std::size_t dims, float inverse_step, std::size_t bits, std::uint8_t* out) noexcept;
@@ -53,7 +53,7 @@ inline grid_sums row(const float* x, std::size_t dims, float inverse_step, std::
   const auto most = static_cast<float>((1u << (bits - 1)) - 1);
   double magnitude[grid_lanes] = {}, product[grid_lanes] = {};
   grid_sums sums;
-  for (std::size_t first = 0; first < dims; first += 8, out += level_block_rows) {
+  for (std::size_t first = 0; first < dims; first += 8) {
     std::uint8_t bytes[most_level_bits] = {};
     for (std::size_t j = first; j < std::min(first + 8, dims); ++j) {
       const float a = std::abs(x[j]), scaled = inverse_step * a;
@@ -65,7 +65,9 @@ inline grid_sums row(const float* x, std::size_t dims, float inverse_step, std::
       for (std::size_t p = 0; p < bits; ++p)
         bytes[p] = static_cast<std::uint8_t>(bytes[p] | (level >> (bits - 1 - p) & 1) << (j - first));
     }
+    if (out == nullptr) continue;
     for (std::size_t p = 0; p < bits; ++p) out[p * plane] = bytes[p];
+    out += level_block_rows;
   }
   sums.magnitude = sum_lanes(magnitude);
   sums.product = sum_lanes(product);
