@@ -47,7 +47,7 @@ TEST_CASE("planes of a group are orthonormal, and fewer bits are a prefix of mor
 }
 
 TEST_CASE("super-bit codes differ in theta / pi of the bits, with less variance than random planes") {
-  const std::size_t dim = 64, bits = 64, draws = 2000;
+  const std::size_t dim = 64, bits = 64, draws = 800;
   for (const double theta : {.2, .8, 1.4}) {
     embit::rng rng{3};
     embit::matrix<float> rows(2, dim, 0.f);

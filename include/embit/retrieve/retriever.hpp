@@ -100,7 +100,7 @@ class retriever {
                     reranker_.dim();
                     queries.cols();
                   })
-      if (queries.rows() != 0 && queries.cols() != reranker_.dim())
+      if (queries.size() != 0 && queries.cols() != reranker_.dim())
         raise(errc::shape, "queries: dimension ", queries.cols(), ", the reranker's rows have ", reranker_.dim());
   }
 
