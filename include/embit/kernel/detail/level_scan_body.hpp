@@ -170,7 +170,10 @@ EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE std::size_t scan_step(const level_scan_jo
   lanes::ints sums[Blocks * registers];
   lanes::floats bounds[Blocks * registers], distances[Blocks * registers];
 #pragma GCC unroll 8
-  for (std::size_t r = 0; r < Blocks * registers; ++r) sums[r] = lanes::set(std::int32_t{0});
+  for (std::size_t r = 0; r < Blocks * registers; ++r) {
+    sums[r] = lanes::set(std::int32_t{0});
+    bounds[r] = lanes::set(-std::numeric_limits<float>::infinity());
+  }
   if (job.coarse_count != 0) {
     add_sections<Blocks>(job, 0, job.coarse_count, codes, sums);
     std::uint32_t near = 0;
@@ -187,8 +190,8 @@ EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE std::size_t scan_step(const level_scan_jo
   add_sections<Blocks>(job, job.coarse_count, job.section_count, codes, sums);
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < Blocks * registers; ++r) {
-    distances[r] = estimates(job, job.score, job.scale, sums[r], first + r * lanes::rows);
-    if (job.coarse_count != 0) distances[r] = lanes::max(bounds[r], distances[r]);
+    const auto estimate = estimates(job, job.score, job.scale, sums[r], first + r * lanes::rows);
+    distances[r] = lanes::max(bounds[r], estimate);
   }
   std::size_t found = 0;
 #pragma GCC unroll 8
