@@ -3,21 +3,22 @@
 #pragma once
 
 #include <embit/config.hpp>
-#include <embit/core/buffer.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/types.hpp>
+#include <embit/kernel/detail/level_scan_avx2.hpp>
+#include <embit/kernel/detail/level_scan_avx512.hpp>
+#include <embit/kernel/detail/level_scan_neon.hpp>
 #include <embit/kernel/detail/level_scan_ops.hpp>
 #include <embit/kernel/detail/level_scan_portable.hpp>
+#include <embit/kernel/detail/level_tables.hpp>
 #include <embit/kernel/level_run.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <span>
-#include <utility>
 #include <vector>
 
 namespace embit::inline EMBIT_ABI {
@@ -25,7 +26,19 @@ namespace embit::inline EMBIT_ABI {
 namespace detail {
 
 /// The scan of a level, which this machine must support.
-inline level_scan_function level_scan_of(isa) { return level_scan_portable::scan; }
+inline level_scan_function level_scan_of(isa level) {
+  switch (level) {
+#if EMBIT_X86
+    case isa::avx2: return level_scan_avx2::scan;
+    case isa::avx512:
+    case isa::vpopcnt: return level_scan_avx512::scan;
+#endif
+#if EMBIT_NEON
+    case isa::neon: return level_scan_neon::scan;
+#endif
+    default: return level_scan_portable::scan;
+  }
+}
 
 }  // namespace detail
 
@@ -38,13 +51,18 @@ struct level_query_terms {
 
 /// A query against codes of one format: `distance(row) = base + offset + scale_row · (scale · ⟨z, values⟩)`, where the
 /// query z has been rounded to whole multiples of one step per segment, and all sums are sums of whole numbers.
-/// Every SIMD level gives the same distances, to the bit.
+///
+/// Where rows and query have an error, the first plane alone bounds the distance from below (see `row_factor::error`).
+/// A distance estimated below its bound is set to it, so that passing over rows beyond a limit by their bounds never
+/// changes what a search finds. Every SIMD level gives the same distances, to the bit.
 class level_query {
  public:
   level_query() = default;
 
-  /// Rounds a query of as many numbers as the format has dimensions to 2^bits − 1 steps. Up to 7 bits a nibble of a
-  /// code costs one lookup, from 8 to 14 bits two. O(bytes of a plane of each segment).
+  /// Rounds a query of as many numbers as the format has dimensions to at most 2^bits − 1 steps. Up to 8 bits a nibble
+  /// of a code costs one lookup, and so that four numbers fit them together, steps may be coarser at 8; from 9 bits on
+  /// two lookups. Segments of 7 and 8 bits have use for more, and get 4 bits more, up to 14. O(bytes of a plane of each
+  /// segment).
   /// @param bits    2 to 14, of each number of z with its sign; fewer are used where sums would not fit 31 bits
   /// @param factor  what scales the product row by row (`scale`, `inverse_norm`), if the format has it
   /// @throws error errc::argument for other bits, errc::not_finite.
@@ -52,180 +70,77 @@ class level_query {
               row_factor factor = row_factor::scale) {
     if (bits < 2 || bits > 14) raise(errc::argument, "query bits: ", bits, " where 2 to 14 are possible");
     EMBIT_ASSERT(z.size() == format.dims());
-    terms_ = terms;
-    factor_ = factor;
-    choose_steps(format, z, static_cast<double>((1 << (bits - 1)) - 1));
-    round(format, z);
+    tables_.round(format, z, bits);
+    set_terms(terms, factor);
   }
 
-  /// The same for a query that consists of values of the codes themselves, which needs no rounding.
+  /// The same for a query that consists of values of the codes themselves, which needs no rounding (but for thousands
+  /// of dimensions of 7 or 8 bits).
   void assign_values(const level_format& format, std::span<const float> z, level_query_terms terms = {},
                      row_factor factor = row_factor::scale) {
     EMBIT_ASSERT(format.segments.size() == 1 && z.size() == format.dims());
-    terms_ = terms;
-    factor_ = factor;
-    const double step = format.segments[0].step;
-    unit_ = step * step;
-    multiples_.assign(1, 1);
-    round(format, z);
+    tables_.round_values(format, z);
+    set_terms(terms, factor);
   }
 
   /// The distance of one row. O(bytes of the row).
   float operator()(const level_row& row) const noexcept {
-    detail::level_scan_job job = job_for(row.run, false);
-    std::int32_t sum = 0;
-    const std::uint8_t* bytes = row.run.row(row.index);
-    for (const detail::level_section& s : sections_) {
-      sum += s.weight * detail::level_sum(s, tables_.data(), wide_, bytes);
-      bytes += s.bytes * level_block_rows;
-    }
-    return detail::level_row_score{job}.distance(sum, row.index);
+    const detail::level_scan_job job = job_for(row.run);
+    const detail::level_row_score score{job};
+    const std::uint8_t* code = row.run.row(row.index);
+    const auto sum = [&](std::size_t first, std::size_t last) {
+      return detail::level_sum(tables_.sections().subspan(first, last - first), tables_.data(),
+                               [&](std::size_t p) { return code[p * level_block_rows]; });
+    };
+    const std::int32_t coarse = sum(0, job.coarse_count);
+    const float distance = score.distance(coarse + sum(job.coarse_count, job.section_count), row.index);
+    return job.coarse_count == 0 ? distance : std::max(distance, score.bound(coarse, row.index));
+  }
+
+  /// The distance of a binary code, taken for a row of one segment of 1 bit without factors. O(bytes of the code).
+  float operator()(std::span<const word> code) const noexcept {
+    const std::int32_t sum = detail::level_sum(tables_.sections(), tables_.data(), [&](std::size_t p) {
+      return static_cast<std::uint8_t>(code[p / 8] >> p % 8 * 8);
+    });
+    return std::fmaf(score_.unit, static_cast<float>(score_.bias + sum), score_.base);
   }
 
   /// What a scan of `run` by this query needs, but for limit, blocks and hits.
-  detail::level_scan_job job_for(const level_run& run, bool bounded = true) const noexcept {
-    const auto column = [&](row_factor which) { return run.factors[static_cast<std::size_t>(which)]; };
-    const auto unit = [&](row_factor which) {
-      return run.format->half_factors ? run.format->units[static_cast<std::size_t>(which)] : 1.f;
+  detail::level_scan_job job_for(const level_run& run) const noexcept {
+    const auto column = [&](row_factor which) {
+      const auto f = static_cast<std::size_t>(which);
+      return detail::level_column{run.factors[f], run.format->half_factors ? run.format->units[f] : 1.f};
     };
     detail::level_scan_job job{.run = run,
-                               .sections = sections_.data(),
-                               .section_count = sections_.size(),
+                               .sections = tables_.sections().data(),
+                               .section_count = tables_.sections().size(),
                                .tables = tables_.data(),
-                               .wide = wide_,
-                               .largest_entry = largest_entry_,
                                .score = score_,
                                .offset = column(row_factor::offset),
-                               .scale = column(factor_),
-                               .offset_unit = unit(row_factor::offset),
-                               .scale_unit = unit(factor_)};
-    if (bounded && terms_.error > 0 && run.has(row_factor::error) && run.has(row_factor::coarse_scale)) {
+                               .scale = column(factor_)};
+    if (terms_.error > 0 && run.has(row_factor::error) && run.has(row_factor::coarse_scale)) {
+      job.coarse_count = tables_.coarse_count();
       job.coarse = coarse_;
       job.coarse_scale = column(row_factor::coarse_scale);
       job.error = column(row_factor::error);
-      job.coarse_scale_unit = unit(row_factor::coarse_scale);
-      job.error_unit = unit(row_factor::error) * terms_.error;
+      job.error.unit *= terms_.error;
     }
     return job;
   }
 
  private:
-  // A number of segment s is rounded to multiples of multiples_[s] · unit_ / its step, so that products with values
-  // are whole multiples of unit_ in every segment.
-  void choose_steps(const level_format& format, std::span<const float> z, double most) {
-    constexpr double most_sum = 1 << 29;
-    double least = std::numeric_limits<double>::infinity(), sum = 0;
-    wanted_.clear();
-    std::size_t first = 0;
-    for (const level_segment& s : format.segments) {
-      double largest = 0, magnitude = 0;
-      for (const float x : z.subspan(first, s.dims)) {
-        if (!std::isfinite(x)) raise(errc::not_finite, "query: a number that is not finite");
-        largest = std::max(largest, std::abs(double{x}));
-        magnitude += std::abs(double{x});
-      }
-      int weights = 0;
-      for (const std::uint8_t w : s.weights) weights += w;
-      wanted_.push_back(largest / most * s.step);
-      if (largest > 0) least = std::min(least, wanted_.back());
-      sum += magnitude * s.step * weights;
-      first += s.dims;
-    }
-    // Several segments need a unit that divides the step of each nearly enough.
-    unit_ = format.segments.size() == 1 ? least : least / 16;
-    unit_ = sum > 0 ? std::max(unit_, sum / most_sum) : 1.0;
-    multiples_.clear();
-    for (const double step : wanted_)
-      multiples_.push_back(std::max(1, static_cast<std::int32_t>(std::ceil(step / unit_ * (1 - 1e-9)))));
-  }
-
-  void round(const level_format& format, std::span<const float> z) {
-    rounded_.resize(z.size());
-    std::size_t first = 0;
-    for (std::size_t i = 0; i < format.segments.size(); ++i) {
-      const double inverse = format.segments[i].step / (multiples_[i] * unit_);
-      for (std::size_t j = 0; j < format.segments[i].dims; ++j, ++first)
-        rounded_[first] = static_cast<std::int16_t>(std::lrint(z[first] * inverse));
-    }
-    write_tables(format);
-    write_sections(format);
-  }
-
-  // Entry b of a nibble is Σ max(q_j, 0) over its set bits j + Σ max(−q_j, 0) over the others: never negative, and
-  // Σ q_j s(b_j) = 2 · entry − Σ |q_j|.
-  void write_tables(const level_format& format) {
-    std::size_t bytes = 0, first = 0;
-    for (const level_segment& s : format.segments) bytes += 32 * s.plane_bytes();
-    entries_.assign(bytes, 0);
-    magnitudes_.clear();
-    largest_entry_ = 0;
-    std::uint16_t* entry = entries_.data();
-    for (const level_segment& s : format.segments) {
-      std::int32_t magnitude = 0;
-      for (std::size_t j = 0; j < 8 * s.plane_bytes(); j += 4, entry += 16) {
-        std::int32_t most = 0;
-        for (std::size_t i = j; i < std::min(j + 4, s.dims); ++i) {
-          const std::int32_t q = rounded_[first + i];
-          most += std::abs(q);
-          for (std::size_t b = 0; b < 16; ++b)
-            if ((b >> (i - j) & 1u) == (q > 0 ? 1u : 0u)) entry[b] = static_cast<std::uint16_t>(entry[b] + std::abs(q));
-        }
-        magnitude += most;
-        largest_entry_ = std::max(largest_entry_, static_cast<std::uint32_t>(most));
-      }
-      magnitudes_.push_back(magnitude);
-      first += s.dims;
-    }
-    wide_ = largest_entry_ > 255;
-    split_tables(format);
-  }
-
-  void split_tables(const level_format& format) {
-    tables_.resize(entries_.size() * (wide_ ? 2 : 1));
-    const std::uint16_t* entry = entries_.data();
-    std::uint8_t* out = tables_.data();
-    for (const level_segment& s : format.segments) {
-      const std::size_t count = 32 * s.plane_bytes();
-      for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<std::uint8_t>(entry[i]);
-      out += count;
-      if (wide_)
-        for (std::size_t i = 0; i < count; ++i) *out++ = static_cast<std::uint8_t>(entry[i] >> 8);
-      entry += count;
-    }
-  }
-
-  void write_sections(const level_format& format) {
-    sections_.clear();
-    std::int32_t bias = 0;
-    std::uint32_t table = 0;
-    for (std::size_t i = 0; i < format.segments.size(); ++i) {
-      const level_segment& s = format.segments[i];
-      for (std::size_t plane = 0; plane < s.bits; ++plane) {
-        const std::int32_t weight = multiples_[i] * s.weights[plane];
-        sections_.push_back({static_cast<std::uint32_t>(s.plane_bytes()), table, 2 * weight});
-        bias -= weight * magnitudes_[i];
-      }
-      table += static_cast<std::uint32_t>(32 * s.plane_bytes() * (wide_ ? 2 : 1));
-    }
-    score_ = {bias, static_cast<float>(terms_.scale * unit_), terms_.base};
-    // The coarse product takes the first plane for ±1 a dimension.
-    if (!sections_.empty())
-      coarse_ = {-magnitudes_[0], static_cast<float>(terms_.scale * unit_ * multiples_[0] / format.segments[0].step),
-                 terms_.base};
+  void set_terms(level_query_terms terms, row_factor factor) noexcept {
+    constexpr double most = std::numeric_limits<float>::max();
+    const auto unit = [&](double x) { return static_cast<float>(std::clamp(terms.scale * x, -most, most)); };
+    terms_ = terms;
+    factor_ = factor;
+    score_ = {tables_.bias(), unit(tables_.unit()), terms.base};
+    coarse_ = {tables_.coarse_bias(), unit(tables_.coarse_unit()), terms.base};
   }
 
   level_query_terms terms_;
   row_factor factor_ = row_factor::scale;
-  double unit_ = 1;
-  std::vector<double> wanted_;            // steps of numbers times values
-  std::vector<std::int32_t> multiples_;   // a segment
-  std::vector<std::int16_t> rounded_;     // a dimension
-  std::vector<std::int32_t> magnitudes_;  // Σ |rounded| a segment
-  std::vector<std::uint16_t> entries_;
-  aligned_vector<std::uint8_t> tables_;
-  std::vector<detail::level_section> sections_;
-  bool wide_ = false;
-  std::uint32_t largest_entry_ = 0;
+  detail::level_tables tables_;
   detail::level_score score_, coarse_;
 };
 
@@ -242,10 +157,12 @@ class level_batch {
   };
 
   /// Makes room for `queries` queries, to be filled in through `[]`; keeps the memory it has.
-  void reset(std::size_t queries) {
+  /// @throws error errc::unsupported for a level that this machine cannot run.
+  void reset(std::size_t queries, isa level = active_isa()) {
+    if (!supports(level)) raise(errc::unsupported, "level_batch: this machine or build cannot run ", name_of(level));
     if (queries_.size() < queries) queries_.resize(queries);
     size_ = queries;
-    scan_ = detail::level_scan_of(active_isa());
+    scan_ = detail::level_scan_of(level);
   }
 
   std::size_t size() const noexcept { return size_; }
@@ -271,6 +188,7 @@ class level_batch {
     detail::level_scan_job job = queries_[query].job_for(run);
     job.first_block = first;
     job.last_block = last;
+    job.prefetch = size_ == 1;
     job.hits = s.hits_.data();
     while (job.first_block < last) {
       // An unlimited first block fills the collector; after it the limit is worth something.

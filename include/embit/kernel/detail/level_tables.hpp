@@ -1,0 +1,267 @@
+// A float query against B-bit codes, rounded to whole steps: tables of what each nibble of a code adds to sums.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/buffer.hpp>
+#include <embit/core/error.hpp>
+#include <embit/kernel/detail/level_scan_ops.hpp>
+#include <embit/kernel/level_run.hpp>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <vector>
+
+namespace embit::inline EMBIT_ABI::detail {
+
+/// The rounded query: ⟨z, values⟩ ≈ unit · (bias + sum) where the sum of a row is that of `level_section`, and for the
+/// first plane alone taken for ±1 a dimension, coarse_unit · (coarse_bias + sum of the first coarse_count sections).
+///
+/// Entry b of a nibble is Σ max(q_j, 0) over its set bits j + Σ max(−q_j, 0) over the others: never negative, and
+/// Σ q_j s(b_j) = 2 · entry − Σ |q_j|. Entries beyond 8 bits are split into 7 low bits and the high ones, each with a
+/// section of its own.
+class level_tables {
+ public:
+  /// As level_query::assign.
+  void round(const level_format& format, std::span<const float> z, std::size_t bits) {
+    measure(format, z);
+    choose_steps(format, bits);
+    write(format, z);
+  }
+
+  /// The same for a query of values of the one segment, which are whole multiples of its step. They need no rounding
+  /// unless their sums would not fit 31 bits.
+  void round_values(const level_format& format, std::span<const float> z) {
+    EMBIT_ASSERT(format.segments.size() == 1);
+    const double step = format.segments[0].step;
+    measure(format, z);
+    if (total_ > most_sum * step * step) return round(format, z, 14);
+    unit_ = step * step;
+    multiples_.assign(1, 1);
+    write(format, z);
+  }
+
+  std::span<const level_section> sections() const noexcept { return sections_; }
+  const std::uint8_t* data() const noexcept { return tables_.data(); }
+  double unit() const noexcept { return unit_; }
+  std::int32_t bias() const noexcept { return bias_; }
+  std::size_t coarse_count() const noexcept { return coarse_count_; }
+  double coarse_unit() const noexcept { return coarse_unit_; }
+  std::int32_t coarse_bias() const noexcept { return coarse_bias_; }
+
+ private:
+  static constexpr double most_sum = 1 << 29;  // of magnitudes of numbers times values, in units
+  static constexpr std::uint32_t most_group = 0xffff;
+
+  struct extent {
+    double number, nibble;  // the largest magnitude of a number, and sum of the four of a nibble
+  };
+
+  void measure(const level_format& format, std::span<const float> z) {
+    extents_.clear();
+    total_ = 0;
+    std::size_t first = 0;
+    for (const level_segment& s : format.segments) {
+      extent most{};
+      double sum = 0;
+      for (std::size_t j = first; j < first + s.dims; j += 4) {
+        double nibble = 0;
+        for (std::size_t i = j; i < std::min(j + 4, first + s.dims); ++i) {
+          const double x = std::abs(double{z[i]});
+          most.number = std::max(most.number, x);
+          nibble += x;
+        }
+        most.nibble = std::max(most.nibble, nibble);
+        sum += nibble;
+      }
+      if (!std::isfinite(sum)) raise(errc::not_finite, "query: a number that is not finite");
+      extents_.push_back(most);
+      total_ += sum * s.step * sum_of_weights(s);
+      first += s.dims;
+    }
+  }
+
+  static int sum_of_weights(const level_segment& s) noexcept {
+    int sum = 0;
+    for (const std::uint8_t w : s.weights) sum += w;
+    return sum;
+  }
+
+  // The step of a number times that of a value. Nibbles of numbers of up to 8 bits fit 8 bits: each may round up by a
+  // half.
+  static double wanted_step(const level_segment& s, const extent& most, std::size_t bits) noexcept {
+    if (s.bits > 6) bits = std::min<std::size_t>(bits + 4, 14);
+    double step = most.number / ((1 << (bits - 1)) - 1);
+    if (bits <= 8) step = std::max(step, most.nibble / 253);
+    return step * s.step;
+  }
+
+  // Numbers of segment s are rounded to multiples of multiples_[s] · unit_ / its step, so that products with values
+  // are whole multiples of unit_ in every segment.
+  void choose_steps(const level_format& format, std::size_t bits) {
+    double least = std::numeric_limits<double>::infinity();
+    for (std::size_t i = 0; i < extents_.size(); ++i)
+      if (extents_[i].number > 0) least = std::min(least, wanted_step(format.segments[i], extents_[i], bits));
+    // Several segments need a unit that divides the step of each nearly enough.
+    unit_ = format.segments.size() == 1 ? least : least / 16;
+    unit_ = total_ > 0 ? std::max(unit_, total_ / most_sum) : 1.0;
+    multiples_.clear();
+    for (std::size_t i = 0; i < extents_.size(); ++i) {
+      const double step = wanted_step(format.segments[i], extents_[i], bits);
+      multiples_.push_back(std::max(1, static_cast<std::int32_t>(std::ceil(step / unit_ * (1 - 1e-9)))));
+    }
+  }
+
+  void write(const level_format& format, std::span<const float> z) {
+    sections_.clear();
+    tables_.clear();
+    bias_ = 0;
+    coarse_count_ = 0;
+    group_weight_ = 0;
+    std::uint32_t byte = 0;
+    for (std::size_t i = 0; i < format.segments.size(); ++i) {
+      const level_segment& s = format.segments[i];
+      round_segment(s, z.first(s.dims), s.step / (multiples_[i] * unit_));
+      z = z.subspan(s.dims);
+      write_segment(s, multiples_[i], byte, i == 0 && format.has(row_factor::error));
+      byte += static_cast<std::uint32_t>(s.bytes());
+    }
+    close_group();
+  }
+
+  // To the nearest whole numbers, ties to even, by an addition that pushes the fraction out. A factor of 24 bits makes
+  // the product exact, so that it does not matter whether a compiler fuses the two.
+  void round_segment(const level_segment& s, std::span<const float> z, double inverse) {
+    constexpr double pusher = 0x1.8p52;
+    inverse = std::bit_cast<double>(std::bit_cast<std::uint64_t>(inverse) >> 29 << 29);
+    rounded_.assign(8 * s.plane_bytes(), 0);
+    for (std::size_t j = 0; j < z.size(); ++j)
+      rounded_[j] = static_cast<std::int16_t>(std::bit_cast<std::int64_t>(double{z[j]} * inverse + pusher));
+  }
+
+  void write_segment(const level_segment& s, std::int32_t multiple, std::uint32_t byte, bool bounded) {
+    std::int32_t magnitude = 0, largest = 0;
+    for (std::size_t j = 0; j < rounded_.size(); j += 4) {
+      std::int32_t nibble = 0;
+      for (std::size_t i = j; i < j + 4; ++i) nibble += std::abs(std::int32_t{rounded_[i]});
+      magnitude += nibble;
+      largest = std::max(largest, nibble);
+    }
+    const auto low_table = static_cast<std::uint32_t>(tables_.size());
+    const auto bytes = static_cast<std::uint32_t>(s.plane_bytes());
+    const bool wide = largest > 255;
+    write_entries(wide);
+    for (std::size_t plane = 0; plane < s.bits; ++plane, byte += bytes) {
+      const std::int32_t weight = s.weights[plane];
+      const level_section low{.first = byte, .bytes = bytes, .table = low_table};
+      add_section(low, weight, wide ? 127 : largest, magnitude, multiple);
+      if (wide) {
+        const level_section high{.first = byte, .bytes = bytes, .table = low_table + 32 * bytes};
+        add_section(high, 128 * weight, largest >> 7, magnitude >> 7, multiple);
+      }
+      bias_ -= multiple * weight * magnitude;
+      if (plane != 0 || !bounded) continue;
+      close_group();
+      coarse_count_ = sections_.size();
+      coarse_bias_ = bias_;
+      coarse_unit_ = unit_ / (double{s.step} * weight);
+    }
+  }
+
+  // Whether bit i of b is set, all ones or none.
+  template <class Entry>
+  static constexpr std::array<std::array<Entry, 16>, 4> nibble_bits() noexcept {
+    std::array<std::array<Entry, 16>, 4> masks{};
+    for (std::size_t i = 0; i < 4; ++i)
+      for (std::size_t b = 0; b < 16; ++b) masks[i][b] = static_cast<Entry>((b >> i & 1) != 0 ? ~0u : 0u);
+    return masks;
+  }
+
+  // The 16 entries of four numbers.
+  template <class Entry>
+  static void write_nibble(const std::int16_t* q, Entry* entry) noexcept {
+    static constexpr auto bits = nibble_bits<Entry>();
+    const auto negative = [&](std::size_t i) { return q[i] < 0 ? -q[i] : 0; };
+    const auto least = static_cast<Entry>(negative(0) + negative(1) + negative(2) + negative(3));
+    const auto q0 = static_cast<Entry>(q[0]), q1 = static_cast<Entry>(q[1]);
+    const auto q2 = static_cast<Entry>(q[2]), q3 = static_cast<Entry>(q[3]);
+    for (std::size_t b = 0; b < 16; ++b)
+      entry[b] =
+          static_cast<Entry>(least + (q0 & bits[0][b]) + (q1 & bits[1][b]) + (q2 & bits[2][b]) + (q3 & bits[3][b]));
+  }
+
+  void write_entries(bool wide) {
+    const std::size_t nibbles = rounded_.size() / 4, first = tables_.size();
+    tables_.resize(first + 16 * nibbles * (wide ? 2 : 1));
+    std::uint8_t* low = tables_.data() + first;
+    for (std::size_t n = 0; n < nibbles; ++n, low += 16) {
+      if (!wide) {
+        write_nibble(rounded_.data() + 4 * n, low);
+        continue;
+      }
+      std::uint16_t entry[16];
+      write_nibble(rounded_.data() + 4 * n, entry);
+      for (std::size_t b = 0; b < 16; ++b) {
+        low[b] = static_cast<std::uint8_t>(entry[b] & 127);
+        low[16 * nibbles + b] = static_cast<std::uint8_t>(entry[b] >> 7);
+      }
+    }
+  }
+
+  /// @param most  of the sum of the section
+  void add_section(level_section s, std::int32_t weight, std::int32_t largest, std::int32_t most,
+                   std::int32_t multiple) {
+    s.entries_in_byte = static_cast<std::uint16_t>(255 / std::max(largest, 1));
+    const auto sum = static_cast<std::uint32_t>(std::min(most, 2 * static_cast<std::int32_t>(s.bytes) * largest));
+    if (sum > most_group) {  // in two halves, each of whole registers but for the last
+      level_section half = s;
+      half.bytes = (s.bytes / 2 + 1) / 2 * 2;
+      add_section(half, weight, largest, most, multiple);
+      half.first += half.bytes;
+      half.table += 32 * half.bytes;
+      half.bytes = s.bytes - half.bytes;
+      add_section(half, weight, largest, most, multiple);
+      return;
+    }
+    const auto scaled = static_cast<std::uint64_t>(weight) * sum;
+    if (group_weight_ != 2 * multiple || group_sum_ + scaled > most_group) {
+      close_group();
+      group_weight_ = 2 * multiple;
+      group_sum_ = 0;
+    }
+    if (scaled > most_group) {
+      group_weight_ *= weight;
+      weight = 1;
+      group_sum_ = most_group;
+    } else {
+      group_sum_ += scaled;
+    }
+    s.weight = static_cast<std::uint16_t>(weight);
+    sections_.push_back(s);
+  }
+
+  void close_group() noexcept {
+    if (group_weight_ != 0) sections_.back().group_weight = group_weight_;
+    group_weight_ = 0;
+  }
+
+  std::vector<extent> extents_;          // a segment
+  std::vector<std::int32_t> multiples_;  // a segment
+  double total_ = 0;                     // of magnitudes of numbers times the largest value
+  double unit_ = 1, coarse_unit_ = 0;
+  std::vector<std::int16_t> rounded_;  // numbers of one segment
+  aligned_vector<std::uint8_t> tables_;
+  std::vector<level_section> sections_;
+  std::int32_t bias_ = 0, coarse_bias_ = 0;
+  std::size_t coarse_count_ = 0;
+  std::int32_t group_weight_ = 0;  // of the group that is open, or 0
+  std::uint64_t group_sum_ = 0;    // the most it can be
+};
+
+}  // namespace embit::inline EMBIT_ABI::detail
