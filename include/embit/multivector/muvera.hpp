@@ -108,6 +108,22 @@ class muvera {
     return out;
   }
 
+  /// What every token is projected with, repetitions · projected_dim × dim: `encode` gives its columns in this order.
+  /// Unit vectors where tokens are not projected.
+  matrix<float> projections() const {
+    const std::size_t columns = model_->plan.columns;
+    matrix<float> out(options().repetitions * columns, dim());
+    std::vector<float> axis(dim());
+    for (std::size_t j = 0; j < dim(); ++j) {
+      axis[j] = 1;
+      const auto projected = detail::project_vector(model_->parts, model_->plan, axis);
+      for (std::size_t i = 0; i < out.rows(); ++i)
+        out[i][j] = projected[i / columns * model_->plan.stride() + i % columns];
+      axis[j] = 0;
+    }
+    return out;
+  }
+
   /// Encodings of documents, in order: the same row for a document alone or in a batch. Tokens that a mask leaves out
   /// count as if they were not there; a document without tokens gives zeros and a flag.
   /// O(tokens · repetitions · simhash_bits · dim).
