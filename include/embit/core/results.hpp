@@ -13,10 +13,11 @@
 
 namespace embit::inline EMBIT_ABI {
 
-/// One found row. `distance` is what the kernel computes: a distance, or a similarity where the kernel says so.
-template <class Distance>
+/// One found row, or the label of one. `distance` is what the kernel computes: a distance, or a similarity where the
+/// kernel says so.
+template <class Distance, class Id = row_id>
 struct neighbor {
-  row_id id;
+  Id id;
   Distance distance;
 
   friend bool operator==(const neighbor&, const neighbor&) = default;
@@ -36,10 +37,10 @@ struct neighbor_order {
 
 /// The k nearest neighbours of a batch of queries. Query i has `size()` ≤ k of them: fewer than k rows in the index
 /// give a shorter list, never padding. Reuse one object across searches to save the allocation.
-template <class Distance>
+template <class Distance, class Id = row_id>
 class knn_result {
  public:
-  using neighbor_type = neighbor<Distance>;
+  using neighbor_type = neighbor<Distance, Id>;
 
   knn_result() = default;
 
@@ -76,10 +77,10 @@ class knn_result {
 };
 
 /// All neighbours within a radius, for a batch of queries.
-template <class Distance>
+template <class Distance, class Id = row_id>
 class range_result {
  public:
-  using neighbor_type = neighbor<Distance>;
+  using neighbor_type = neighbor<Distance, Id>;
 
   range_result() : offsets_(1, 0) {}
 

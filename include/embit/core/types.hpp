@@ -12,8 +12,11 @@ namespace embit::inline EMBIT_ABI {
 /// 64 bits of a code. Dimension j of a code is bit j % 64 of word j / 64, least significant bit first.
 using word = std::uint64_t;
 
-/// The position of a row in its store. User labels of 64 bits are the business of an id map, not of a row.
+/// The position of a row in its store.
 using row_id = std::uint32_t;
+
+/// What a user calls a row, whatever its position: see `labelled_index`.
+using row_label = std::uint64_t;
 
 /// The width of a code that is only known at run time.
 inline constexpr std::size_t dynamic = static_cast<std::size_t>(-1);

@@ -11,6 +11,8 @@
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
+#include <embit/io/save.hpp>
+#include <embit/kernel/level_run.hpp>
 #include <embit/kernel/set_similarity.hpp>
 #include <embit/search/default_kernel.hpp>
 #include <embit/search/exhaustive.hpp>
@@ -21,6 +23,7 @@
 #include <embit/search/set_scan.hpp>
 #include <embit/store/block_store.hpp>
 #include <embit/store/code_store.hpp>
+#include <embit/store/level_store.hpp>
 #include <embit/store/popcount_store.hpp>
 
 #include <algorithm>
@@ -53,7 +56,7 @@ struct scan_store<code_view<Bits>, K> {
   using type = block_store<Bits>;
 };
 template <std::size_t Bits, class K>
-  requires(!TileKernel<K, block_store<Bits>> && !SetKernel<K>)
+  requires(!TileKernel<K, block_store<Bits>> && !SetKernel<K> && !TileKernel<K, level_store>)
 struct scan_store<code_view<Bits>, K> {
   using type = code_store<Bits>;
 };
@@ -64,6 +67,22 @@ struct scan_store<code_store<Bits>, K> {
 template <std::size_t Bits, SetKernel K>
 struct scan_store<code_view<Bits>, K> {
   using type = popcount_store<Bits>;
+};
+
+/// A kernel that scores B-bit codes: binary codes are levels of one bit to it.
+template <class K>
+concept LevelKernel = TileKernel<K, level_store>;
+template <std::size_t Bits, LevelKernel K>
+struct scan_store<code_store<Bits>, K> {
+  using type = level_store;
+};
+template <std::size_t Bits, LevelKernel K>
+struct scan_store<code_view<Bits>, K> {
+  using type = level_store;
+};
+template <LevelKernel K>
+struct scan_store<level_view, K> {
+  using type = level_store;
 };
 
 template <class Store, class K>
@@ -78,6 +97,10 @@ template <CodeStore Store>
 struct rows_view<Store> {
   using type = code_view<>;
 };
+template <>
+struct rows_view<level_store> {
+  using type = level_view;
+};
 
 /// A store given as itself, or as rows that it can be built from. The deduction guides of an index say which.
 template <class Store>
@@ -87,6 +110,10 @@ struct store_argument {
     requires(!std::same_as<Source, Store> && std::convertible_to<const Source&, typename rows_view<Store>::type> &&
              std::constructible_from<Store, typename rows_view<Store>::type>)
   store_argument(const Source& source) : value(typename rows_view<Store>::type(source)) {}
+
+  template <class Source>
+    requires(std::same_as<Store, level_store>&& std::convertible_to<const Source&, code_view<>>)
+  store_argument(const Source& source) : value(code_view<>(source)) {}
 
   Store value;
 };
@@ -115,6 +142,7 @@ class flat_index {
         executor_(std::move(executor)),
         live_(store_.size()) {
     detail::require_row_count(store_.size());
+    if constexpr (requires { kernel_.require_format(store_.format()); }) kernel_.require_format(store_.format());
   }
 
   /// Rows that can be found: those added and not removed.
@@ -175,7 +203,8 @@ class flat_index {
   /// `found(a, b, distance)` once a pair, with a < b, one call at a time and in no particular order; where it returns
   /// bool, false ends the search. Pairs are streamed: memory does not grow with their number. O(rows² · width / 2).
   template <class Found>
-    requires std::invocable<Found&, row_id, row_id, distance_type> && CodeStore<Store>
+    requires std::invocable<Found&, row_id, row_id, distance_type> && CodeStore<Store> &&
+        std::same_as<query_view, code_view<>>
   void pairs_within(distance_type radius, Found&& found) const {
     live_.choose(accept_all{}, [&](const auto& choice) {
       detail::exhaustive_pairs(kernel_, store_, executor_, radius, choice, found);
@@ -230,11 +259,39 @@ class flat_index {
     return std::move(numbering.renumbered);
   }
 
+  static constexpr file_kind file{"flat_index", 1};
+
+  /// The sections of the file that `save` writes: those of the store under "store/", and which rows are left. Kernel
+  /// and executor are not among them.
+  void write_to(const section_writer& out) const requires Savable<Store> {
+    detail::write_part<Store>(out, "store", store_);
+    live_.write_to(out);
+  }
+
+  /// @param kernel    of the index, given again where it is not a default one; `executor` likewise
+  /// @throws error errc::format, errc::kind for another store, errc::checksum or errc::io.
+  static flat_index read_from(const section_reader& in, K kernel, Exec executor = {}) requires Loadable<Store> {
+    flat_index index(detail::read_part<Store>(in, "store"), std::move(kernel), std::move(executor));
+    index.live_ = detail::live_rows::read_from(in, index.rows());
+    return index;
+  }
+  static flat_index read_from(const section_reader& in) requires(Loadable<Store>&& std::default_initializable<K>) {
+    return read_from(in, K{});
+  }
+
  private:
   void require_queries(const query_view& queries) const {
     if (queries.size() == 0) return;
-    if (detail::width_of(queries) != width())
+    if constexpr (requires { kernel_.dim(); }) {
+      if (detail::width_of(queries) != kernel_.dim())
+        raise(errc::shape, "queries: width ", detail::width_of(queries), ", the kernel takes queries of ",
+              kernel_.dim());
+    } else if (detail::width_of(queries) != width()) {
       raise(errc::shape, "queries: width ", detail::width_of(queries), ", the index holds rows of width ", width());
+    }
+    if constexpr (std::same_as<query_view, level_view>)
+      if (!(*queries.format() == store_.format()))
+        raise(errc::shape, "queries: codes of another format than that of the index");
     if constexpr (std::same_as<query_view, code_view<>>) require_clean_tails(queries, "queries");
   }
 

@@ -3,12 +3,16 @@
 #pragma once
 
 #include <embit/config.hpp>
+#include <embit/core/error.hpp>
 #include <embit/io/container_layout.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
+#include <embit/io/metadata.hpp>
 
 #include <concepts>
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace embit::inline EMBIT_ABI {
@@ -20,11 +24,42 @@ concept Savable = requires(const T& thing, const section_writer& out) {
   thing.write_to(out);
 };
 
-/// A Savable type whose sections can be read back.
-template <class T>
-concept Loadable = Savable<T> && requires(const section_reader& in) {
-  { T::read_from(in) } -> std::same_as<T>;
+/// A Savable type whose sections can be read back, with the parts that files do not hold (a kernel, an executor, a
+/// reranker) given again.
+template <class T, class... Parts>
+concept Loadable = Savable<T> && requires(const section_reader& in, Parts&&... parts) {
+  { T::read_from(in, std::forward<Parts>(parts)...) } -> std::same_as<T>;
 };
+
+namespace detail {
+
+/// Writes a part of a thing under a name of its own, with the kind it would have as a file.
+template <Savable T>
+void write_part(const section_writer& out, std::string_view name, const T& part) {
+  const section_writer scope = out.scope(name);
+  metadata_writer kind;
+  kind.text(T::file.name).u32(T::file.version);
+  scope.add("kind", std::move(kind));
+  part.write_to(scope);
+}
+
+/// Reads what `write_part` wrote.
+/// @throws error errc::kind for a part of another kind, errc::version for a later one, and what the part throws.
+template <class T, class... Parts>
+  requires Loadable<T, Parts...> T read_part(const section_reader& in, std::string_view name, Parts&&... parts) {
+    const section_reader scope = in.scope(name);
+    metadata_reader kind = scope.metadata("kind");
+    const std::string found = kind.text();
+    const std::uint32_t version = kind.u32();
+    if (found != T::file.name)
+      raise(errc::kind, in.path(), ": '", name, "' is of kind '", found, "' where '", T::file.name, "' is expected");
+    if (version == 0 || version > T::file.version)
+      raise(errc::version, in.path(), ": '", name, "' is version ", version, " of kind '", found,
+            "' where this library reads up to ", T::file.version);
+    return T::read_from(scope, std::forward<Parts>(parts)...);
+  }
+
+}  // namespace detail
 
 /// Writes `thing` to `path`: beside it first, then renamed, so that `path` holds the old file or the whole new one.
 /// @throws error errc::io naming the path; the old file is untouched then.
@@ -36,11 +71,12 @@ void save(std::string path, const T& thing) {
 }
 
 /// Reads what `save` wrote, every checksum verified.
+/// @param parts  what the file does not hold and the type takes again, if anything
 /// @throws error errc::io, errc::format, errc::version, errc::kind or errc::checksum, with path and offset.
-template <Loadable T>
-T load(std::string path) {
-  const container_reader reader = container_reader::open(std::move(path), T::file);
-  return T::read_from(reader.sections());
-}
+template <class T, class... Parts>
+  requires Loadable<T, Parts...> T load(std::string path, Parts&&... parts) {
+    const container_reader reader = container_reader::open(std::move(path), T::file);
+    return T::read_from(reader.sections(), std::forward<Parts>(parts)...);
+  }
 
 }  // namespace embit::inline EMBIT_ABI

@@ -49,6 +49,8 @@ inline const hamming_ops& hamming_ops_of(isa level) {
 /// bit slices (see detail/hamming_slices.hpp), whose work per query is less than one popcount a word.
 class hamming_batch {
  public:
+  using run_type = block_run;
+
   /// What one worker writes while it scans; reusable between scans and batches.
   class scratch {
     friend class hamming_batch;

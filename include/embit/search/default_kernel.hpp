@@ -5,6 +5,11 @@
 #include <embit/config.hpp>
 #include <embit/kernel/hamming.hpp>
 #include <embit/kernel/inner_product.hpp>
+#include <embit/kernel/level_run.hpp>
+#include <embit/kernel/levels.hpp>
+
+#include <concepts>
+#include <cstddef>
 
 namespace embit::inline EMBIT_ABI {
 
@@ -15,14 +20,26 @@ struct default_kernel_of {
   using type = inner_product;  // float rows
 };
 template <class Codes>
-  requires requires(const Codes& codes) { codes.bits(); }
+concept HasBits = requires(const Codes& codes) {
+  codes.bits();
+};
+template <class Codes>
+concept HasLevels = HasBits<Codes> && requires(const Codes& codes, std::size_t row) {
+  { codes[row] } -> std::same_as<level_row>;
+};
+
+template <HasBits Codes>
 struct default_kernel_of<Codes> {
   using type = hamming;
+};
+template <HasLevels Codes>
+struct default_kernel_of<Codes> {
+  using type = symmetric;
 };
 
 }  // namespace detail
 
-/// Hamming distance for binary codes, inner product for float rows.
+/// Hamming distance for binary codes, symmetric distance for B-bit codes, inner product for float rows.
 template <class Store>
 using default_kernel = typename detail::default_kernel_of<Store>::type;
 

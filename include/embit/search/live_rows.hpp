@@ -6,6 +6,8 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/types.hpp>
+#include <embit/io/container_reader.hpp>
+#include <embit/io/container_writer.hpp>
 #include <embit/search/row_bitset.hpp>
 
 #include <concepts>
@@ -61,6 +63,25 @@ class live_rows {
     flags_.set(row, false);
     --live_;
     return true;
+  }
+
+  /// The sections that an index saves: "live", a bit a row, where any row was removed.
+  void write_to(const section_writer& out) const {
+    if (flags_.size() != 0) out.add("live", flags_.data());
+  }
+  /// @throws error errc::format for flags that are not those of `rows` rows, errc::checksum, errc::io.
+  static live_rows read_from(const section_reader& in, std::size_t rows) {
+    live_rows all(rows);
+    if (!in.contains("live")) return all;
+    const auto words = in.array<word>("live", words_for(rows));
+    if (rows != 0 && (words.back() & ~tail_mask(rows)) != 0)
+      raise(errc::format, in.path(), ": section 'live' at byte ", in.info("live").offset, ": bits beyond ", rows,
+            " rows");
+    all.flags_ = row_bitset(rows);
+    for (std::size_t row = 0; row < rows; ++row)
+      if ((words[row / word_bits] >> row % word_bits & 1) != 0) all.flags_.set(row);
+    all.live_ = all.flags_.count();
+    return all;
   }
 
   /// The rows that can be found, in order, and for every row its place among them or `no_row`.

@@ -6,6 +6,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/types.hpp>
 #include <embit/kernel/block_run.hpp>
+#include <embit/kernel/level_run.hpp>
 #include <embit/search/row_bitset.hpp>
 
 #include <algorithm>
@@ -74,13 +75,6 @@ inline constexpr bool in_row_order = [] {
     return true;
 }();
 
-/// A store of interleaved blocks that tells its runs.
-template <class Store>
-concept RunStore = BlockStore<Store> && requires(const Store& store, std::size_t i) {
-  { store.runs() } -> std::convertible_to<std::size_t>;
-  { store.run(i) } -> std::same_as<block_run>;
-};
-
 /// The rows [first, last) of a run, counted within the run; `first` is a multiple of a superblock.
 inline block_run part_of(const block_run& run, std::size_t first, std::size_t last) noexcept {
   const std::size_t offset = first * run.words;
@@ -91,18 +85,31 @@ inline block_run part_of(const block_run& run, std::size_t first, std::size_t la
           .planes = run.planes == nullptr ? nullptr : run.planes + offset};
 }
 
+inline level_run part_of(const level_run& run, std::size_t first, std::size_t last) noexcept {
+  return run.part(first, last);
+}
+
+/// A store of interleaved blocks that tells its runs: those of `block_run` or of `level_run`.
+template <class Store>
+concept RunStore = CodeStore<Store> && requires(const Store& store, std::size_t i) {
+  { store.runs() } -> std::convertible_to<std::size_t>;
+  store.run(i).first_row;
+  store.run(i).rows;
+  part_of(store.run(i), i, i);
+};
+
 /// Calls `f(run)` for the runs of rows [first, last), cut where a superblock has no member (all are members where
 /// `members` is null). `first` is a multiple of a superblock. Returns the number of rows in those runs.
 template <RunStore Store, class F>
 std::size_t for_each_run(const Store& store, std::size_t first, std::size_t last, const row_bitset* members, F&& f) {
   std::size_t rows = 0;
-  const auto emit = [&](const block_run& run, std::size_t from, std::size_t to) {
+  const auto emit = [&](const auto& run, std::size_t from, std::size_t to) {
     if (from == to) return;
     f(part_of(run, from, to));
     rows += to - from;
   };
   for (std::size_t i = 0; i < store.runs(); ++i) {
-    const block_run run = store.run(i);
+    const auto run = store.run(i);
     const std::size_t run_first = run.first_row, run_last = run_first + run.rows;
     if (run_last <= first || run_first >= last) continue;
     const std::size_t from = std::max(first, run_first) - run_first, to = std::min(last, run_last) - run_first;

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <utility>
 #include <vector>
@@ -35,11 +36,12 @@ struct search_statistics {
 namespace detail {
 
 /// A kernel that scores whole tiles of interleaved blocks, against a store that has such blocks. Its `batch` offers
-/// the rows nearer than `sink.threshold(query)`, in ascending order for each query.
+/// the rows nearer than `sink.threshold(query)`, or within `sink.limit(query)`, in ascending order for each query.
 template <class K, class Store>
 concept TileKernel = RunStore<Store> &&
     requires(const K& kernel, typename K::query_view queries, std::size_t rows, typename K::batch& batch) {
   typename K::batch::scratch;
+  requires std::same_as<typename K::batch::run_type, decltype(std::declval<const Store&>().run(rows))>;
   kernel.prepare_batch(queries, rows, batch);
 };
 
@@ -95,7 +97,7 @@ class prepared_queries {
         prepare_each(prepared);
         rows = scan_rows(prepared, store, first, last, members, sink);
       } else {
-        rows = for_each_run(store, first, last, members, [&](const block_run& run) { batch_.scan(run, memory, sink); });
+        rows = for_each_run(store, first, last, members, [&](const auto& run) { batch_.scan(run, memory, sink); });
       }
     } else {
       rows = scan_rows(prepared_, store, first, last, members, sink);

@@ -1,7 +1,7 @@
 // Where a scan delivers what it finds: k best lists, lists within a radius, pairs.
 //
-// A scan calls `offer` for a row that a kernel found below `threshold(query)`; it calls `keep` for a row that it has
-// already passed through `accepts`. `limit(query)` is the worst distance that may still be kept, if there is one.
+// A scan calls `offer` for a row that a kernel found below `threshold(query)` or within `limit(query)`, and `keep` for
+// a row that has passed `accepts` already. `limit(query)` is the worst distance that may be kept, if there is one.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -39,7 +39,9 @@ struct knn_sink {
 
   template <class Distance>
   void offer(std::size_t query, row_id row, Distance distance) {
-    if (distance < tops[query].threshold() && accepts(row)) keep(query, row, distance);
+    if constexpr (requires { tops->threshold(); })
+      if (!(distance < tops[query].threshold())) return;
+    if (accepts(row)) keep(query, row, distance);
   }
   template <class Distance>
   void keep(std::size_t query, row_id row, Distance distance) {

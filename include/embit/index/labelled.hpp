@@ -1,0 +1,179 @@
+// Any index, spoken to in the user's own 64-bit labels.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/concepts.hpp>
+#include <embit/core/error.hpp>
+#include <embit/core/results.hpp>
+#include <embit/core/types.hpp>
+#include <embit/io/save.hpp>
+#include <embit/search/live_rows.hpp>
+#include <embit/store/id_map.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace embit::inline EMBIT_ABI {
+
+/// What to do with a row whose label is in use already.
+enum class duplicate_labels {
+  refuse,  ///< an error, and nothing is added
+  replace  ///< the row that had the label is removed; of several new ones the last stays
+};
+
+/// An index whose rows have labels: searches return labels, filters see labels, rows are removed by label. Results are
+/// in the order of the index, so that ties go to the row that was added first. Const members may be called from many
+/// threads at once where those of the index may; what changes the index needs it to itself.
+template <MutableIndex Rows>
+class labelled_index {
+ public:
+  using index_type = Rows;
+  using query_view = typename Rows::query_view;
+  using codes_view = typename Rows::codes_view;
+  using distance_type = typename Rows::distance_type;
+  using compare = typename Rows::compare;
+  using neighbor_type = neighbor<distance_type, row_label>;
+  using result_type = knn_result<distance_type, row_label>;
+
+  /// @param index   without removed rows
+  /// @param labels  one a row of the index
+  /// @throws error errc::shape for another number of labels, errc::argument for a label given twice or an index with
+  /// removed rows.
+  explicit labelled_index(Rows index, std::span<const row_label> labels = {}) : index_(std::move(index)) {
+    if (labels.size() != index_.rows()) raise(errc::shape, "labels: ", labels.size(), " for ", index_.rows(), " rows");
+    if (index_.size() != index_.rows())
+      raise(errc::argument, "index: ", index_.rows() - index_.size(), " of its rows were removed; compact it first");
+    map_.reserve(labels.size());
+    for (const row_label label : labels) map_.add(label);
+  }
+
+  std::size_t size() const noexcept { return index_.size(); }
+  bool contains(row_label label) const noexcept { return map_.contains(label); }
+  /// The row of the index that has a label.
+  std::optional<row_id> row_of(row_label label) const noexcept { return map_.row_of(label); }
+  const Rows& index() const noexcept { return index_; }
+  const id_map& labels() const noexcept { return map_; }
+
+  /// The `k` nearest rows of each query, by their labels.
+  /// @param filter  a predicate on labels: those it refuses are not found
+  /// @throws error as the index does.
+  template <class Filter = accept_all>
+  result_type search(query_view queries, std::size_t k, const Filter& filter = {}) const {
+    result_type result;
+    with_rows(filter, [&](const auto& rows) {
+      const auto found = index_.search(queries, k, rows);
+      result.reset(found.queries(), found.k());
+      for (std::size_t q = 0; q < found.queries(); ++q) {
+        result.set_found(q, found[q].size());
+        const auto slots = result.slots(q);
+        for (std::size_t i = 0; i < found[q].size(); ++i) slots[i] = labelled(found[q][i]);
+      }
+    });
+    return result;
+  }
+
+  /// Every row within `radius` of each query, by label.
+  /// @throws error as the index does.
+  template <class Filter = accept_all>
+  range_result<distance_type, row_label> range_search(query_view queries, distance_type radius,
+                                                      const Filter& filter = {}) const requires RangeIndex<Rows> {
+    range_result<distance_type, row_label> result;
+    with_rows(filter, [&](const auto& rows) {
+      const auto found = index_.range_search(queries, radius, rows);
+      std::vector<neighbor_type> list;
+      for (std::size_t q = 0; q < found.queries(); ++q) {
+        list.clear();
+        for (const auto& n : found[q]) list.push_back(labelled(n));
+        result.append(list);
+      }
+    });
+    return result;
+  }
+
+  /// Adds rows under their labels.
+  /// @throws error errc::shape for another number of labels than rows, errc::argument for a label in use or given
+  /// twice where duplicates are refused, and what the index throws; nothing has changed then.
+  void add(codes_view codes, std::span<const row_label> labels,
+           duplicate_labels duplicates = duplicate_labels::refuse) {
+    if (labels.size() != codes.size()) raise(errc::shape, "labels: ", labels.size(), " for ", codes.size(), " rows");
+    id_map fresh;  // of the new rows alone, to find labels given twice
+    fresh.reserve(labels.size());
+    for (const row_label label : labels) {
+      if (duplicates == duplicate_labels::refuse && map_.contains(label))
+        raise(errc::argument, "label: ", label, " is in use already");
+      if (duplicates == duplicate_labels::replace) fresh.release(label);
+      fresh.add(label);
+    }
+    map_.reserve(labels.size());
+    index_.add(codes);
+    for (const row_label label : labels) {
+      if (const auto old = map_.release(label)) index_.remove(*old);
+      map_.add(label);
+    }
+  }
+
+  /// Takes a row out of every later search; its label can be used again. False where no row has the label. O(1).
+  bool remove(row_label label) {
+    const auto row = map_.row_of(label);
+    if (!row) return false;
+    index_.remove(*row);
+    map_.release(label);
+    return true;
+  }
+
+  /// Frees the memory of removed rows. O(bytes of the index).
+  void compact() {
+    const auto renumbered = index_.compact();
+    std::vector<row_id> survivors;
+    for (std::size_t row = 0; row < renumbered.size(); ++row)
+      if (renumbered[row] != no_row) survivors.push_back(static_cast<row_id>(row));
+    map_.renumber(survivors);
+  }
+
+  static constexpr file_kind file{"labelled_index", 1};
+
+  /// The sections of the file that `save` writes: "labels", and those of the index under "index/".
+  void write_to(const section_writer& out) const requires Savable<Rows> {
+    map_.write_to(out);
+    detail::write_part<Rows>(out, "index", index_);
+  }
+
+  /// @param parts  what `load` of the index takes again
+  /// @throws error errc::format, errc::kind for another index, errc::checksum or errc::io.
+  template <class... Parts>
+    requires Loadable<Rows, Parts...>
+  static labelled_index read_from(const section_reader& in, Parts&&... parts) {
+    labelled_index result(detail::read_part<Rows>(in, "index", std::forward<Parts>(parts)...), read_tag{});
+    result.map_ = id_map::read_from(in, result.index_.rows(), [&](row_id row) { return result.index_.contains(row); });
+    return result;
+  }
+
+ private:
+  struct read_tag {};
+  labelled_index(Rows index, read_tag) : index_(std::move(index)) {}
+
+  neighbor_type labelled(const neighbor<distance_type>& n) const noexcept { return {map_.label_of(n.id), n.distance}; }
+
+  template <class Filter, class Search>
+  void with_rows(const Filter& filter, Search&& search) const {
+    if constexpr (std::same_as<Filter, accept_all>)
+      search(filter);
+    else
+      search([&](row_id row) { return static_cast<bool>(filter(map_.label_of(row))); });
+  }
+
+  Rows index_;
+  id_map map_;
+};
+
+template <class Rows>
+labelled_index(Rows) -> labelled_index<Rows>;
+template <class Rows, class Labels>
+labelled_index(Rows, const Labels&) -> labelled_index<Rows>;
+
+}  // namespace embit::inline EMBIT_ABI

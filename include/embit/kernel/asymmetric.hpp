@@ -1,0 +1,90 @@
+// Float queries against B-bit codes: the query is not quantized like the rows, which costs no storage and ranks better.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/concepts.hpp>
+#include <embit/core/error.hpp>
+#include <embit/core/matrix.hpp>
+#include <embit/core/matrix_view.hpp>
+#include <embit/kernel/level_run.hpp>
+#include <embit/kernel/level_scan.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace embit::inline EMBIT_ABI {
+
+/// Float queries in the space of the codes, and what each adds to its distances.
+struct mapped_queries {
+  matrix<float> z;                       ///< queries × dimensions of the code
+  std::vector<level_query_terms> terms;  ///< one a query
+};
+
+/// Takes float queries of an encoder to the space of its codes: a cheap handle that shares the encoder's state.
+template <class M>
+concept QueryMap = std::copy_constructible<M> && requires(const M& map, matrix_view<const float> queries) {
+  { map.dim() } -> std::convertible_to<std::size_t>;
+  { map.format() } -> std::convertible_to<const level_format&>;
+  { map(queries) } -> std::same_as<mapped_queries>;
+};
+
+/// Scores float queries against the codes of an encoder by base + offset + scale · ⟨z, values⟩, the smallest first,
+/// where z is the query as `Map` takes it to the space of the codes.
+template <QueryMap Map>
+class asymmetric {
+ public:
+  using query_view = matrix_view<const float>;
+  using distance_type = float;
+  using compare = std::less<>;
+  using batch = level_batch;
+
+  /// @param query_bits  to which a mapped query is rounded: 4 to 7 cost one lookup a nibble, 8 to 14 two
+  /// @throws error errc::argument for query bits outside 4 to 14
+  explicit asymmetric(Map map, std::size_t query_bits = 8) : map_(std::move(map)), query_bits_(query_bits) {
+    if (query_bits < 4 || query_bits > 14)
+      raise(errc::argument, "query_bits: ", query_bits, " where 4 to 14 are possible");
+  }
+
+  /// Numbers of a query.
+  std::size_t dim() const noexcept { return map_.dim(); }
+  std::size_t query_bits() const noexcept { return query_bits_; }
+  const Map& map() const noexcept { return map_; }
+  /// What the codes must look like.
+  const level_format& format() const noexcept { return map_.format(); }
+
+  /// @throws error errc::shape for codes that are not of `format()`.
+  void require_format(const level_format& codes) const {
+    if (!(codes == format()))
+      raise(errc::shape, "codes: ", codes.dims(), " dimensions in ", codes.row_bytes(), " bytes, the kernel scores ",
+            format().dims(), " in ", format().row_bytes(), ", or values or factors differ");
+  }
+
+  /// @throws error as the map does: errc::shape for another dimension, errc::not_finite.
+  level_query prepare(std::span<const float> query) const {
+    const mapped_queries mapped = map_(query_view(query.data(), 1, query.size()));
+    level_query prepared;
+    prepared.assign(format(), mapped.z[0], query_bits_, mapped.terms[0]);
+    return prepared;
+  }
+
+  /// @param code  of the map's format
+  float operator()(const level_query& query, const level_row& code) const noexcept { return query(code); }
+
+  /// @throws error as `prepare`.
+  void prepare_batch(query_view queries, std::size_t, batch& into) const {
+    const mapped_queries mapped = map_(queries);
+    into.reset(queries.size());
+    for (std::size_t q = 0; q < queries.size(); ++q)
+      into[q].assign(format(), mapped.z[q], query_bits_, mapped.terms[q]);
+  }
+
+ private:
+  Map map_;
+  std::size_t query_bits_;
+};
+
+}  // namespace embit::inline EMBIT_ABI

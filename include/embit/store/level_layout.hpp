@@ -1,0 +1,167 @@
+// How B-bit codes lie in memory and in files.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/error.hpp>
+#include <embit/core/types.hpp>
+#include <embit/io/container_reader.hpp>
+#include <embit/io/container_writer.hpp>
+#include <embit/kernel/level_run.hpp>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <string_view>
+#include <utility>
+
+namespace embit::inline EMBIT_ABI::detail {
+
+/// Up to eight levels, a byte each, the first lowest.
+inline std::uint64_t eight_levels(const std::uint8_t* levels, std::size_t count) noexcept {
+  std::uint64_t eight = 0;
+  if constexpr (std::endian::native == std::endian::little) {
+    if (count == 8)
+      std::memcpy(&eight, levels, 8);
+    else
+      std::memcpy(&eight, levels, count);
+  } else {
+    for (std::size_t i = 0; i < count; ++i) eight |= std::uint64_t{levels[i]} << 8 * i;
+  }
+  return eight;
+}
+
+/// The lowest bits of eight bytes, that of the first byte lowest.
+constexpr std::uint8_t gather_bits(std::uint64_t eight) noexcept {
+  return static_cast<std::uint8_t>((eight & 0x0101010101010101u) * 0x0102040810204080u >> 56);
+}
+
+constexpr bool has_weights(const level_segment& s) noexcept {
+  for (std::size_t i = 0; i < most_level_bits; ++i)
+    if ((s.weights[i] != 0) != (i < s.bits)) return false;
+  return true;
+}
+
+/// @throws error errc::argument.
+inline void require_format(const level_format& format) {
+  for (std::size_t i = 0; i < format.segments.size(); ++i) {
+    const level_segment& s = format.segments[i];
+    if (s.dims == 0) raise(errc::argument, "format: segment ", i, " has no dimensions");
+    if (s.bits < 1 || s.bits > most_level_bits)
+      raise(errc::argument, "format: segment ", i, " has ", s.bits, " bits where 1 to 8 are possible");
+    if (!(s.step > 0) || !std::isfinite(s.step))
+      raise(errc::argument, "format: segment ", i, " has a step of ", s.step);
+    if (!has_weights(s)) raise(errc::argument, "format: segment ", i, " has not one weight above 0 a bit");
+  }
+  for (const float unit : format.units)
+    if (!(unit > 0) || !std::isfinite(unit)) raise(errc::argument, "format: a unit of ", unit, " for factors");
+}
+
+/// The kind of file that stores of levels write. Its sections, in this order:
+///   "shape"    u64 rows, u32 segments; of each u64 dimensions, u32 bits, f32 step, 8 × u8 weights of planes; then a
+///   bit a factor
+///              as u8, u8 1 for factors of 16 bits, 5 × f32 units
+///   "levels"   ⌈rows / 32⌉ blocks of 32 rows (see `level_run`), rows beyond the last zero
+///   "offset", "scale", "coarse_scale", "error", "inverse_norm"   a number a row, where the format has them, then zeros
+///              for the rows that the last block lacks
+inline constexpr file_kind levels_file{"levels", 1};
+inline constexpr std::string_view level_shape_section = "shape", levels_section = "levels";
+inline constexpr std::array<std::string_view, row_factors> factor_sections{"offset", "scale", "coarse_scale", "error",
+                                                                           "inverse_norm"};
+
+inline void write_level_shape(const section_writer& out, const level_format& format, std::size_t rows) {
+  metadata_writer values;
+  values.u64(rows).u32(static_cast<std::uint32_t>(format.segments.size()));
+  for (const level_segment& s : format.segments) {
+    values.u64(s.dims).u32(static_cast<std::uint32_t>(s.bits));
+    values.f32(s.step);
+    for (const std::uint8_t w : s.weights) values.u8(w);
+  }
+  std::uint8_t mask = 0;
+  for (std::size_t f = 0; f < row_factors; ++f)
+    mask = static_cast<std::uint8_t>(mask | (format.factors[f] ? 1u << f : 0u));
+  values.u8(mask).u8(format.half_factors ? 1 : 0);
+  for (const float unit : format.units) values.f32(unit);
+  out.add(level_shape_section, std::move(values));
+}
+
+struct level_shape {
+  level_format format;
+  std::size_t rows = 0;
+};
+
+/// @throws error errc::format for a shape that cannot be, or that does not agree with the sizes of the sections.
+inline level_shape read_level_shape(const section_reader& in) {
+  metadata_reader values = in.metadata(level_shape_section);
+  level_shape shape;
+  const std::uint64_t rows = values.u64();
+  const std::uint32_t segments = values.u32();
+  if (rows > std::numeric_limits<row_id>::max()) values.refuse(rows, " rows, more than row ids can number");
+  constexpr std::uint64_t most_dims = std::uint64_t{1} << 32;
+  for (std::uint32_t i = 0; i < segments; ++i) {
+    level_segment s;
+    const std::uint64_t dims = values.u64();
+    if (dims == 0 || dims > most_dims) values.refuse("a segment of ", dims, " dimensions");
+    s.dims = static_cast<std::size_t>(dims);
+    s.bits = values.u32();
+    if (s.bits < 1 || s.bits > most_level_bits) values.refuse("a segment of ", s.bits, " bits");
+    s.step = values.f32();
+    for (std::uint8_t& w : s.weights) w = values.u8();
+    if (!(s.step > 0) || !std::isfinite(s.step) || !has_weights(s)) values.refuse("a segment of no values");
+    shape.format.segments.push_back(s);
+  }
+  const std::uint8_t mask = values.u8(), halves = values.u8();
+  if (mask >> row_factors != 0 || halves > 1) values.refuse("factors ", mask, " of size ", halves);
+  shape.format.half_factors = halves == 1;
+  for (std::size_t f = 0; f < row_factors; ++f) {
+    shape.format.factors[f] = (mask >> f & 1) != 0;
+    shape.format.units[f] = values.f32();
+    if (!(shape.format.units[f] > 0) || !std::isfinite(shape.format.units[f])) values.refuse("a unit of factors");
+  }
+  shape.rows = static_cast<std::size_t>(rows);
+
+  const auto require = [&](std::string_view section, std::uint64_t found, std::uint64_t expected) {
+    if (found != expected)
+      raise(errc::format, in.path(), ": section '", section, "' at byte ", in.info(section).offset, ": ", found,
+            " bytes where ", rows, " rows take ", expected);
+  };
+  const std::uint64_t blocks = (rows + level_block_rows - 1) / level_block_rows;
+  const std::uint64_t row_bytes = shape.format.row_bytes();
+  if (row_bytes > most_dims) values.refuse("rows of ", row_bytes, " bytes");
+  require(levels_section, in.count<std::uint8_t>(levels_section), blocks * level_block_rows * row_bytes);
+  for (std::size_t f = 0; f < row_factors; ++f)
+    if (shape.format.factors[f])
+      require(factor_sections[f], in.count<std::uint8_t>(factor_sections[f]),
+              blocks * level_block_rows * (shape.format.half_factors ? sizeof(half) : sizeof(float)));
+  return shape;
+}
+
+/// Refuses bits set where no code has any: in the padding of planes, or in rows beyond the last.
+/// @throws error errc::format naming the file and the row.
+inline void require_clean_levels(const level_run& run, std::string_view path) {
+  const std::size_t padded = run.blocks() * level_block_rows;
+  for (std::size_t row = 0; row < padded; ++row) {
+    const std::uint8_t* byte = run.row(row);
+    for (const level_segment& s : run.format->segments)
+      for (std::size_t plane = 0; plane < s.bits; ++plane)
+        for (std::size_t p = 0; p < s.plane_bytes(); ++p, byte += level_block_rows) {
+          const std::size_t used = row < run.rows ? std::min<std::size_t>(s.dims - 8 * p, 8) : 0;
+          if (*byte >> used != 0) raise(errc::format, path, ": row ", row, " has bits set where codes have none");
+        }
+  }
+}
+
+/// @throws error errc::format naming the file and the row.
+inline void require_finite_factors(const level_run& run, std::string_view path) {
+  for (std::size_t f = 0; f < row_factors; ++f)
+    for (std::size_t row = 0; row < run.rows && run.factors[f] != nullptr; ++row)
+      if (!std::isfinite(run.factor(static_cast<row_factor>(f), row)))
+        raise(errc::format, path, ": row ", row, ", ", factor_sections[f], ": not finite");
+}
+
+}  // namespace embit::inline EMBIT_ABI::detail
