@@ -57,8 +57,9 @@ struct muvera_options {
 struct muvera_centers {
   /// Taken from every token, scaled to unit norm, before it is hashed: the planes then cut where the tokens are.
   std::vector<float> hash = {};
-  /// Taken from the tokens of documents before they are projected. Every document loses the same inner product with a
-  /// query, so that exact ranking does not change.
+  /// Taken from the tokens of documents before they are projected: every document loses the same inner product with a
+  /// query. For mean partitions of tokens as they are (identity); a short projection turns what is left of the query
+  /// along the center into noise, and unit partitions scale what is left of the document.
   std::vector<float> document_values = {};
 };
 
