@@ -53,6 +53,7 @@
 #include <embit/io/dtype.hpp>
 #include <embit/io/file.hpp>
 #include <embit/io/mapped_file.hpp>
+#include <embit/io/matrix_section.hpp>
 #include <embit/io/metadata.hpp>
 #include <embit/io/npy.hpp>
 #include <embit/io/read_matrix.hpp>

@@ -12,6 +12,7 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/types.hpp>
+#include <embit/io/matrix_section.hpp>
 #include <embit/kernel/hadamard.hpp>
 #include <embit/store/code_store.hpp>
 
@@ -50,7 +51,7 @@ class hadamard_projection {
       raise(errc::argument, "hadamard_lsh: dim ", options.dim, " and bits ", options.bits, " must be at least 1");
     if (options.rounds == 0 || options.rounds > 8)
       raise(errc::argument, "hadamard_lsh: ", options.rounds, " rounds where 1 to 8 are possible");
-    std::vector<word> signs(transforms() * options.rounds * words_for(padded()));
+    std::vector<word> signs(sign_words());
     for (word& w : signs) w = random_bits(engine);
     signs_ = std::make_shared<const std::vector<word>>(std::move(signs));
     set_thresholds(std::vector<float>(options.bits));
@@ -150,7 +151,39 @@ class hadamard_projection {
     return out;
   }
 
+  static constexpr file_kind file{"hadamard_projection", 1};
+
+  /// The sections of the file that `save` writes: "shape" (u64 dim, u64 bits, u64 rounds), "signs" (a bit a coordinate:
+  /// round by round, transform by transform) and "thresholds", one a bit.
+  void write_to(const section_writer& out) const {
+    metadata_writer shape;
+    shape.u64(dim()).u64(bits()).u64(rounds());
+    out.add("shape", std::move(shape));
+    out.add("signs", std::span<const word>(*signs_));
+    detail::add_matrix(out, "thresholds", thresholds());
+  }
+  /// @throws error errc::format, errc::checksum or errc::io.
+  static hadamard_projection read_from(const section_reader& in) {
+    metadata_reader shape = in.metadata("shape");
+    const std::uint64_t dim = shape.u64(), bits = shape.u64(), rounds = shape.u64();
+    constexpr std::uint64_t most = std::uint64_t{1} << 32;
+    if (dim == 0 || dim > most || bits == 0 || bits > most || rounds == 0 || rounds > 8)
+      shape.refuse("dim ", dim, ", bits ", bits, ", rounds ", rounds);
+    hadamard_projection read({.dim = static_cast<std::size_t>(dim),
+                              .bits = static_cast<std::size_t>(bits),
+                              .rounds = static_cast<std::size_t>(rounds)});
+    const auto signs = in.array<word>("signs", read.sign_words());
+    read.signs_ = std::make_shared<const std::vector<word>>(signs.begin(), signs.end());
+    const matrix<float> thresholds = detail::take_matrix(in, "thresholds");
+    if (thresholds.rows() * thresholds.cols() != bits)
+      raise(errc::format, in.path(), ": ", thresholds.cols(), " thresholds for ", bits, " bits");
+    read.set_thresholds({thresholds.values().begin(), thresholds.values().end()});
+    return read;
+  }
+
  private:
+  explicit hadamard_projection(hadamard_lsh_options options) : options_(options) {}
+
   struct limits {
     std::vector<float> unit;       // as given
     aligned_vector<float> scaled;  // to the length of the planes as they are; to whole blocks with +infinity
@@ -158,6 +191,7 @@ class hadamard_projection {
 
   std::size_t padded() const noexcept { return std::bit_ceil(dim()); }
   std::size_t transforms() const noexcept { return (bits() - 1) / padded() + 1; }
+  std::size_t sign_words() const noexcept { return transforms() * rounds() * words_for(padded()); }
   /// Floats that are packed at once: a transform, or as many small ones as make a word.
   std::size_t block_size() const noexcept { return std::max(padded(), word_bits); }
   /// Of the planes before they are scaled to 1.

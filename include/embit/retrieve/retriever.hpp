@@ -8,6 +8,7 @@
 #include <embit/core/executor.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/types.hpp>
+#include <embit/io/save.hpp>
 #include <embit/search/top_k.hpp>
 
 #include <algorithm>
@@ -77,6 +78,27 @@ class retriever {
       const auto candidates = search_index(queries, std::max(wanted, k), filter);
       return rerank(queries, candidates, k);
     }
+  }
+
+  static constexpr file_kind file{"retriever", 1};
+
+  /// The sections of the file that `save` writes: those of the encoder under "encoder/", of the index under "index/".
+  void write_to(const section_writer& out) const requires(Savable<Encode>&& Savable<Search>) {
+    detail::write_part<Encode>(out, "encoder", encoder_);
+    detail::write_part<Search>(out, "index", index_);
+  }
+  /// @param reranker  given again, as it views the caller's data
+  /// @param parts     what `load` of the index takes again, if anything
+  /// @throws error errc::format, errc::kind for another encoder or index, errc::checksum or errc::io; errc::shape when
+  /// the reranker has fewer rows than the index.
+  template <class... Parts>
+    requires(Loadable<Encode>&& Loadable<Search, Parts...>)
+  static retriever read_from(const section_reader& in, Rerank reranker, Parts&&... parts) {
+    return retriever(detail::read_part<Encode>(in, "encoder"),
+                     detail::read_part<Search>(in, "index", std::forward<Parts>(parts)...), std::move(reranker));
+  }
+  static retriever read_from(const section_reader& in) requires(Loadable<Encode>&& Loadable<Search> && !reranks) {
+    return read_from(in, Rerank{});
   }
 
  private:
