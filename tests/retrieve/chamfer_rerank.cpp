@@ -13,6 +13,8 @@
 #include <support/token_sets.hpp>
 
 #include <algorithm>
+#include <functional>
+#include <type_traits>
 #include <vector>
 
 namespace {
@@ -119,4 +121,35 @@ TEST_CASE("sets of another dimension, or too few documents, are refused") {
   const auto narrow = support::random_sets(sizes, 47, 3);
   const embit::retriever late{fde, index, embit::chamfer_rerank{sets.view()}};
   CHECK(contains(refusal([&] { (void)late.search(narrow.view(), 3); }), "47"));
+}
+
+TEST_CASE("late interaction is saved and loaded, and encodings of another encoder are refused") {
+  const auto sets = many_sets();
+  const auto fde = encoder_for(sets);
+  const support::temp_dir dir;
+  const auto check = [&](const auto& late) {
+    embit::save(dir / "late", late);
+    using loaded_type = std::remove_cvref_t<decltype(late)>;
+    const auto loaded = [&] {
+      if constexpr (requires { embit::load<loaded_type>(dir / "late", embit::chamfer_rerank{sets.view()}); })
+        return embit::load<loaded_type>(dir / "late", embit::chamfer_rerank{sets.view()});
+      else
+        return embit::load<loaded_type>(dir / "late", embit::chamfer_rerank{sets.view()}, fde.estimator());
+    }();
+    const auto queries = sets.view().middle_rows(60, 7);
+    const auto expected = late.search(queries, 5, {.candidates = 30}),
+               found = loaded.search(queries, 5, {.candidates = 30});
+    for (std::size_t q = 0; q < 7; ++q) CHECK(std::ranges::equal(found[q], expected[q]));
+  };
+  check(embit::retriever{fde, embit::flat_index{fde.encode(sets.view()), embit::inner_product{}},
+                         embit::chamfer_rerank{sets.view()}});
+  check(embit::retriever{fde, embit::flat_index{fde.encode_levels(sets.view(), 1), fde.estimator()},
+                         embit::chamfer_rerank{sets.view()}});
+
+  embit::rng rng{99};
+  const embit::muvera other({.dim = 48, .repetitions = 10, .simhash_bits = 4, .projected_dim = 8}, rng);
+  CHECK(contains(refusal([&] {
+                   (void)embit::retriever{other, embit::flat_index{fde.encode(sets.view()), embit::inner_product{}}};
+                 }),
+                 "argument: encodings of another encoder"));
 }
