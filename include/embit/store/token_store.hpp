@@ -1,5 +1,5 @@
-// Documents of several tokens that are owned, for exact scoring: floats, or a half, a quarter or a 32nd of their
-// memory. SPDX-License-Identifier: MIT
+// Documents of several tokens that are owned, in floats or in a half, a quarter or a 32nd of their memory.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <embit/config.hpp>
