@@ -201,6 +201,7 @@ void whole_search(benchmark::State& state, const support::token_file& documents,
   state.counters["ms"] = times.our_median() / count * 1e3;
   state.counters["ms_exact"] = times.their_median() / count * 1e3;
   state.counters["of_exact_time"] = times.our_median() / times.their_median();
+  state.counters["R1@1"] = embit::mean_recall(truth, found, 1, 1);
   state.counters["R10@10"] = embit::mean_recall(truth, found, 10, 10);
   if (judged != nullptr) {
     state.counters["nDCG"] = mean_ndcg(found, judged->sets);
