@@ -56,7 +56,15 @@ class fde_document {
 /// empty partitions of a document take its nearest token. The inner product of both ranks documents as Chamfer
 /// similarity Σ_q max_p q · p does.
 ///
-/// Recommended: the default unit partitions and a hash center (`with_centers({.hash = fit_center(documents)})`).
+/// Recommended: unit partitions (the default), a hash center, and 1 bit a number with candidates reranked exactly:
+///
+///     auto fde = embit::muvera{{.dim = 128, .simhash_bits = 4, .projected_dim = 8}, rng}
+///                    .with_centers({.hash = embit::fit_center(documents)});
+///     embit::retriever late{fde, embit::flat_index{fde.encode_levels(documents, 1), fde.estimator()},
+///                           embit::chamfer_rerank{documents}};
+///     late.search(queries, 10, {.candidates = 100});
+///
+/// That is 320 bytes a document. bench/README.md has the figures of this and of other choices.
 ///
 /// Dhulipala, Hadian, Jayaram, Lee and Mirrokni, "MUVERA: Multi-vector retrieval via fixed dimensional encodings",
 /// NeurIPS 2024, section 2; partitions of unit norm instead of means are ours. Immutable; copies share the planes;
