@@ -218,7 +218,7 @@ TEST_CASE("a document is the same alone, in a batch, masked, appended to, and on
         REQUIRE(std::ranges::equal(all[i], threaded[i]));
         REQUIRE(std::ranges::equal(all[i], encoder.encode(view.middle_rows(i, 1))[0]));
 
-        auto document = encoder.begin();
+        auto document = encoder.begin_document();
         const embit::matrix_view<const float> tokens = view[i];
         for (std::size_t first = 0; first < tokens.rows(); first += 5)
           encoder.append(document, tokens.middle_rows(first, std::min<std::size_t>(5, tokens.rows() - first)));
@@ -400,7 +400,7 @@ TEST_CASE("bad input is refused with what is wrong and where", "[muvera]") {
   sets.values[20][3] = std::numeric_limits<float>::quiet_NaN();  // document 3 begins at row 17
   CHECK(contains(refusal([&] { (void)encoder.encode(sets.view()); }), "not_finite: document 3, token 3: dimension 3"));
   CHECK(contains(refusal([&] { (void)encoder.encode_queries(sets.view()); }), "query 3, token 3"));
-  auto document = encoder.begin();
+  auto document = encoder.begin_document();
   CHECK(contains(refusal([&] { encoder.append(document, sets.values); }), "row 20"));
   CHECK(document.tokens() == 0);
   const auto narrow = random_sets(sizes, 15, 23);

@@ -37,7 +37,7 @@
 
 namespace embit::inline EMBIT_ABI {
 
-/// A document that is encoded token by token: what its tokens have added up to so far. Made by `muvera::begin`.
+/// A document that is encoded token by token: what its tokens have added up to so far. Made by `muvera::begin_document`.
 class fde_document {
  public:
   /// Tokens appended so far.
@@ -215,7 +215,7 @@ class muvera {
   }
 
   /// A document without tokens, to be appended to.
-  fde_document begin() const {
+  fde_document begin_document() const {
     fde_document document;
     document.sums_.clear(model_->plan, options().fill_empty);
     document.fingerprint_ = fingerprint();

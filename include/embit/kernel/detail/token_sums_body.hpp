@@ -140,7 +140,9 @@ EMBIT_STAMP_TARGET inline void sketch(const float* tokens, const std::uint32_t* 
   for (std::size_t c = 0; c < token_lanes; ++c) {
     vector sum = lanes16::zero();
     if (c < columns)
-      for (; begin < ends[c]; ++begin) sum = lanes16::add(sum, lanes16::load(tokens + rows[begin]));
+#pragma GCC unroll 4
+      for (const std::uint32_t end = ends[c]; begin < end; ++begin)
+        sum = lanes16::add(sum, lanes16::load(tokens + rows[begin]));
     lanes16::store(out + c * token_lanes, sum);
   }
 }
