@@ -110,6 +110,7 @@
 #include <embit/linalg/transform.hpp>
 #include <embit/linalg/whitening.hpp>
 #include <embit/multivector/ball_carving.hpp>
+#include <embit/multivector/fde_levels.hpp>
 #include <embit/multivector/fde_store.hpp>
 #include <embit/multivector/fit_center.hpp>
 #include <embit/multivector/muvera.hpp>
@@ -136,6 +137,9 @@
 #include <embit/store/level_store.hpp>
 #include <embit/store/mapped_level_store.hpp>
 #include <embit/store/mapped_store.hpp>
+#include <embit/store/mapped_token_store.hpp>
 #include <embit/store/plane_store.hpp>
 #include <embit/store/popcount_store.hpp>
+#include <embit/store/token_store.hpp>
+#include <embit/store/token_view.hpp>
 #include <embit/version.hpp>

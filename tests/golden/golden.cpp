@@ -2,6 +2,7 @@
 // and without optimization and contraction to fused multiply-adds, and compares with golden.txt.
 #include <embit/core/random.hpp>
 #include <embit/encode/sign_lsh.hpp>
+#include <embit/multivector/muvera.hpp>
 
 #include <bit>
 #include <cinttypes>
@@ -65,6 +66,28 @@ void print_planes() {
   seen.print("planes");
 }
 
+void print_muvera() {
+  using embit::fde_planes, embit::fde_projection;
+  embit::rng engine(42);
+  for (const auto planes : {fde_planes::gaussian, fde_planes::structured})
+    for (const auto projection : {fde_projection::dense, fde_projection::count_sketch}) {
+      const embit::muvera fde({.dim = 65,
+                               .repetitions = 7,
+                               .simhash_bits = 4,
+                               .projected_dim = 11,
+                               .planes = planes,
+                               .projection = projection,
+                               .final_dim = 100},
+                              engine);
+      hash seen;
+      const auto drawn = fde.planes(), projections = fde.projections();
+      for (const float x : drawn.values()) seen.add(x);
+      for (const float x : projections.values()) seen.add(x);
+      seen.add(fde.fingerprint());
+      seen.print("muvera");
+    }
+}
+
 }  // namespace
 
 int main() {
@@ -72,4 +95,5 @@ int main() {
   print_numbers();
   print_shuffle();
   print_planes();
+  print_muvera();
 }

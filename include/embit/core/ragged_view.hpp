@@ -6,6 +6,7 @@
 #include <embit/core/error.hpp>
 #include <embit/core/matrix_view.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -23,6 +24,12 @@ class row_set : public matrix_view<T> {
       : matrix_view<T>(rows), mask_(mask) {
     EMBIT_ASSERT(mask.empty() || mask.size() == rows.rows());
   }
+  /// What converts to a view of rows is a set in which all count.
+  template <class Rows>
+    requires(std::convertible_to<const Rows&, matrix_view<T>> &&
+             !std::derived_from<Rows, row_set<const std::remove_const_t<T>>> &&
+             !std::derived_from<Rows, row_set<std::remove_const_t<T>>>)
+  constexpr row_set(const Rows& rows) : matrix_view<T>(rows) {}
   template <class U>
     requires(std::is_same_v<const U, T> && !std::is_const_v<U>)
   constexpr row_set(row_set<U> other) noexcept : matrix_view<T>(other), mask_(other.mask()) {}

@@ -17,9 +17,11 @@
 #include <embit/multivector/detail/muvera_file.hpp>
 #include <embit/multivector/detail/muvera_parts.hpp>
 #include <embit/multivector/detail/token_reader.hpp>
+#include <embit/multivector/fde_levels.hpp>
 #include <embit/multivector/fde_store.hpp>
 #include <embit/multivector/muvera_options.hpp>
 #include <embit/multivector/sparse_rows.hpp>
+#include <embit/store/level_store.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -35,7 +37,7 @@
 
 namespace embit::inline EMBIT_ABI {
 
-/// A document that is encoded token by token: what its tokens have added up to so far. Made by `muvera::begin`.
+/// A document that is encoded token by token: what its tokens have added up to so far. Made by `muvera::begin_document`.
 class fde_document {
  public:
   /// Tokens appended so far.
@@ -54,7 +56,15 @@ class fde_document {
 /// empty partitions of a document take its nearest token. The inner product of both ranks documents as Chamfer
 /// similarity Σ_q max_p q · p does.
 ///
-/// Recommended: the default unit partitions and a hash center (`with_centers({.hash = fit_center(documents)})`).
+/// Recommended: unit partitions (the default), a hash center, and 1 bit a number with candidates reranked exactly:
+///
+///     auto fde = embit::muvera{{.dim = 128, .simhash_bits = 4, .projected_dim = 8}, rng}
+///                    .with_centers({.hash = embit::fit_center(documents)});
+///     embit::retriever late{fde, embit::flat_index{fde.encode_levels(documents, 1), fde.estimator()},
+///                           embit::chamfer_rerank{documents}};
+///     late.search(queries, 10, {.candidates = 100});
+///
+/// That is 320 bytes a document. bench/README.md has the figures of this and of other choices.
 ///
 /// Dhulipala, Hadian, Jayaram, Lee and Mirrokni, "MUVERA: Multi-vector retrieval via fixed dimensional encodings",
 /// NeurIPS 2024, section 2; partitions of unit norm instead of means are ours. Immutable; copies share the planes;
@@ -108,6 +118,22 @@ class muvera {
     return out;
   }
 
+  /// What every token is projected with, repetitions · projected_dim × dim: `encode` gives its columns in this order.
+  /// Unit vectors where tokens are not projected.
+  matrix<float> projections() const {
+    const std::size_t columns = model_->plan.columns;
+    matrix<float> out(options().repetitions * columns, dim());
+    std::vector<float> axis(dim());
+    for (std::size_t j = 0; j < dim(); ++j) {
+      axis[j] = 1;
+      const auto projected = detail::project_vector(model_->parts, model_->plan, axis);
+      for (std::size_t i = 0; i < out.rows(); ++i)
+        out[i][j] = projected[i / columns * model_->plan.stride() + i % columns];
+      axis[j] = 0;
+    }
+    return out;
+  }
+
   /// Encodings of documents, in order: the same row for a document alone or in a batch. Tokens that a mask leaves out
   /// count as if they were not there; a document without tokens gives zeros and a flag.
   /// O(tokens · repetitions · simhash_bits · dim).
@@ -123,6 +149,30 @@ class muvera {
   template <Executor Exec = inline_executor>
   fde_store encode(ragged_view<const std::int8_t> documents, const Exec& executor = {}) const {
     return encode_documents(documents, executor);
+  }
+
+  /// The same in `bits` bits a number, never whole in memory: `flat_index{fde.encode_levels(d, 1), fde.estimator()}`.
+  /// One bit keeps most of the ranking of unit partitions, four all of it. A document without tokens scores next to 0.
+  /// @param bits  1 to 8
+  /// @throws error as `encode` does, and errc::argument for other bits.
+  template <Executor Exec = inline_executor>
+  level_store encode_levels(ragged_view<const float> documents, std::size_t bits, const Exec& executor = {}) const {
+    return encode_document_levels(documents, bits, executor);
+  }
+  template <Executor Exec = inline_executor>
+  level_store encode_levels(ragged_view<const half> documents, std::size_t bits, const Exec& executor = {}) const {
+    return encode_document_levels(documents, bits, executor);
+  }
+  template <Executor Exec = inline_executor>
+  level_store encode_levels(ragged_view<const std::int8_t> documents, std::size_t bits,
+                            const Exec& executor = {}) const {
+    return encode_document_levels(documents, bits, executor);
+  }
+
+  /// Scores encoded queries against documents of as many bits; the distance is minus the inner product.
+  /// @throws error errc::argument unless 1 ≤ bits ≤ 8.
+  fde_estimator estimator(std::size_t bits = 1) const {
+    return fde_estimator(fde_map(detail::fde_format(encoded_dim(), bits)));
   }
 
   /// Encodings of queries, a row each; tokens may have any norm, as their weight. Queries without tokens give zeros.
@@ -165,7 +215,7 @@ class muvera {
   }
 
   /// A document without tokens, to be appended to.
-  fde_document begin() const {
+  fde_document begin_document() const {
     fde_document document;
     document.sums_.clear(model_->plan, options().fill_empty);
     document.fingerprint_ = fingerprint();
@@ -220,6 +270,7 @@ class muvera {
     detail::token_sums sums;
     aligned_vector<float> copies;
     aligned_vector<float> whole;  // an encoding before its last projection
+    aligned_vector<float> row;    // an encoding that is not kept
     bool fits = false;
 
     void fit(const detail::token_plan& plan) {
@@ -326,11 +377,10 @@ class muvera {
     });
   }
 
-  template <class T, class Exec>
-  fde_store encode_documents(ragged_view<const T> documents, const Exec& executor) const {
+  // Calls visit(document, workspace) with the sums of every document.
+  template <class T, class Exec, class Visit>
+  void for_each_document(ragged_view<const T> documents, const Exec& executor, Visit&& visit) const {
     if (documents.size() != 0) require_dim(documents.cols(), "documents");
-    matrix<float> rows(documents.size(), encoded_dim());
-    std::vector<std::uint8_t> empty(documents.size());
     run_ranges(executor, documents.size(), 1, executor.concurrency() * 8,
                [&](std::size_t first, std::size_t last, std::size_t) {
                  const auto work = model_->workspaces.take();
@@ -338,11 +388,32 @@ class muvera {
                  for (std::size_t i = first; i < last; ++i) {
                    work->sums.clear(model_->plan, options().fill_empty);
                    add_set(*work, work->sums, documents[i], "document", i);
-                   write_document(*work, work->sums, rows[i]);
-                   empty[i] = work->sums.tokens == 0;
+                   visit(i, *work);
                  }
                });
+  }
+
+  template <class T, class Exec>
+  fde_store encode_documents(ragged_view<const T> documents, const Exec& executor) const {
+    matrix<float> rows(documents.size(), encoded_dim());
+    std::vector<std::uint8_t> empty(documents.size());
+    for_each_document(documents, executor, [&](std::size_t i, workspace& work) {
+      write_document(work, work.sums, rows[i]);
+      empty[i] = work.sums.tokens == 0;
+    });
     return fde_store(std::move(rows), std::move(empty), fingerprint());
+  }
+
+  template <class T, class Exec>
+  level_store encode_document_levels(ragged_view<const T> documents, std::size_t bits, const Exec& executor) const {
+    level_store codes(detail::fde_format(encoded_dim(), bits), documents.size());
+    const isa level = active_isa();
+    for_each_document(documents, executor, [&](std::size_t i, workspace& work) {
+      work.row.resize(encoded_dim());
+      write_document(work, work.sums, work.row);
+      detail::quantize_fde(work.row, bits, level, codes, i);
+    });
+    return codes;
   }
 
   template <class T, class Exec>

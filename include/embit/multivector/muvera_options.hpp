@@ -56,10 +56,11 @@ struct muvera_options {
 /// Vectors that are taken away from tokens. Both are optional, and of the tokens' dimension where given.
 struct muvera_centers {
   /// Taken from every token, scaled to unit norm, before it is hashed: the planes then cut where the tokens are.
-  std::vector<float> hash;
-  /// Taken from the tokens of documents before they are projected. Every document loses the same inner product with a
-  /// query, so that exact ranking does not change.
-  std::vector<float> document_values;
+  std::vector<float> hash = {};
+  /// Taken from the tokens of documents before they are projected: every document loses the same inner product with a
+  /// query. For mean partitions of tokens as they are (identity); a short projection turns what is left of the query
+  /// along the center into noise, and unit partitions scale what is left of the document.
+  std::vector<float> document_values = {};
 };
 
 /// Everything random of an encoding, given instead of drawn: to reproduce the encodings of another library.

@@ -9,7 +9,11 @@
 #include <embit/core/types.hpp>
 #include <embit/kernel/chamfer.hpp>
 #include <embit/multivector/ball_carving.hpp>
+#include <embit/store/mapped_token_store.hpp>
+#include <embit/store/token_store.hpp>
+#include <embit/store/token_view.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <span>
 #include <type_traits>
@@ -23,7 +27,7 @@ struct chamfer_rerank_options {
 };
 
 /// A reranker of documents of several tokens: row i of the index is document i. It views the documents, which must
-/// outlive it: a `ragged_view` of floats, halves or bytes' worth of them, or a view of stored tokens.
+/// outlive it: a `ragged_view` of floats or halves, or a `token_store`; a `mapped_token_store` is kept.
 template <class Documents = ragged_view<const float>, class K = chamfer>
   requires Kernel<K, std::remove_cvref_t<decltype(std::declval<const Documents&>()[std::size_t{}])>>
 class chamfer_rerank {
@@ -38,6 +42,13 @@ class chamfer_rerank {
     if (!(options.ball_tau >= 0 && options.ball_tau <= 1))
       raise(errc::argument, "chamfer_rerank: ball_tau ", options.ball_tau, ", not from 0 to 1");
   }
+
+  template <class T>
+    requires std::same_as<Documents, token_view<T>>
+  explicit chamfer_rerank(const token_store<T>& documents, chamfer_rerank_options options = {})
+      : chamfer_rerank(documents.view(), options) {}
+  template <class T>
+  explicit chamfer_rerank(const token_store<T>&&, chamfer_rerank_options = {}) = delete;  // the tokens would be gone
 
   std::size_t size() const noexcept { return documents_.size(); }
   std::size_t dim() const noexcept { return documents_.cols(); }
@@ -66,6 +77,18 @@ class chamfer_rerank {
   chamfer_rerank_options options_;
 };
 
+template <class T>
+chamfer_rerank(const token_store<T>&) -> chamfer_rerank<token_view<T>, chamfer_of<T>>;
+template <class T>
+chamfer_rerank(const token_store<T>&, chamfer_rerank_options) -> chamfer_rerank<token_view<T>, chamfer_of<T>>;
+template <class T>
+chamfer_rerank(token_view<T>) -> chamfer_rerank<token_view<T>, chamfer_of<T>>;
+template <class T>
+chamfer_rerank(token_view<T>, chamfer_rerank_options) -> chamfer_rerank<token_view<T>, chamfer_of<T>>;
+template <class T>
+chamfer_rerank(mapped_token_store<T>) -> chamfer_rerank<mapped_token_store<T>, chamfer_of<T>>;
+template <class T>
+chamfer_rerank(mapped_token_store<T>, chamfer_rerank_options) -> chamfer_rerank<mapped_token_store<T>, chamfer_of<T>>;
 template <class T>
 chamfer_rerank(ragged_view<T>) -> chamfer_rerank<ragged_view<const T>>;
 template <class T>

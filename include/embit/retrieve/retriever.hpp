@@ -50,10 +50,12 @@ class retriever {
   using score_type = typename scores_of<reranks>::score_type;
   using compare = typename scores_of<reranks>::compare;
 
-  /// @throws error errc::shape when the reranker has fewer rows than the index.
+  /// @throws error errc::shape when the reranker has fewer rows than the index, errc::argument when the index holds
+  /// what another encoder made, as far as its rows can tell.
   explicit retriever(Encode encoder, Search index, Rerank reranker = {})
       : encoder_(std::move(encoder)), index_(std::move(index)), reranker_(std::move(reranker)) {
     require_rows();
+    if constexpr (requires { encoder_.require_encodings(index_.store()); }) encoder_.require_encodings(index_.store());
   }
 
   const Encode& encoder() const noexcept { return encoder_; }

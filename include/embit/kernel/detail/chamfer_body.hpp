@@ -53,23 +53,33 @@ EMBIT_STAMP_TARGET inline void max_products(const float* panel, std::size_t pane
   if (panels != 0) max_panels_of<1>(panel, dim, values, stride, count, best);
 }
 
+/// Adds what two nibbles of a code say to two sums; their tables lie beside each other.
+EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE void add_nibbles(const float* table, word bits, lanes16::vector& even,
+                                                        lanes16::vector& odd) {
+  even = lanes16::add(even, lanes16::load(table + (bits & 15) * token_lanes));
+  odd = lanes16::add(odd, lanes16::load(table + (16 + (bits >> 4 & 15)) * token_lanes));
+}
+
 /// The same where rows are signs: the product with every nibble of a row is looked up in `tables`, panel by panel and
-/// nibble by nibble, 16 patterns of 16 query tokens each.
+/// nibble by nibble, 16 patterns of 16 query tokens each. There are an even number of nibbles.
 EMBIT_STAMP_TARGET inline void max_signs(const float* tables, std::size_t panels, std::size_t nibbles,
                                          const word* codes, std::size_t words, std::size_t count, float* best) {
+  constexpr std::size_t pair = 2 * 16 * token_lanes;
   for (std::size_t p = 0; p < panels; ++p, tables += nibbles * 16 * token_lanes) {
     lanes16::vector most = lanes16::load(best + p * token_lanes);
     for (std::size_t row = 0; row < count; ++row) {
       const word* code = codes + row * words;
+      const float* table = tables;
       lanes16::vector even = lanes16::zero(), odd = lanes16::zero();
-      for (std::size_t w = 0; w < words; ++w) {
-        const float* table = tables + w * 16 * 16 * token_lanes;
-        const std::size_t some = std::min<std::size_t>(nibbles - w * 16, 16);
-        word bits = code[w];
-        for (std::size_t n = 0; n < some; n += 2, bits >>= 8) {
-          even = lanes16::add(even, lanes16::load(table + (n * 16 + (bits & 15)) * token_lanes));
-          odd = lanes16::add(odd, lanes16::load(table + (n * 16 + 16 + (bits >> 4 & 15)) * token_lanes));
-        }
+      for (std::size_t w = 0; w < nibbles / 16; ++w, table += 8 * pair) {
+        const word bits = code[w];
+#pragma GCC unroll 8
+        for (std::size_t n = 0; n < 8; ++n) add_nibbles(table + n * pair, bits >> 8 * n, even, odd);
+      }
+      if (nibbles % 16 != 0) {
+        word bits = code[nibbles / 16];
+        for (std::size_t n = 0; n < nibbles % 16; n += 2, bits >>= 8, table += pair)
+          add_nibbles(table, bits, even, odd);
       }
       most = lanes16::maximum(most, lanes16::add(even, odd));
     }

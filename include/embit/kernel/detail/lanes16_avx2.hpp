@@ -42,6 +42,7 @@ struct lanes16 {
   EMBIT_LANES vector multiply(vector a, vector b) {
     return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)};
   }
+  EMBIT_LANES vector divide(vector a, vector b) { return {_mm256_div_ps(a.low, b.low), _mm256_div_ps(a.high, b.high)}; }
   EMBIT_LANES vector fma(vector a, vector b, vector c) {
     return {_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
   }
@@ -49,6 +50,13 @@ struct lanes16 {
     return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)};
   }
   EMBIT_LANES vector square_root(vector a) { return {_mm256_sqrt_ps(a.low), _mm256_sqrt_ps(a.high)}; }
+
+  EMBIT_LANES float sum(vector a) {
+    const __m256 x = _mm256_add_ps(a.low, a.high);
+    __m128 h = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    h = _mm_add_ps(h, _mm_movehl_ps(h, h));
+    return _mm_cvtss_f32(_mm_add_ss(h, _mm_movehdup_ps(h)));
+  }
 
   EMBIT_LANES std::uint32_t above(vector a, vector b) {
     const int low = _mm256_movemask_ps(_mm256_cmp_ps(a.low, b.low, _CMP_GT_OQ));

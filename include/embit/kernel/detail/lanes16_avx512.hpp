@@ -30,9 +30,19 @@ struct lanes16 {
   EMBIT_LANES vector add(vector a, vector b) { return _mm512_add_ps(a, b); }
   EMBIT_LANES vector subtract(vector a, vector b) { return _mm512_sub_ps(a, b); }
   EMBIT_LANES vector multiply(vector a, vector b) { return _mm512_mul_ps(a, b); }
+  EMBIT_LANES vector divide(vector a, vector b) { return _mm512_div_ps(a, b); }
   EMBIT_LANES vector fma(vector a, vector b, vector c) { return _mm512_fmadd_ps(a, b, c); }
   EMBIT_LANES vector maximum(vector a, vector b) { return _mm512_maskz_max_ps(0xffff, a, b); }
   EMBIT_LANES vector square_root(vector a) { return _mm512_maskz_sqrt_ps(0xffff, a); }
+
+  EMBIT_LANES float sum(vector a) {
+    alignas(64) float lanes[16];
+    _mm512_store_ps(lanes, a);
+    const __m256 x = _mm256_add_ps(_mm256_load_ps(lanes), _mm256_load_ps(lanes + 8));
+    __m128 h = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    h = _mm_add_ps(h, _mm_movehl_ps(h, h));
+    return _mm_cvtss_f32(_mm_add_ss(h, _mm_movehdup_ps(h)));
+  }
 
   EMBIT_LANES std::uint32_t above(vector a, vector b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 

@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -57,14 +58,28 @@ struct lanes16 {
   static EMBIT_ALWAYS_INLINE vector multiply(const vector& a, const vector& b) {
     return make(all, [&](std::size_t i) { return a.part[i] * b.part[i]; });
   }
+  static EMBIT_ALWAYS_INLINE vector divide(const vector& a, const vector& b) {
+    return make(all, [&](std::size_t i) { return a.part[i] / b.part[i]; });
+  }
   static EMBIT_ALWAYS_INLINE vector fma(const vector& a, const vector& b, const vector& c) {
     return make(all, [&](std::size_t i) { return xsimd::fma(a.part[i], b.part[i], c.part[i]); });
   }
   static EMBIT_ALWAYS_INLINE vector maximum(const vector& a, const vector& b) {
-    return make(all, [&](std::size_t i) { return xsimd::max(a.part[i], b.part[i]); });
+    return make(all, [&](std::size_t i) { return xsimd::select(a.part[i] > b.part[i], a.part[i], b.part[i]); });
   }
   static EMBIT_ALWAYS_INLINE vector square_root(const vector& a) {
-    return make(all, [&](std::size_t i) { return xsimd::sqrt(a.part[i]); });
+    alignas(64) float x[16];
+    store(x, a);
+    for (float& value : x) value = std::sqrt(value);
+    return load(x);
+  }
+
+  static EMBIT_ALWAYS_INLINE float sum(const vector& a) {
+    alignas(64) float x[16];
+    store(x, a);
+    for (std::size_t half = 8; half > 0; half /= 2)
+      for (std::size_t i = 0; i < half; ++i) x[i] += x[i + half];
+    return x[0];
   }
 
   /// Bit t is set where a[t] > b[t].

@@ -126,6 +126,7 @@ struct token_scratch {
   std::vector<std::uint16_t> masks;  ///< a bit a token: the signs of all planes, token_blocks of them beside each other
   std::vector<std::uint16_t> codes;  ///< of one block: repetitions · token_lanes
   aligned_vector<float> zeros;       ///< the row of a token that is not there
+  aligned_vector<float> scales;      ///< a partition, filled up to whole vectors
   std::vector<std::uint32_t> keys;   ///< a partition
   std::vector<std::uint16_t> nearest;  ///< a partition
 
@@ -137,6 +138,7 @@ struct token_scratch {
     masks.resize(token_blocks * (round_up(plan.repetitions * plan.bits, product_group) + 1));
     codes.resize(plan.repetitions * token_lanes);
     zeros.assign(plan.width(), 0.f);
+    scales.assign(round_up(plan.partitions(), token_lanes), 0.f);
     keys.resize(plan.partitions());
     nearest.resize(plan.partitions());
   }

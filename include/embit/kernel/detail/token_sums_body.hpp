@@ -140,7 +140,9 @@ EMBIT_STAMP_TARGET inline void sketch(const float* tokens, const std::uint32_t* 
   for (std::size_t c = 0; c < token_lanes; ++c) {
     vector sum = lanes16::zero();
     if (c < columns)
-      for (; begin < ends[c]; ++begin) sum = lanes16::add(sum, lanes16::load(tokens + rows[begin]));
+#pragma GCC unroll 4
+      for (const std::uint32_t end = ends[c]; begin < end; ++begin)
+        sum = lanes16::add(sum, lanes16::load(tokens + rows[begin]));
     lanes16::store(out + c * token_lanes, sum);
   }
 }
@@ -273,60 +275,84 @@ EMBIT_STAMP_TARGET inline void nearest_partitions(std::size_t bits, const std::u
       }
 }
 
-/// Writes (x - times · shift) · scale, where the scale of `norm` > 0 is that which gives this norm.
-EMBIT_STAMP_TARGET inline void write_cell(const float* x, const float* shift, float times, float scale, float norm,
-                                          std::size_t columns, float* out) {
-  const vector minus = lanes16::broadcast(-times);
-  alignas(64) float lanes[token_lanes];
-  if (norm > 0) {
-    vector squares = lanes16::zero();
-    for (std::size_t at = 0; at < columns; at += token_lanes) {
-      vector v = lanes16::load(x + at);
-      if (shift != nullptr) v = lanes16::fma(minus, lanes16::load(shift + at), v);
-      squares = lanes16::fma(v, v, squares);
-    }
-    lanes16::store(lanes, squares);
-    for (std::size_t half = token_lanes / 2; half > 0; half /= 2)
-      for (std::size_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
-    scale = lanes[0] > 0 ? norm / std::sqrt(lanes[0]) : 0.f;
+/// Where the numbers of one partition of a document come from: x - times · shift, `shift` null for none.
+struct cell {
+  const float* x;
+  const float* shift;
+  float times;
+
+  EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE vector at(std::size_t column) const noexcept {
+    const vector v = lanes16::load(x + column);
+    return shift == nullptr ? v : lanes16::fma(lanes16::broadcast(-times), lanes16::load(shift + column), v);
   }
+};
+
+/// The cells of one repetition. An empty partition that is not filled is the sum of no tokens.
+struct cell_source {
+  const std::uint32_t* counts;
+  const float *sums, *firsts, *shift;
+  const std::uint16_t* nearest;
+  std::size_t stride;
+
+  EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE cell operator[](std::size_t c) const noexcept {
+    const bool filled = counts[c] == 0 && firsts != nullptr;
+    return {filled ? firsts + nearest[c] * stride : sums + c * stride, shift,
+            filled ? 1.f : static_cast<float>(counts[c])};
+  }
+};
+
+EMBIT_STAMP_TARGET inline void write_cell(const cell& from, float scale, std::size_t columns, float* out) {
   const vector factor = lanes16::broadcast(scale);
-  for (std::size_t at = 0; at < columns; at += token_lanes) {
-    vector v = lanes16::load(x + at);
-    if (shift != nullptr) v = lanes16::fma(minus, lanes16::load(shift + at), v);
-    v = lanes16::multiply(v, factor);
-    if (at + token_lanes <= columns) {
-      lanes16::store(out + at, v);
-    } else {
-      lanes16::store(lanes, v);
-      for (std::size_t c = at; c < columns; ++c) out[c] = lanes[c - at];
-    }
+  std::size_t column = 0;
+  for (; column + token_lanes <= columns; column += token_lanes)
+    lanes16::store(out + column, lanes16::multiply(from.at(column), factor));
+  if (column == columns) return;
+  alignas(64) float lanes[token_lanes];
+  lanes16::store(lanes, lanes16::multiply(from.at(column), factor));
+  for (std::size_t c = column; c < columns; ++c) out[c] = lanes[c - column];
+}
+
+EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE float squared_norm(const cell& from, std::size_t stride) {
+  vector squares = lanes16::zero();
+  for (std::size_t column = 0; column < stride; column += token_lanes) {
+    const vector v = from.at(column);
+    squares = lanes16::fma(v, v, squares);
+  }
+  return lanes16::sum(squares);
+}
+
+/// Replaces the squared norms of cells, filled up to whole vectors, by the scales that give them one norm. A cell of
+/// zeros gets a scale that is finite.
+EMBIT_STAMP_TARGET inline void scales_of(float* squares, std::size_t count, float norm) {
+  const vector least = lanes16::broadcast(1e-36f), numerator = lanes16::broadcast(norm);
+  for (std::size_t i = 0; i < count; i += token_lanes) {
+    const vector root = lanes16::square_root(lanes16::maximum(lanes16::load(squares + i), least));
+    lanes16::store(squares + i, lanes16::divide(numerator, root));
   }
 }
 
 EMBIT_STAMP_TARGET inline void finish_document(const token_plan& plan, const document_form& form,
                                                token_scratch& scratch, const token_sums& sums, float* out) {
   const std::size_t partitions = plan.partitions(), stride = plan.stride();
-  const float norm = form.unit ? static_cast<float>(sums.norms / sums.tokens) : 0.f;
+  const float norm = static_cast<float>(sums.norms / sums.tokens);
+  float* const scales = scratch.scales.data();
   for (std::size_t r = 0; r < plan.repetitions; ++r) {
     const std::uint32_t* counts = sums.counts.data() + r * partitions;
     const float* cells = sums.sums.data() + r * partitions * stride;
-    const float* firsts = sums.firsts.data() + (sums.firsts.empty() ? 0 : r * (partitions + 1) * stride);
+    const float* firsts = form.fill ? sums.firsts.data() + r * (partitions + 1) * stride : nullptr;
     const float* shift = form.shifts.empty() ? nullptr : form.shifts.data() + r * stride;
     if (form.fill)
       nearest_partitions(plan.bits, counts, sums.first_token.data() + r * partitions, scratch.keys.data(),
                          scratch.nearest.data());
+    const cell_source source{counts, cells, firsts, shift, scratch.nearest.data(), stride};
+    for (std::size_t c = 0; c < partitions; ++c) scales[c] = 1 / static_cast<float>(counts[c] == 0 ? 1 : counts[c]);
+    if (form.unit) {
+      for (std::size_t c = 0; c < partitions; ++c) scales[c] = squared_norm(source[c], stride);
+      scales_of(scales, partitions, norm);
+    }
     for (std::size_t c = 0; c < partitions; ++c) {
       const std::size_t place = form.places.empty() ? c : form.places[c];
-      float* to = out + (r * partitions + place) * plan.columns;
-      if (counts[c] != 0) {
-        const float count = static_cast<float>(counts[c]);
-        write_cell(cells + c * stride, shift, count, 1 / count, norm, plan.columns, to);
-      } else if (form.fill) {
-        write_cell(firsts + scratch.nearest[c] * stride, shift, 1, 1, norm, plan.columns, to);
-      } else {
-        for (std::size_t j = 0; j < plan.columns; ++j) to[j] = 0;
-      }
+      write_cell(source[c], scales[c], plan.columns, out + (r * partitions + place) * plan.columns);
     }
   }
 }
