@@ -26,8 +26,8 @@
 // that they agree with FAISS on exact zeros too.
 //
 // Every reader throws error errc::io for what cannot be opened, errc::kind for another index or transform,
-// errc::format for what is truncated, contradicts itself or goes on after its end, errc::not_finite for such weights,
-// all with the path and the byte. Memory is taken only after the sizes agree with the file.
+// errc::truncated, errc::format for what contradicts itself or goes on after its end, errc::not_finite for such
+// weights, all with the path and the byte. Memory is taken only after the sizes agree with the file.
 
 namespace embit::inline EMBIT_ABI {
 

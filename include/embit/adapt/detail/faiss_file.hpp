@@ -80,7 +80,8 @@ class faiss_reader {
   std::uint64_t length(std::string_view what, std::size_t element) {
     const auto n = value<std::uint64_t>(what);
     if (const std::uint64_t left = file_.size() - position_; n > left / element)
-      refuse(what, ": ", n, " elements of ", element, " bytes where ", left, " bytes are left");
+      raise(errc::truncated, path(), ": before byte ", position_, ": ", what, ": ", n, " elements of ", element,
+            " bytes where ", left, " bytes are left");
     return n;
   }
 
@@ -149,7 +150,7 @@ class faiss_reader {
  private:
   void take(std::string_view what, std::span<std::byte> out) {
     if (out.size() > file_.size() - position_)
-      raise(errc::format, path(), ": byte ", position_, ": truncated: ", file_.size() - position_, " of the ",
+      raise(errc::truncated, path(), ": byte ", position_, ": truncated: ", file_.size() - position_, " of the ",
             out.size(), " bytes of ", what, " are there");
     file_.read(position_, out);
     position_ += out.size();
