@@ -52,10 +52,11 @@ template <class T, class... Parts>
     const std::string found = kind.text();
     const std::uint32_t version = kind.u32();
     if (found != T::file.name)
-      raise(errc::kind, in.path(), ": '", name, "' is of kind '", found, "' where '", T::file.name, "' is expected");
+      raise(errc::kind, in.path(), ": byte ", scope.info("kind").offset, ": '", name, "' is of kind '", found,
+            "' where '", T::file.name, "' is expected");
     if (version == 0 || version > T::file.version)
-      raise(errc::version, in.path(), ": '", name, "' is version ", version, " of kind '", found,
-            "' where this library reads up to ", T::file.version);
+      raise(errc::version, in.path(), ": byte ", scope.info("kind").offset, ": '", name, "' is version ", version,
+            " of kind '", found, "' where this library reads up to ", T::file.version);
     return T::read_from(scope, std::forward<Parts>(parts)...);
   }
 
