@@ -1,5 +1,5 @@
-// What this machine can do at most, measured in the same process as what is compared with it: reading memory, and
-// counting bits.
+// What this machine can do at most, measured in the same process as what is compared with it: reading memory, counting
+// bits, and multiplying.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -10,6 +10,7 @@
 #include <bit>
 #include <cstddef>
 #include <span>
+#include <xsimd/xsimd.hpp>
 
 #if EMBIT_X86
 #include <immintrin.h>
@@ -41,7 +42,51 @@ inline word count_portable(const word* data, std::size_t words, word query) {
   return sum;
 }
 
+// Twelve chains hide the latency of a multiply-add and fit the registers of every level.
+inline constexpr std::size_t chains = 12;
+
+inline float multiply_portable(std::size_t rounds) {
+  using batch = xsimd::batch<float>;
+  const batch a(1.0001f), b(-.0001f);
+  batch x[chains];
+#pragma GCC unroll 12
+  for (std::size_t j = 0; j < chains; ++j) x[j] = batch(static_cast<float>(j));
+  for (; rounds > 0; --rounds)
+#pragma GCC unroll 12
+    for (std::size_t j = 0; j < chains; ++j) x[j] = xsimd::fma(x[j], a, b);
+  for (std::size_t j = 1; j < chains; ++j) x[0] = x[0] + x[j];
+  float lanes[batch::size];
+  x[0].store_unaligned(lanes);
+  return lanes[0];
+}
+
 #if EMBIT_X86
+EMBIT_TARGET_AVX2 inline float multiply_avx2(std::size_t rounds) {
+  const __m256 a = _mm256_set1_ps(1.0001f), b = _mm256_set1_ps(-.0001f);
+  __m256 x[chains];
+#pragma GCC unroll 12
+  for (std::size_t j = 0; j < chains; ++j) x[j] = _mm256_set1_ps(static_cast<float>(j));
+  for (; rounds > 0; --rounds)
+#pragma GCC unroll 12
+    for (std::size_t j = 0; j < chains; ++j) x[j] = _mm256_fmadd_ps(x[j], a, b);
+  for (std::size_t j = 1; j < chains; ++j) x[0] = _mm256_add_ps(x[0], x[j]);
+  return _mm256_cvtss_f32(x[0]);
+}
+
+EMBIT_TARGET_AVX512 inline float multiply_avx512(std::size_t rounds) {
+  const __m512 a = _mm512_set1_ps(1.0001f), b = _mm512_set1_ps(-.0001f);
+  __m512 x[chains];
+#pragma GCC unroll 12
+  for (std::size_t j = 0; j < chains; ++j) x[j] = _mm512_set1_ps(static_cast<float>(j));
+  for (; rounds > 0; --rounds)
+#pragma GCC unroll 12
+    for (std::size_t j = 0; j < chains; ++j) x[j] = _mm512_fmadd_ps(x[j], a, b);
+  for (std::size_t j = 1; j < chains; ++j) x[0] = _mm512_add_ps(x[0], x[j]);
+  alignas(64) float lanes[16];
+  _mm512_store_ps(lanes, x[0]);
+  return lanes[0];
+}
+
 EMBIT_TARGET_AVX2 inline word read_avx2(const word* data, std::size_t words) {
   __m256i sum[8];
   for (auto& s : sum) s = _mm256_setzero_si256();
@@ -144,6 +189,24 @@ inline word count(std::span<const word> data, word query, embit::isa level, std:
     sum += detail::count_portable(data.data(), data.size(), query + pass);
   }
   return sum;
+}
+
+/// Floats that one step of `multiply` takes at a level.
+inline std::size_t multiply_floats(embit::isa level) {
+  if (level == embit::isa::avx512 || level == embit::isa::vpopcnt) return 16 * detail::chains;
+  if (level == embit::isa::avx2) return 8 * detail::chains;
+  return xsimd::batch<float>::size * detail::chains;
+}
+
+/// Does `rounds` · multiply_floats(level) fused multiply-adds in registers (a multiplication and an addition each where
+/// the level has no fused one): its speed is the limit of every float product.
+inline float multiply(embit::isa level, std::size_t rounds) {
+#if EMBIT_X86
+  if (level == embit::isa::avx512 || level == embit::isa::vpopcnt) return detail::multiply_avx512(rounds);
+  if (level == embit::isa::avx2) return detail::multiply_avx2(rounds);
+#endif
+  static_cast<void>(level);
+  return detail::multiply_portable(rounds);
 }
 
 }  // namespace limits

@@ -88,6 +88,15 @@ TEST_CASE("what users write works", "[contract][threads]") {
     const embit::retriever retriever{itq, embit::flat_index{itq.encode(x)}, embit::float_rerank{x}};
     CHECK(retriever.search(q, 5, {.candidates = 200})[2][0].id == 2);
   }
+  SECTION("sets of vectors: MUVERA, inner product, Chamfer rerank") {
+    std::vector<std::size_t> offsets;
+    for (std::size_t i = 0; i <= 100; ++i) offsets.push_back(i * 20);
+    const embit::ragged_view<const float> documents{x, offsets};
+    const embit::muvera fde{{.dim = 96, .repetitions = 8, .simhash_bits = 4, .projected_dim = 16}, rng};
+    const embit::retriever late{fde, embit::flat_index{fde.encode(documents), embit::inner_product{}},
+                                embit::chamfer_rerank{documents}};
+    CHECK(late.search(documents, 5, {.candidates = 50})[42][0].id == 42);
+  }
   SECTION("saved, loaded, mapped") {
     const support::temp_dir dir;
     embit::save(dir / "codes.embit", codes);

@@ -97,8 +97,7 @@ TEST_CASE("refused labels change nothing") {
   CHECK_FALSE(index.contains(1));
   CHECK_FALSE(index.contains(7));
   const auto other = support::make_codes(1, 64, code_kind::uniform, rng);
-  CHECK(support::contains(
-      support::refusal([&] { index.add(other, std::vector<embit::row_label>{9}); }), "shape: "));
+  CHECK(support::contains(support::refusal([&] { index.add(other, std::vector<embit::row_label>{9}); }), "shape: "));
   CHECK_FALSE(index.contains(9));
 }
 
@@ -120,6 +119,5 @@ TEST_CASE("saved, loaded and saved again an index in labels is the same, removed
     for (std::size_t q = 0; q < n; ++q)
       CHECK(std::equal(found[q].begin(), found[q].end(), expected[q].begin(), expected[q].end()));
   }
-  CHECK(support::contains(
-      support::refusal([&] { (void)embit::load<embit::flat_index<>>(dir / "a"); }), "kind: "));
+  CHECK(support::contains(support::refusal([&] { (void)embit::load<embit::flat_index<>>(dir / "a"); }), "kind: "));
 }

@@ -110,3 +110,21 @@ TEST_CASE("row_panels give their rows back") {
     REQUIRE(back == b);
   }
 }
+
+TEST_CASE("row_panels of columns are those of the transpose") {
+  for (const std::size_t m : {0u, 1u, 15u, 16u, 33u, 64u})
+    for (const std::size_t dim : {0u, 1u, 7u, 50u}) {
+      const auto wide = normal_rows(dim, m + 3, m + dim);
+      const embit::matrix_view<const float> values(wide.data() + 2, dim, m, m + 3);
+      const auto panels = embit::row_panels::of_columns(values);
+      REQUIRE(panels.rows() == m);
+      REQUIRE(panels.dim() == dim);
+      embit::matrix<float> turned(m, dim), c(5, m), expected(5, m);
+      for (std::size_t j = 0; j < m; ++j)
+        for (std::size_t k = 0; k < dim; ++k) turned[j][k] = values[k][j];
+      const auto a = normal_rows(5, dim, 9);
+      embit::gemm(a, panels, c);
+      embit::gemm(a, turned, expected);
+      REQUIRE(c == expected);
+    }
+}

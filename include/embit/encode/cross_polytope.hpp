@@ -10,6 +10,8 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/types.hpp>
+#include <embit/io/container_reader.hpp>
+#include <embit/io/container_writer.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -48,7 +50,7 @@ class cross_polytope {
     if (options.dim > std::size_t{1} << 31 || options.hashes > 32 || bits() > 32)
       raise(errc::argument, "cross_polytope: ", options.hashes, " hashes of ", options.dim,
             " dimensions do not fit a key of 32 bits");
-    std::vector<word> signs(options.tables * options.hashes * rounds * words_for(padded()));
+    std::vector<word> signs(sign_words());
     for (word& w : signs) w = random_bits(engine);
     signs_ = std::make_shared<const std::vector<word>>(std::move(signs));
   }
@@ -87,8 +89,36 @@ class cross_polytope {
     return keys;
   }
 
+  static constexpr file_kind file{"cross_polytope", 1};
+
+  /// The sections of the file that `save` writes: "shape" (u64 dim, u64 tables, u64 hashes) and "signs" (a bit a
+  /// coordinate: round by round, hash by hash, table by table).
+  void write_to(const section_writer& out) const {
+    metadata_writer shape;
+    shape.u64(dim()).u64(tables()).u64(hashes());
+    out.add("shape", std::move(shape));
+    out.add("signs", std::span<const word>(*signs_));
+  }
+  /// @throws error errc::format, errc::checksum or errc::io.
+  static cross_polytope read_from(const section_reader& in) {
+    metadata_reader shape = in.metadata("shape");
+    const std::uint64_t dim = shape.u64(), tables = shape.u64(), hashes = shape.u64();
+    if (dim == 0 || dim > std::uint64_t{1} << 31 || tables == 0 || tables > std::uint64_t{1} << 32 || hashes == 0 ||
+        hashes > 32)
+      shape.refuse("dim ", dim, ", tables ", tables, ", hashes ", hashes);
+    cross_polytope read({.dim = static_cast<std::size_t>(dim),
+                         .tables = static_cast<std::size_t>(tables),
+                         .hashes = static_cast<std::size_t>(hashes)});
+    if (read.bits() > 32) shape.refuse(hashes, " hashes of ", dim, " dimensions");
+    const auto signs = in.array<word>("signs", read.sign_words());
+    read.signs_ = std::make_shared<const std::vector<word>>(signs.begin(), signs.end());
+    return read;
+  }
+
  private:
   static constexpr std::size_t rounds = 3;
+
+  explicit cross_polytope(cross_polytope_options options) : options_(options) {}
 
   struct vertex {
     double shortfall;  // squared, of the nearest vertex
@@ -108,6 +138,7 @@ class cross_polytope {
   };
 
   std::size_t padded() const noexcept { return std::bit_ceil(options_.dim); }
+  std::size_t sign_words() const noexcept { return tables() * hashes() * rounds * words_for(padded()); }
   std::size_t hash_bits() const noexcept { return static_cast<std::size_t>(std::bit_width(padded())); }
 
   // In place, without the factor that would keep lengths, which no hash depends on.

@@ -9,6 +9,7 @@
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/types.hpp>
+#include <embit/io/matrix_section.hpp>
 #include <embit/kernel/gemm.hpp>
 #include <embit/kernel/project.hpp>
 #include <embit/store/code_store.hpp>
@@ -82,6 +83,22 @@ class sign_projection {
 
   /// The threshold of every bit.
   std::span<const float> thresholds() const noexcept { return shared_->thresholds(); }
+
+  static constexpr file_kind file{"sign_projection", 1};
+
+  /// The sections of the file that `save` writes: "planes", bits × dim, and "thresholds", one a bit.
+  void write_to(const section_writer& out) const {
+    detail::add_matrix(out, "planes", planes());
+    detail::add_matrix(out, "thresholds", thresholds());
+  }
+  /// @throws error errc::format, errc::checksum or errc::io.
+  static sign_projection read_from(const section_reader& in) {
+    const matrix<float> planes = detail::take_matrix(in, "planes"), thresholds = detail::take_matrix(in, "thresholds");
+    if (planes.rows() == 0 || planes.cols() == 0 || thresholds.rows() * thresholds.cols() != planes.rows())
+      raise(errc::format, in.path(), ": ", thresholds.cols(), " thresholds for ", planes.rows(), " x ", planes.cols(),
+            " planes");
+    return sign_projection(planes, thresholds.values());
+  }
 
  private:
   std::shared_ptr<const projection_planes> shared_;

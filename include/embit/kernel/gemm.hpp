@@ -38,6 +38,27 @@ class row_panels {
     }
   }
 
+  /// The columns of `values` (dim × any number) for rows: with it `gemm` multiplies by `values` itself, where the rows
+  /// of `values` multiply by its transpose. O(rows · dim).
+  static row_panels of_columns(matrix_view<const float> values) {
+    row_panels packed;
+    packed.rows_ = values.cols();
+    packed.dim_ = values.rows();
+    packed.values_.resize(packed.panels() * packed.panel_size());
+    float* to = packed.values_.data();
+    for (std::size_t j = 0; j < packed.rows_; j += detail::panel_width) {
+      const std::size_t width = std::min(detail::panel_width, packed.rows_ - j);
+      for (std::size_t k = 0; k < packed.dim_; ++k, to += detail::panel_width) {
+        const float* from = values.data() + k * values.stride() + j;
+        if (width == detail::panel_width)
+          std::copy_n(from, detail::panel_width, to);
+        else
+          std::fill(std::copy_n(from, width, to), to + detail::panel_width, 0.f);
+      }
+    }
+    return packed;
+  }
+
   std::size_t rows() const noexcept { return rows_; }
   std::size_t dim() const noexcept { return dim_; }
 

@@ -146,6 +146,13 @@ struct level_row {
   std::uint8_t byte(std::size_t p) const noexcept { return run.row(index)[p * level_block_rows]; }
   float factor(row_factor which) const noexcept { return run.factor(which, index); }
 
+  /// The bytes as they are stored, zeros after them, into words_for(8 · row_bytes) words.
+  void copy_bytes(std::span<word> out) const noexcept {
+    EMBIT_ASSERT(out.size() >= words_for(8 * run.row_bytes));
+    std::fill_n(out.begin(), words_for(8 * run.row_bytes), word{0});
+    for (std::size_t p = 0; p < run.row_bytes; ++p) out[p / 8] |= word{byte(p)} << p % 8 * 8;
+  }
+
   /// The levels of all dimensions, in order.
   void copy_levels(std::span<std::uint8_t> levels) const noexcept {
     EMBIT_ASSERT(levels.size() >= format().dims());

@@ -8,6 +8,7 @@
 #include <embit/core/executor.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/types.hpp>
+#include <embit/io/save.hpp>
 #include <embit/search/top_k.hpp>
 
 #include <algorithm>
@@ -79,6 +80,27 @@ class retriever {
     }
   }
 
+  static constexpr file_kind file{"retriever", 1};
+
+  /// The sections of the file that `save` writes: those of the encoder under "encoder/", of the index under "index/".
+  void write_to(const section_writer& out) const requires(Savable<Encode>&& Savable<Search>) {
+    detail::write_part<Encode>(out, "encoder", encoder_);
+    detail::write_part<Search>(out, "index", index_);
+  }
+  /// @param reranker  given again, as it views the caller's data
+  /// @param parts     what `load` of the index takes again, if anything
+  /// @throws error errc::format, errc::kind for another encoder or index, errc::checksum or errc::io; errc::shape when
+  /// the reranker has fewer rows than the index.
+  template <class... Parts>
+    requires(Loadable<Encode>&& Loadable<Search, Parts...>)
+  static retriever read_from(const section_reader& in, Rerank reranker, Parts&&... parts) {
+    return retriever(detail::read_part<Encode>(in, "encoder"),
+                     detail::read_part<Search>(in, "index", std::forward<Parts>(parts)...), std::move(reranker));
+  }
+  static retriever read_from(const section_reader& in) requires(Loadable<Encode>&& Loadable<Search> && !reranks) {
+    return read_from(in, Rerank{});
+  }
+
  private:
   static std::size_t saturated_times_ten(std::size_t k) noexcept {
     return k > static_cast<std::size_t>(-1) / 10 ? k : 10 * k;
@@ -100,7 +122,7 @@ class retriever {
                     reranker_.dim();
                     queries.cols();
                   })
-      if (queries.rows() != 0 && queries.cols() != reranker_.dim())
+      if (queries.size() != 0 && queries.cols() != reranker_.dim())
         raise(errc::shape, "queries: dimension ", queries.cols(), ", the reranker's rows have ", reranker_.dim());
   }
 

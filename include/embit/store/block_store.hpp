@@ -119,10 +119,13 @@ class block_store {
     if constexpr (Bits == dynamic)
       if (shape.bits == 0) return block_store();
     block_store store(shape.bits);
-    store.grow(shape.rows);
     if (shape.rows != 0) {
+      // Not by `grow`: to write zeros first would take as long as reading.
+      store.first_capacity_ = (shape.rows + superblock_rows - 1) / superblock_rows * superblock_rows;
+      store.chunks_.push_back(std::make_shared<chunk>(store.first_capacity_ * store.words()));
       word* blocks = store.chunks_[0]->data();
       in.read(detail::blocks_section, std::span<word>(blocks, shape.block_words()));
+      std::fill(blocks + shape.block_words(), blocks + store.chunks_[0]->size(), word{0});
       detail::require_clean_blocks(blocks, shape, in.path());
     }
     store.size_ = shape.rows;

@@ -67,7 +67,8 @@ inline void require_format(const level_format& format) {
 ///   bit a factor
 ///              as u8, u8 1 for factors of 16 bits, 5 × f32 units
 ///   "levels"   ⌈rows / 32⌉ blocks of 32 rows (see `level_run`), rows beyond the last zero
-///   "offset", "scale", "coarse_scale", "error", "inverse_norm"   a number a row, where the format has them
+///   "offset", "scale", "coarse_scale", "error", "inverse_norm"   a number a row, where the format has them, then zeros
+///              for the rows that the last block lacks
 inline constexpr file_kind levels_file{"levels", 1};
 inline constexpr std::string_view level_shape_section = "shape", levels_section = "levels";
 inline constexpr std::array<std::string_view, row_factors> factor_sections{"offset", "scale", "coarse_scale", "error",
@@ -137,7 +138,7 @@ inline level_shape read_level_shape(const section_reader& in) {
   for (std::size_t f = 0; f < row_factors; ++f)
     if (shape.format.factors[f])
       require(factor_sections[f], in.count<std::uint8_t>(factor_sections[f]),
-              rows * (shape.format.half_factors ? sizeof(half) : sizeof(float)));
+              blocks * level_block_rows * (shape.format.half_factors ? sizeof(half) : sizeof(float)));
   return shape;
 }
 

@@ -96,6 +96,12 @@ class level_store {
     }
   }
 
+  /// Where the byte 0 of a row lies, for who writes planes himself; the next bytes follow `level_block_rows` apart, as
+  /// in `level_run`. Bits beyond the dimensions of a segment must stay zero.
+  std::uint8_t* row_data(std::size_t row) noexcept {
+    return codes_.data() + row / level_block_rows * level_block_rows * row_bytes_ + row % level_block_rows;
+  }
+
   /// Writes a factor of a row. Halves round it to 11 bits.
   /// @throws error errc::argument for a factor that the format does not have, errc::not_finite for one that is not
   /// finite or too large for its unit.
@@ -115,12 +121,7 @@ class level_store {
   float factor(std::size_t row, row_factor which) const noexcept { return run(0).factor(which, row); }
 
   /// The bytes of a row, zeros after them, into words_for(bits()) words.
-  void copy_row(std::size_t row, std::span<word> out) const noexcept {
-    EMBIT_ASSERT(row < size_ && out.size() >= words_for(bits()));
-    std::fill_n(out.begin(), words_for(bits()), word{0});
-    const std::uint8_t* bytes = run(0).row(row);
-    for (std::size_t p = 0; p < row_bytes_; ++p) out[p / 8] |= word{bytes[p * level_block_rows]} << p % 8 * 8;
-  }
+  void copy_row(std::size_t row, std::span<word> out) const noexcept { (*this)[row].copy_bytes(out); }
 
   /// Adds rows at the end, which may be rows of this store. Amortized O(bytes added).
   /// @throws error errc::shape for codes of another format; the store is unchanged then.
@@ -205,8 +206,7 @@ class level_store {
     detail::write_level_shape(out, *format_, size_);
     out.add(detail::levels_section, std::span<const std::uint8_t>(codes_));
     for (std::size_t f = 0; f < row_factors; ++f)
-      if (format_->factors[f])
-        out.add(detail::factor_sections[f], std::span<const std::byte>(columns_[f]).first(size_ * factor_size()));
+      if (format_->factors[f]) out.add(detail::factor_sections[f], std::span<const std::byte>(columns_[f]));
   }
 
   /// @throws error errc::format, errc::checksum or errc::io.
@@ -216,8 +216,7 @@ class level_store {
     in.read(detail::levels_section, std::span<std::uint8_t>(store.codes_));
     detail::require_clean_levels(store.run(0), in.path());
     for (std::size_t f = 0; f < row_factors; ++f)
-      if (store.format_->factors[f])
-        in.read(detail::factor_sections[f], std::span<std::byte>(store.columns_[f]).first(size * store.factor_size()));
+      if (store.format_->factors[f]) in.read(detail::factor_sections[f], std::span<std::byte>(store.columns_[f]));
     detail::require_finite_factors(store.run(0), in.path());
     return store;
   }
@@ -232,10 +231,6 @@ class level_store {
       if (format_->factors[f]) columns_[f].resize(padded * factor_size(), std::byte{0});
     codes_.resize(padded * row_bytes_, 0);
     size_ = size;
-  }
-
-  std::uint8_t* row_data(std::size_t row) noexcept {
-    return codes_.data() + row / level_block_rows * level_block_rows * row_bytes_ + row % level_block_rows;
   }
 
   void set_bytes(std::size_t row, std::span<const std::byte> bytes) noexcept {

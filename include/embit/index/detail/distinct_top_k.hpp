@@ -41,6 +41,7 @@ class distinct_top_k {
   bool full() const noexcept { return kept_.size() == k_; }
   /// Of the worst kept row; only when full.
   std::uint32_t worst_distance() const noexcept { return neighbor_of(kept_.back()).distance; }
+  row_id worst_row() const noexcept { return neighbor_of(kept_.back()).id; }
 
   /// Rows at this distance or beyond no longer count; those one nearer count if their id is small enough.
   std::uint32_t threshold() const noexcept {
@@ -48,7 +49,7 @@ class distinct_top_k {
   }
   /// The same for rows of which none is below `first`.
   std::uint32_t threshold_from(row_id first) const noexcept {
-    return threshold() - (full() && first >= neighbor_of(kept_.back()).id);
+    return threshold() - (full() && first >= worst_row());
   }
 
   /// Whether an offer of that row could be kept.

@@ -276,7 +276,7 @@ class multi_tables {
  private:
   static double mean_cost(const probe_plan& plan, std::span<const std::uint32_t> distances) {
     double sum = 0;
-    for (const std::uint32_t d : distances) sum += plan.cost(0, d + 1);
+    for (const std::uint32_t d : distances) sum += plan.cost_within(d);
     return distances.empty() ? 0 : sum / static_cast<double>(distances.size());
   }
 
@@ -291,7 +291,7 @@ class multi_tables {
     for (std::size_t k = 2 * distance_forecast::longest; k / 2 < rows_; k *= 2) {
       const double share = static_cast<double>(k) / static_cast<double>(rows_);
       while (d + 1 < within.size() && within[d] < share) ++d;
-      outlooks_.push_back({d, plan_.cost(0, d + 1)});
+      outlooks_.push_back({d, plan_.cost_within(d)});
     }
   }
 

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -41,16 +42,20 @@ inline constexpr std::size_t gathered_codes = 256;
 /// Buckets beyond this size are read in pieces of it, each with a threshold that knows the rows to come.
 inline constexpr std::uint32_t large_bucket = 2048;
 
+/// Stands for no limit on rows.
+inline constexpr row_id no_last_row = std::numeric_limits<row_id>::max();
+
 /// Buckets of one table that were looked up and wait to be read.
 struct lookup_group {
   std::array<code_range, grouped_lookups> ranges;
+  std::array<std::uint32_t, grouped_lookups> counts;  // of the whole buckets, where only ties are sought
+  const bucket_table* table;
   std::size_t filled;  // ranges that have codes
   std::size_t lookups;
   std::size_t candidates;
   std::size_t lines;      // being fetched
   std::uint32_t largest;  // range
-  std::uint32_t step;
-  bool last;  // of its step
+  bool last;              // of its step
 };
 
 /// A code that was near, and where its row is told.
@@ -108,32 +113,28 @@ class table_probe {
   bool run(const Goal& goal, double limit) {
     found_.flush();
     if (goal.reached(0)) return true;
+    for (std::size_t t = 0; t < set_.tables.size(); ++t) prefetch(set_.tables[t].start(scratch_.keys[t]));
     std::size_t expected = std::min(goal.expected(0), set_.plan.size());
+    std::size_t steps = 0;
     bool step_done = false;
-    for (std::size_t oldest = 0, steps = 0;; ++oldest) {
-      while (looked_up_ - oldest < waiting_groups && lines_ < waiting_lines && step_ < expected) look_up();
+    for (std::size_t oldest = 0;; ++oldest) {
+      while (has_room(oldest) && step_ < expected) look_up_next();
       take_hits();
       if (step_done) {
         found_.flush();
         if (++steps == set_.plan.size() || goal.reached(steps)) return true;
+        if (goal.only_ties(steps)) {
+          if (set_.plan.tie_cost(steps) > limit) return false;
+          settle_ties(set_.plan.tie(steps), goal.last_row());
+          return true;
+        }
         expected = std::min(goal.expected(steps), set_.plan.size());
         if (set_.plan.cost(steps, expected) > limit) return false;
       }
-      if (looked_up_ == oldest) look_up();
-      const lookup_group& group = scratch_.groups[oldest % waiting_groups];
-      spent_ += set_.costs.lookup * static_cast<double>(group.lookups) +
-                set_.costs.candidate * static_cast<double>(group.candidates);
+      if (looked_up_ == oldest) look_up_next();
+      read(group_at(oldest));
       if (spent_ > 1.5 * limit) return false;
-      step_done = group.last;
-      lines_ -= group.lines;
-      counts_.lookups += group.lookups;
-      counts_.candidates += group.candidates;
-      const bucket_table& table = set_.tables[set_.plan[group.step].table];
-      const auto ranges = std::span<const code_range>(group.ranges).first(group.filled);
-      if (group.largest <= large_bucket)
-        compare(table, ranges, 0);
-      else
-        compare_in_pieces(table, ranges);
+      step_done = group_at(oldest).last;
     }
   }
 
@@ -171,33 +172,102 @@ class table_probe {
     waiting_hits_ = 0;
   }
 
+  lookup_group& group_at(std::size_t index) noexcept { return scratch_.groups[index % waiting_groups]; }
+  bool has_room(std::size_t oldest) const noexcept {
+    return looked_up_ - oldest < waiting_groups && lines_ < waiting_lines;
+  }
+
+  // Meets the rows at the distance of the last of a full list: those beyond its id no longer count. Lookups that ran
+  // ahead are forgotten.
+  void settle_ties(const probe_step& step, row_id last_row) {
+    last_row_ = last_row;
+    share_ = static_cast<float>(last_row) / static_cast<float>(set_.tables[step.table].ids().size());
+    lines_ = flip_ = 0;
+    bool more = true;
+    for (std::size_t oldest = looked_up_; more || oldest != looked_up_; ++oldest) {
+      while (more && has_room(oldest)) more = !look_up(step);
+      take_hits();
+      read(group_at(oldest));
+    }
+    take_hits();
+    found_.flush();
+  }
+
+  void read(lookup_group& group) {
+    spent_ += set_.costs.lookup * static_cast<double>(group.lookups) +
+              set_.costs.candidate * static_cast<double>(group.candidates);
+    lines_ -= group.lines;
+    if (last_row_ != no_last_row) complete(group);
+    counts_.lookups += group.lookups;
+    counts_.candidates += group.candidates;
+    const auto ranges = std::span<const code_range>(group.ranges).first(group.filled);
+    if (group.largest <= large_bucket)
+      compare(*group.table, ranges, 0);
+    else
+      compare_in_pieces(*group.table, ranges);
+  }
+
   // Looks up the next few buckets of the step that lookups have come to.
-  void look_up() {
-    const std::size_t t = set_.plan[step_].table;
-    const bucket_table& table = set_.tables[t];
-    const std::span<const std::uint32_t> flips = set_.flips_of(t)[set_.plan[step_].flips];
-    const std::uint32_t key = scratch_.keys[t];
-    lookup_group& group = scratch_.groups[looked_up_++ % waiting_groups];
+  void look_up_next() {
+    if (!look_up(set_.plan[step_])) return;
+    if (++step_ == set_.plan.size()) return;
+    const probe_step& next = set_.plan[step_];
+    prefetch_starts(set_.tables[next.table], scratch_.keys[next.table], set_.flips_of(next.table)[next.flips], 0);
+  }
+
+  // True when these were the last of the step.
+  bool look_up(const probe_step& step) {
+    const bucket_table& table = set_.tables[step.table];
+    const std::span<const std::uint32_t> flips = set_.flips_of(step.table)[step.flips];
+    const std::uint32_t key = scratch_.keys[step.table];
+    lookup_group& group = group_at(looked_up_++);
+    group.table = &table;
     group.lookups = std::min(grouped_lookups, flips.size() - flip_);
     group.filled = group.candidates = group.lines = 0;
     group.largest = 0;
-    group.step = static_cast<std::uint32_t>(step_);
-    const std::size_t next = std::min(flip_ + 2 * grouped_lookups, flips.size());
-    for (std::size_t i = flip_ + group.lookups; i < next; ++i) prefetch(table.start(key ^ flips[i]));
+    prefetch_starts(table, key, flips, flip_ + group.lookups);
     for (std::size_t i = 0; i < group.lookups; ++i) {
-      const code_range range = table.bucket(key ^ flips[flip_ + i]);
+      code_range range = table.bucket(key ^ flips[flip_ + i]);
+      group.largest = std::max(group.largest, range.count);
+      group.counts[group.filled] = range.count;
+      if (last_row_ != no_last_row) range.count = before_last_row(table, range);
       group.lines += prefetch_bucket(table, range);
       group.ranges[group.filled] = range;
       group.filled += range.count != 0;
       group.candidates += range.count;
-      group.largest = std::max(group.largest, range.count);
     }
     lines_ += group.lines;
     flip_ += group.lookups;
     group.last = flip_ == flips.size();
-    if (!group.last) return;
-    flip_ = 0;
-    ++step_;
+    if (group.last) flip_ = 0;
+    return group.last;
+  }
+
+  static void prefetch_starts(const bucket_table& table, std::uint32_t key, std::span<const std::uint32_t> flips,
+                              std::size_t first) noexcept {
+    const std::size_t last = std::min(first + grouped_lookups, flips.size());
+    for (std::size_t i = first; i < last; ++i) prefetch(table.start(key ^ flips[i]));
+  }
+
+  // How many codes of a bucket to read where rows beyond the last do not count: rows ascend, and most often their
+  // share is that of all rows. Asks for the row that will tell.
+  std::uint32_t before_last_row(const bucket_table& table, code_range range) const noexcept {
+    const float expected = share_ * static_cast<float>(range.count);
+    const float enough = expected + 2 * std::sqrt(expected) + 1;
+    if (enough >= static_cast<float>(range.count)) return range.count;
+    const auto count = static_cast<std::uint32_t>(enough);
+    prefetch(table.ids().data() + range.first + count);
+    return count;
+  }
+  // Reads all of the buckets of which that was not enough.
+  void complete(lookup_group& group) const noexcept {
+    const row_id* ids = group.table->ids().data();
+    for (std::size_t i = 0; i < group.filled; ++i) {
+      code_range& range = group.ranges[i];
+      if (range.count == group.counts[i] || ids[range.first + range.count] > last_row_) continue;
+      group.candidates += group.counts[i] - range.count;
+      range.count = group.counts[i];
+    }
   }
 
   // Returns how many lines.
@@ -217,6 +287,7 @@ class table_probe {
       for (std::uint32_t done = 0; done < range.count; done += std::min(large_bucket, range.count - done)) {
         const code_range piece{range.first + done, std::min(large_bucket, range.count - done)};
         take_hits();
+        if (table.ids()[piece.first] > last_row_) break;
         compare(table, {&piece, 1}, table.ids()[piece.first]);
       }
   }
@@ -229,6 +300,7 @@ class table_probe {
       std::uint32_t filled = 0;
       for (const code_range range : ranges)
         for (const row_id row : table.ids().subspan(range.first, range.count)) {
+          if (row > last_row_) break;
           prefetch(lane_of(row));
           scratch_.ids[filled++] = row;
           if (filled == gathered_codes) compare_gathered(std::exchange(filled, 0), first_row);
@@ -263,6 +335,8 @@ class table_probe {
   std::size_t looked_up_ = 0;        // groups
   std::size_t lines_ = 0;            // of the groups that wait
   std::size_t waiting_hits_ = 0;
+  row_id last_row_ = no_last_row;  // rows beyond do not count
+  float share_ = 1;                // of rows up to it
 };
 
 /// Until the k nearest are certain, equal distances included: rows not yet met are farther than the k-th.
@@ -271,10 +345,14 @@ struct nearest_goal {
   std::size_t typical;  ///< distance of the k-th neighbour of other queries
 
   bool reached(std::size_t steps) const noexcept { return found.full() && steps > found.worst_distance(); }
-  /// Steps it will take: as many as usual, as long as that is possible, else as many as is certain to be enough.
+  /// Whether rows not yet met are at least as far as the k-th: they count only if their id is smaller.
+  bool only_ties(std::size_t steps) const noexcept { return found.full() && steps == found.worst_distance(); }
+  row_id last_row() const noexcept { return found.worst_row(); }
+  /// Steps it will take before only ties are left: as many as usual, as long as that is possible, else as many as is
+  /// certain to be enough.
   std::size_t expected(std::size_t steps) const noexcept {
-    if (!found.full()) return std::max(typical, steps) + 1;
-    return (steps <= typical ? std::min<std::size_t>(typical, found.worst_distance()) : found.worst_distance()) + 1;
+    if (!found.full()) return std::max(typical, steps + 1);
+    return steps < typical ? std::min<std::size_t>(typical, found.worst_distance()) : found.worst_distance();
   }
 };
 
@@ -282,6 +360,8 @@ struct nearest_goal {
 struct radius_goal {
   std::size_t radius;
   bool reached(std::size_t steps) const noexcept { return steps > radius; }
+  static bool only_ties(std::size_t) noexcept { return false; }
+  static row_id last_row() noexcept { return no_last_row; }
   std::size_t expected(std::size_t) const noexcept { return radius + 1; }
 };
 

@@ -1,0 +1,99 @@
+// Any index, searched by many threads while another changes it.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/concepts.hpp>
+#include <embit/core/types.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <type_traits>
+#include <utility>
+
+namespace embit::inline EMBIT_ABI {
+
+/// An index that any number of threads search while others add and remove: a search sees the index as it was at one
+/// moment, with every change that had returned by then and none that began later. Changes are made one at a time to a
+/// copy, which then takes the place of the index; searches never wait for them. All members may be called from any
+/// thread at any time.
+///
+/// A change costs a copy of the index: of a `flat_index` that is its list of chunks, the chunk that is appended to, and
+/// a bit a row once rows were removed; of an index with tables it is all of them. `update` makes many changes for one
+/// copy.
+template <std::copy_constructible Index>
+class concurrent_index {
+ public:
+  using index_type = Index;
+  using query_view = typename Index::query_view;
+  using codes_view = typename Index::codes_view;
+  using distance_type = typename Index::distance_type;
+  using compare = typename Index::compare;
+
+  explicit concurrent_index(Index index) : current_(std::make_shared<const Index>(std::move(index))) {}
+
+  /// The index as it is now; it does not change any more, and lives as long as someone holds it. For several searches
+  /// that must agree with one another.
+  std::shared_ptr<const Index> snapshot() const {
+    const std::lock_guard lock(swap_);
+    return current_;
+  }
+
+  std::size_t size() const { return snapshot()->size(); }
+
+  /// As `search` of the index.
+  template <class... Options>
+  auto search(query_view queries, std::size_t k, const Options&... options) const {
+    return snapshot()->search(queries, k, options...);
+  }
+  /// As `range_search` of the index.
+  template <class... Options>
+  auto range_search(query_view queries, distance_type radius, const Options&... options) const {
+    return snapshot()->range_search(queries, radius, options...);
+  }
+
+  /// As `add` of the index.
+  template <class... Arguments>
+  auto add(codes_view codes, const Arguments&... arguments) {
+    return update([&](Index& index) { return index.add(codes, arguments...); });
+  }
+  /// As `remove` of the index.
+  template <class Row>
+  bool remove(Row row) {
+    return update([&](Index& index) { return index.remove(row); });
+  }
+  /// As `compact` of the index. Rows have other numbers in snapshots that are taken later.
+  auto compact() {
+    return update([](Index& index) { return index.compact(); });
+  }
+
+  /// Calls `change(index)` on a copy of the index, which then takes its place: whatever `change` does is seen at once,
+  /// or not at all where it throws. Returns what `change` returns.
+  template <class Change>
+  auto update(Change&& change) {
+    const std::lock_guard one_at_a_time(change_);
+    auto next = std::make_shared<Index>(*snapshot());
+    if constexpr (std::is_void_v<decltype(change(*next))>) {
+      change(*next);
+      publish(std::move(next));
+    } else {
+      auto result = change(*next);
+      publish(std::move(next));
+      return result;
+    }
+  }
+
+ private:
+  void publish(std::shared_ptr<const Index> next) {
+    const std::lock_guard lock(swap_);
+    current_.swap(next);
+  }  // the old index, should nobody else hold it, ends after the lock
+
+  std::mutex change_;
+  mutable std::mutex swap_;  // held for the copy of a pointer only
+  std::shared_ptr<const Index> current_;
+};
+
+}  // namespace embit::inline EMBIT_ABI

@@ -1,0 +1,58 @@
+// The fast Walsh–Hadamard transform.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/concepts.hpp>
+#include <embit/core/error.hpp>
+#include <embit/core/executor.hpp>
+#include <embit/core/isa.hpp>
+#include <embit/core/matrix.hpp>
+#include <embit/core/matrix_view.hpp>
+#include <embit/kernel/detail/hadamard_avx2.hpp>
+#include <embit/kernel/detail/hadamard_avx512.hpp>
+#include <embit/kernel/detail/hadamard_level.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+
+namespace embit::inline EMBIT_ABI {
+
+namespace detail {
+
+inline const hadamard_level& hadamard_level_for(isa level) noexcept {
+#if EMBIT_X86
+  if (level == isa::avx512 || level == isa::vpopcnt) return hadamard_avx512::level;
+  if (level == isa::avx2) return hadamard_avx2::level;
+#endif
+  static_cast<void>(level);
+  return hadamard_portable::level;
+}
+
+}  // namespace detail
+
+/// Replaces every row x by H x, in place, where H[i][j] = (-1)^popcount(i & j) (the order of Hadamard, or natural
+/// order). Twice gives cols · x; a factor of 1 / √cols makes it orthogonal. O(rows · cols · log cols).
+/// Sums are taken in one fixed order: the same floats at every SIMD level, alone or in a batch.
+/// @param rows  n × a power of two.
+/// @throws error errc::shape when the number of columns is not a power of two.
+template <Executor Exec = inline_executor>
+void walsh_hadamard(matrix_view<float> rows, const Exec& executor = {}) {
+  if (!std::has_single_bit(rows.cols()))
+    raise(errc::shape, "walsh_hadamard: ", rows.cols(), " columns, which is not a power of two");
+  const auto& level = detail::hadamard_level_for(active_isa());
+  run_ranges(executor, rows.rows(), 1, executor.concurrency() * 4,
+             [&](std::size_t first, std::size_t last, std::size_t) {
+               for (std::size_t i = first; i < last; ++i) level.transform(rows[i].data(), rows.cols());
+             });
+}
+
+/// The rows with zeros appended up to the next power of two of columns: what `walsh_hadamard` takes.
+inline matrix<float> padded_for_hadamard(matrix_view<const float> rows) {
+  matrix<float> out(rows.rows(), std::bit_ceil(rows.cols()), 0.f);
+  for (std::size_t i = 0; i < rows.rows(); ++i) std::ranges::copy(rows[i], out[i].begin());
+  return out;
+}
+
+}  // namespace embit::inline EMBIT_ABI

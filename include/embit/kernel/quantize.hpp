@@ -1,0 +1,22 @@
+// Float rows on a uniform grid: their bit planes, where they lie in a block of codes, and what factors are made of.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/isa.hpp>
+#include <embit/kernel/detail/quantize_avx2.hpp>
+#include <embit/kernel/detail/quantize_avx512.hpp>
+#include <embit/kernel/detail/quantize_level.hpp>
+
+namespace embit::inline EMBIT_ABI::detail {
+
+inline const quantize_level& quantize_level_for(isa level) noexcept {
+#if EMBIT_X86
+  if (level == isa::avx512 || level == isa::vpopcnt) return quantize_avx512::level;
+  if (level == isa::avx2) return quantize_avx2::level;
+#endif
+  static_cast<void>(level);
+  return quantize_portable::level;
+}
+
+}  // namespace embit::inline EMBIT_ABI::detail

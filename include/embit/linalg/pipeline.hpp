@@ -1,0 +1,128 @@
+// Transforms one after another, fitted once and applied to both sides.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/concepts.hpp>
+#include <embit/core/error.hpp>
+#include <embit/core/executor.hpp>
+#include <embit/core/matrix.hpp>
+#include <embit/core/matrix_view.hpp>
+#include <embit/linalg/transform.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace embit::inline EMBIT_ABI {
+
+/// Applies its stages in order. Database and queries must go through the same one. Immutable where its stages are.
+template <FloatTransform... Stages>
+  requires(sizeof...(Stages) > 0)
+class pipeline {
+ public:
+  /// @throws error errc::shape when a stage does not take what the one before gives, naming both.
+  explicit pipeline(Stages... stages) : pipeline(std::tuple<Stages...>(std::move(stages)...)) {}
+
+  /// @throws error as the other constructor does.
+  explicit pipeline(std::tuple<Stages...> stages) : stages_(std::move(stages)) {
+    std::size_t number = 0, given = dim();
+    each([&](const auto& stage) {
+      if (stage.dim() != given)
+        raise(errc::shape, "pipeline: stage ", number, " takes ", stage.dim(), " dimensions where ", given, " come");
+      given = stage.output_dim();
+      ++number;
+    });
+  }
+
+  std::size_t dim() const noexcept { return std::get<0>(stages_).dim(); }
+  std::size_t output_dim() const noexcept { return std::get<sizeof...(Stages) - 1>(stages_).output_dim(); }
+  const std::tuple<Stages...>& stages() const noexcept { return stages_; }
+
+  /// The rows (n × dim) through all stages, n × output_dim.
+  /// @throws error as the stages do.
+  template <Executor Exec = inline_executor>
+  matrix<float> apply(matrix_view<const float> rows, const Exec& executor = {}) const {
+    matrix<float> current = std::get<0>(stages_).apply(rows, executor);
+    bool first = true;
+    each([&](const auto& stage) {
+      if (first)
+        first = false;
+      else if constexpr (InPlaceTransform<std::remove_cvref_t<decltype(stage)>>)
+        stage.apply_in_place(current.view(), executor);
+      else
+        current = stage.apply(current, executor);
+    });
+    return current;
+  }
+
+  /// The rows (n × output_dim) back through all stages.
+  /// @throws error as the stages do.
+  template <Executor Exec = inline_executor>
+    requires(InvertibleTransform<Stages>&&...)
+  matrix<float> apply_inverse(matrix_view<const float> rows, const Exec& executor = {})
+  const { return back(rows, executor, std::make_index_sequence<sizeof...(Stages)>{}); }
+
+ private:
+  template <class F>
+  void each(const F& f) const {
+    std::apply([&](const Stages&... stages) { (f(stages), ...); }, stages_);
+  }
+
+  template <class Exec, std::size_t... I>
+  matrix<float> back(matrix_view<const float> rows, const Exec& executor, std::index_sequence<I...>) const {
+    matrix<float> current(rows);
+    ((current = std::get<sizeof...(I) - 1 - I>(stages_).apply_inverse(current, executor)), ...);
+    return current;
+  }
+
+  std::tuple<Stages...> stages_;
+};
+
+namespace detail {
+
+template <class Stage>
+auto fit_stage(matrix_view<const float> rows, const Stage& stage) {
+  if constexpr (FloatTransform<Stage>) {
+    require_columns(rows, stage.dim());
+    return stage;
+  } else {
+    return stage(rows);
+  }
+}
+
+template <class Stage, class... Rest>
+auto fit_stages(matrix_view<const float> rows, const Stage& stage, const Rest&... rest) {
+  auto fitted = fit_stage(rows, stage);
+  static_assert(FloatTransform<decltype(fitted)>, "embit: a stage is a transform, or makes one from rows");
+  if constexpr (sizeof...(Rest) == 0) {
+    return std::tuple(std::move(fitted));
+  } else {
+    const matrix<float> next = fitted.apply(rows);
+    return std::tuple_cat(std::tuple(std::move(fitted)), fit_stages(next, rest...));
+  }
+}
+
+template <class... Stages>
+pipeline<Stages...> pipeline_of(std::tuple<Stages...> stages) {
+  return pipeline<Stages...>(std::move(stages));
+}
+
+}  // namespace detail
+
+/// Fits every stage to what the stages before it make of `rows` (n × dim). A stage is a ready transform, or a function
+/// that fits one:
+///
+///     const auto prepare = fit_pipeline(x, fit_centering, [](auto rows) { return fit_whitening(rows, {.dims = 64});
+///     }); codes = lsh.encode(prepare.apply(x));  // and so for the queries
+///
+/// @throws error as the stages do.
+template <class... Stages>
+auto fit_pipeline(matrix_view<const float> rows, const Stages&... stages) {
+  static_assert(sizeof...(Stages) > 0, "embit: a pipeline has at least one stage");
+  return detail::pipeline_of(detail::fit_stages(rows, stages...));
+}
+
+}  // namespace embit::inline EMBIT_ABI

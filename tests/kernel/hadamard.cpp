@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#include <embit/core/matrix.hpp>
+#include <embit/core/random.hpp>
+#include <embit/core/thread_pool.hpp>
+#include <embit/kernel/hadamard.hpp>
+
+#include <support/catch.hpp>
+#include <support/refusal.hpp>
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+namespace {
+
+embit::matrix<float> normal_rows(std::size_t rows, std::size_t cols, std::uint64_t seed) {
+  embit::rng rng{seed};
+  embit::matrix<float> m(rows, cols);
+  for (auto& x : m.values()) x = embit::normal(rng);
+  return m;
+}
+
+// To the bit: -0 is not 0.
+bool same_bits(std::span<const float> a, std::span<const float> b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("the Walsh-Hadamard transform is the product with the Hadamard matrix") {
+  for (std::size_t n = 1; n <= 2048; n *= 2) {
+    const auto x = normal_rows(1, n, n);
+    auto y = x;
+    embit::walsh_hadamard(y);
+    double size = 0;
+    for (const float v : x.values()) size += std::abs(double{v});
+    for (std::size_t i = 0; i < n; i += 1 + n / 64) {
+      double exact = 0;
+      for (std::size_t j = 0; j < n; ++j) exact += std::popcount(i & j) % 2 == 0 ? double{x[0][j]} : -double{x[0][j]};
+      if (!(std::abs(double{y[0][i]} - exact) <= 1e-6 * size)) FAIL("n " << n << ", row " << i);
+    }
+  }
+}
+
+TEST_CASE("twice is n times, to the bit for whole numbers") {
+  for (const std::size_t n : {1u, 2u, 16u, 256u, 4096u, 16384u}) {
+    embit::rng rng{n};
+    embit::matrix<float> x(3, n);
+    for (auto& v : x.values()) v = static_cast<float>(embit::uniform_index(rng, 9)) - 4;
+    auto y = x;
+    embit::walsh_hadamard(y);
+    embit::walsh_hadamard(y);
+    for (std::size_t i = 0; i < x.values().size(); ++i)
+      if (y.values()[i] != static_cast<float>(n) * x.values()[i]) FAIL("n " << n << ", element " << i);
+  }
+}
+
+TEST_CASE("all levels give the same floats") {
+  for (std::size_t n = 1; n <= 32768; n *= 2) {
+    auto x = normal_rows(1, n, 7 + n);
+    if (n >= 4) x[0][1] = -0.f, x[0][3] = 0.f;
+    auto expected = x;
+    embit::detail::hadamard_scalar(expected.data(), n);
+    for (const auto isa : embit::supported_isas()) {
+      auto y = x;
+      embit::detail::hadamard_level_for(isa).transform(y.data(), n);
+      CAPTURE(n, embit::name_of(isa));
+      REQUIRE(same_bits(y.values(), expected.values()));
+    }
+  }
+  embit::rng rng{1};
+  for (const std::size_t n : {1u, 7u, 16u, 63u, 64u, 65u, 127u, 1000u}) {
+    std::vector<embit::word> bits(embit::words_for(n));
+    for (auto& w : bits) w = rng();
+    const auto x = normal_rows(2, n, n);
+    auto flipped = x, turned = x;
+    for (std::size_t j = 0; j < n; ++j) {
+      if ((bits[j / 64] >> j % 64 & 1) != 0) flipped[0][j] = -x[0][j];
+      turned[0][j] = .3f * (x[0][j] + x[1][j]);
+      turned[1][j] = .3f * (x[0][j] - x[1][j]);
+    }
+    const std::size_t words = embit::words_for(n);
+    const auto values = normal_rows(1, 64 * words, n + 1), cut = normal_rows(1, 64 * words, n + 2);
+    for (const auto isa : embit::supported_isas()) {
+      const auto& level = embit::detail::hadamard_level_for(isa);
+      auto y = x, z = x;
+      level.flip(x[0].data(), y[0].data(), bits.data(), n);
+      level.turn(z[0].data(), z[1].data(), .3f, n);
+      CAPTURE(n, embit::name_of(isa));
+      REQUIRE(same_bits(y.values(), flipped.values()));
+      REQUIRE(same_bits(z.values(), turned.values()));
+      level.scale(y[1].data(), .7f, n);
+      for (std::size_t j = 0; j < n; ++j) REQUIRE(y[1][j] == .7f * x[1][j]);
+      std::vector<embit::word> packed(words), expected(words);
+      level.signs(values.data(), cut.data(), words, packed.data());
+      for (std::size_t j = 0; j < 64 * words; ++j) expected[j / 64] |= embit::word{values[0][j] > cut[0][j]} << j % 64;
+      REQUIRE(packed == expected);
+    }
+  }
+}
+
+TEST_CASE("rows are transformed one by one, wherever they lie and on any number of threads") {
+  auto rows = normal_rows(33, 64, 3);
+  auto alone = rows, wide = normal_rows(33, 70, 4);
+  const embit::matrix_view<float> inside(wide.data() + 3, 33, 64, 70);
+  for (std::size_t i = 0; i < 33; ++i) std::ranges::copy(rows[i], inside[i].begin());
+  const auto before = wide;
+  embit::walsh_hadamard(rows, embit::thread_pool{2});
+  embit::walsh_hadamard(inside);
+  for (std::size_t i = 0; i < 33; ++i) {
+    embit::walsh_hadamard(alone.view().middle_rows(i, 1));
+    REQUIRE(same_bits(alone[i], rows[i]));
+    REQUIRE(same_bits(inside[i], rows[i]));
+    REQUIRE(wide[i][2] == before[i][2]);
+    REQUIRE(wide[i][67] == before[i][67]);
+  }
+}
+
+TEST_CASE("other numbers of columns are refused, and can be padded") {
+  for (const std::size_t n : {0u, 3u, 96u, 1000u}) {
+    auto rows = normal_rows(2, n, 1);
+    REQUIRE(support::contains(support::refusal([&] { embit::walsh_hadamard(rows); }), std::to_string(n) + " columns"));
+    const auto padded = embit::padded_for_hadamard(rows);
+    REQUIRE(padded.cols() == std::bit_ceil(n));
+    for (std::size_t j = 0; j < padded.cols(); ++j) REQUIRE(padded[1][j] == (j < n ? rows[1][j] : 0.f));
+  }
+}
