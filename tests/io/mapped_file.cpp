@@ -53,7 +53,7 @@ TEST_CASE("a mapped file may be removed, and one that changes its size is notice
   const embit::mapped_file map(dir / "a");
   REQUIRE(::truncate((dir / "a").c_str(), 11) == 0);
   CHECK(contains(refusal([&] { map.require_unchanged_size(); }),
-                 "io: " + (dir / "a") + ": had 10 bytes when it was mapped and has 11 now"));
+                 "changed: " + (dir / "a") + ": had 10 bytes when it was mapped and has 11 now"));
   REQUIRE(::truncate((dir / "a").c_str(), 10) == 0);
   map.require_unchanged_size();
   REQUIRE(::unlink((dir / "a").c_str()) == 0);
@@ -63,6 +63,6 @@ TEST_CASE("a mapped file may be removed, and one that changes its size is notice
 
 TEST_CASE("what cannot be mapped is refused by name") {
   const support::temp_dir dir;
-  CHECK(contains(refusal([&] { embit::mapped_file{dir.path()}; }), "io: " + dir.path() + ": is a directory"));
+  CHECK(contains(refusal([&] { embit::mapped_file{dir.path()}; }), "not_a_file: " + dir.path() + ": is a directory"));
   CHECK(contains(refusal([&] { embit::mapped_file{dir / "none"}; }), "No such file"));
 }

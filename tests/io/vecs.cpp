@@ -87,7 +87,7 @@ TEST_CASE("rows that disagree, and dimensions that cannot be, are refused with r
   const auto complaint = [&](const std::string& bytes) {
     spill(path, bytes);
     const auto text = refusal([&] { embit::read_ivecs(path); });
-    CHECK(contains(text, "format: " + path + ": row "));
+    CHECK(contains(text, ": " + path + ": row "));
     return text;
   };
   CHECK(contains(complaint(int_bytes({0, 1})), "row 0 at byte 0: dimension 0"));

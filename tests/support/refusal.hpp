@@ -10,8 +10,9 @@
 namespace support {
 
 inline std::string name_of(embit::errc code) {
-  constexpr std::array names{"shape",  "argument", "out_of_range", "not_finite", "unsupported", "io",
-                             "format", "checksum", "version",      "kind",       "stopped"};
+  constexpr std::array names{"shape",      "argument", "out_of_range", "not_finite", "unsupported", "io",
+                             "format",     "checksum", "version",      "kind",       "stopped",     "truncated",
+                             "byte_order", "changed",  "no_space",     "denied",     "not_a_file"};
   return names[static_cast<std::size_t>(code)];
 }
 

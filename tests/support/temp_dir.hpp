@@ -16,8 +16,8 @@ namespace support {
 
 class temp_dir {
  public:
-  temp_dir() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "embit_test_XXXXXX").string();
+  explicit temp_dir(const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
+    std::string pattern = (parent / "embit_test_XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder: " + pattern);
     path_ = pattern;
   }
@@ -26,6 +26,12 @@ class temp_dir {
   ~temp_dir() {
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);
+  }
+
+  /// Where folders are in memory, if there is such a place: for thousands of files that are synced one by one.
+  static std::filesystem::path in_memory() {
+    const std::filesystem::path shared = "/dev/shm";
+    return std::filesystem::is_directory(shared) ? shared : std::filesystem::temp_directory_path();
   }
 
   const std::string& path() const { return path_; }

@@ -27,7 +27,13 @@ enum class errc {
   checksum,      ///< a file whose content changed after it was written
   version,       ///< a file of a version this library does not read
   kind,          ///< a file that holds another kind of thing
-  stopped        ///< the caller's progress callback asked to stop where no partial result exists
+  stopped,       ///< the caller's progress callback asked to stop where no partial result exists
+  truncated,     ///< a file that ends before what it says it holds
+  byte_order,    ///< a file written in the other byte order
+  changed,       ///< a file whose size changed while it was read or mapped
+  no_space,      ///< a full disk, or a limit on the size of files
+  denied,        ///< no permission for the file or its folder
+  not_a_file     ///< a directory, a pipe or a device
 };
 
 /// Every failure this library reports. Whatever was called is unchanged when it is thrown.

@@ -37,9 +37,10 @@ class section_reader;
 /// A container file whose header and section table are intact. Movable; what `section_reader::view` shows stays where
 /// it is. Reading is safe from many threads.
 ///
-/// Opening throws error errc::io for what cannot be opened; errc::format for what is not a container, is truncated or
-/// contradicts itself; errc::version for a newer format or kind version; errc::kind for another kind; errc::checksum
-/// for a damaged header or table. Messages carry the path and the offset.
+/// Opening throws error errc::io, errc::denied or errc::not_a_file for what cannot be opened; errc::truncated;
+/// errc::format for what is not a container or contradicts itself; errc::byte_order; errc::version for a newer format
+/// or kind version; errc::kind for another kind; errc::checksum for a damaged header or table. Messages carry the path
+/// and the offset.
 class container_reader {
  public:
   /// Reads sections one by one into memory of the caller's. An empty `kind.name` takes any kind.
@@ -75,7 +76,7 @@ class container_reader {
   section_reader sections() const noexcept;
 
   /// Checks the checksum of every section. O(file size).
-  /// @throws error errc::checksum naming the section, errc::io when the file cannot be read or has changed its size.
+  /// @throws error errc::checksum naming the section, errc::changed when the file has changed its size, errc::io.
   void verify() const {
     for (const section_info& s : table_) verify(s);
   }
@@ -160,10 +161,10 @@ class container_reader {
   detail::container_header parse_header(file_kind expected) {
     detail::container_header header{};
     if (size_ < sizeof header)
-      raise(errc::format, path_, ": ", size_, " bytes, too few for a header of ", sizeof header);
+      raise(errc::truncated, path_, ": ", size_, " bytes, too few for a header of ", sizeof header);
     fetch(0, std::as_writable_bytes(std::span(&header, 1)));
     if (header.magic != detail::container_magic) raise(errc::format, path_, ": byte 0: not an embit file");
-    if (header.format == 0x01000000u) raise(errc::format, path_, ": byte 8: written in the other byte order");
+    if (header.format == 0x01000000u) raise(errc::byte_order, path_, ": byte 8: written in the other byte order");
     if (header.format != detail::container_format)
       raise(errc::version, path_, ": byte 8: format version ", header.format, " where this library reads ",
             detail::container_format);
@@ -180,7 +181,8 @@ class container_reader {
               "' where this library reads up to ", expected.version);
     }
     if (header.file_size != size_)
-      raise(errc::format, path_, ": byte 40: ", header.file_size, " bytes were written and ", size_, " are there");
+      raise(header.file_size > size_ ? errc::truncated : errc::format, path_, ": byte 40: ", header.file_size,
+            " bytes were written and ", size_, " are there");
     return header;
   }
 

@@ -30,15 +30,29 @@ namespace embit::inline EMBIT_ABI {
 
 namespace detail {
 
+/// What the reasons of the operating system mean here; errc::io for all others.
+constexpr errc errc_of(int number) noexcept {
+  switch (number) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: return errc::no_space;
+    case EACCES:
+    case EPERM:
+    case EROFS: return errc::denied;
+    case EISDIR: return errc::not_a_file;
+    default: return errc::io;
+  }
+}
+
 /// "path: cannot read at byte 12: No space left on device". Takes errno first, before anything can change it.
 [[noreturn]] EMBIT_COLD inline void raise_errno(std::string_view path, std::string_view what, int number = errno) {
-  raise(errc::io, path, ": cannot ", what, ": ", std::generic_category().message(number));
+  raise(errc_of(number), path, ": cannot ", what, ": ", std::generic_category().message(number));
 }
 
 /// Refuses whatever has no bytes at offsets: directories, pipes, devices.
 inline void require_regular(const std::string& path, const struct stat& status) {
-  if (S_ISDIR(status.st_mode)) raise(errc::io, path, ": is a directory, not a file");
-  if (!S_ISREG(status.st_mode)) raise(errc::io, path, ": is not a regular file");
+  if (S_ISDIR(status.st_mode)) raise(errc::not_a_file, path, ": is a directory, not a file");
+  if (!S_ISREG(status.st_mode)) raise(errc::not_a_file, path, ": is not a regular file");
 }
 
 /// Calls again what a signal interrupted.
@@ -82,7 +96,8 @@ class input_file {
  public:
   input_file() = default;
 
-  /// @throws error errc::io when `path` cannot be opened, is a directory, or is not a regular file.
+  /// @throws error errc::io or errc::denied when `path` cannot be opened, errc::not_a_file for a directory, a pipe or a
+  /// device.
   explicit input_file(std::string path) : path_(std::move(path)) {
     // Not blocking: opening a pipe would wait for a writer before the pipe could be refused.
     file_ = detail::descriptor(
@@ -105,7 +120,8 @@ class input_file {
   int native_handle() const noexcept { return *file_; }
 
   /// Fills `out` from byte `offset` on.
-  /// @throws error errc::io when the file ends before that or the system refuses.
+  /// @throws error errc::truncated when the file ends before that, errc::changed when it no longer has the bytes that
+  /// it had, errc::io when the system refuses.
   void read(std::uint64_t offset, std::span<std::byte> out) const {
     while (!out.empty()) {
       const ssize_t got = detail::uninterrupted([&] {
@@ -113,8 +129,8 @@ class input_file {
       });
       if (got < 0) detail::raise_errno(path_, "read");
       if (got == 0)
-        raise(errc::io, path_, ": ends at byte ", current_size(), " where ", out.size(),
-              " more bytes are expected at byte ", offset);
+        raise(offset < size_ ? errc::changed : errc::truncated, path_, ": ends at byte ", current_size(), " where ",
+              out.size(), " more bytes are expected at byte ", offset);
       offset += static_cast<std::uint64_t>(got);
       out = out.subspan(static_cast<std::size_t>(got));
     }
@@ -140,7 +156,8 @@ inline aligned_vector<std::byte> read_file(std::string path) {
 /// Abandoned without `commit`, the temporary file is removed. A symbolic link stays and what it points to is replaced.
 class atomic_file {
  public:
-  /// @throws error errc::io when the folder is missing or not writable, or `path` is anything but a regular file.
+  /// @throws error errc::io when the folder is missing, errc::denied when it may not be written to, errc::not_a_file
+  /// when `path` is anything but a regular file.
   explicit atomic_file(std::string path) : path_(std::move(path)), target_(path_) {
     struct stat status {};
     const bool replaces = ::stat(path_.c_str(), &status) == 0;
@@ -171,7 +188,7 @@ class atomic_file {
   std::uint64_t size() const noexcept { return written_ + buffer_.size(); }
 
   /// Appends.
-  /// @throws error errc::io, a full disk among the reasons; the temporary file is then gone.
+  /// @throws error errc::no_space for a full disk, errc::io; the temporary file is then gone.
   void write(std::span<const std::byte> bytes) {
     require_open();
     if (bytes.size() > buffer_size - buffer_.size()) flush();
@@ -182,7 +199,7 @@ class atomic_file {
   }
 
   /// Changes bytes that are already written.
-  /// @throws error errc::out_of_range past the end, errc::io
+  /// @throws error errc::out_of_range past the end, errc::no_space, errc::io
   void overwrite(std::uint64_t offset, std::span<const std::byte> bytes) {
     require_open();
     if (offset > size() || bytes.size() > size() - offset)
@@ -192,7 +209,8 @@ class atomic_file {
   }
 
   /// Makes the file what its name says, durably.
-  /// @throws error errc::io; the name then still means what it meant before, unless the message says otherwise.
+  /// @throws error errc::no_space, errc::io; the name then still means what it meant before, unless the message says
+  /// otherwise.
   void commit() {
     require_open();
     flush();

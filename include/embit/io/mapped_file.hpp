@@ -28,7 +28,7 @@ class mapped_file {
   mapped_file() = default;
 
   /// An empty file gives empty `bytes()`.
-  /// @throws error errc::io when the file cannot be opened or mapped, or is a directory.
+  /// @throws error errc::io or errc::denied when the file cannot be opened or mapped, errc::not_a_file.
   explicit mapped_file(std::string path) : mapped_file(input_file(std::move(path))) {}
 
   /// @throws error errc::io when the file cannot be mapped.
@@ -58,11 +58,11 @@ class mapped_file {
   std::span<const std::byte> bytes() const noexcept { return bytes_; }
 
   /// Refuses a file whose size is no longer what it was when it was mapped.
-  /// @throws error errc::io with both sizes.
+  /// @throws error errc::changed with both sizes.
   void require_unchanged_size() const {
     if (bytes_.empty()) return;
     if (const std::uint64_t now = file_.current_size(); now != bytes_.size())
-      raise(errc::io, path(), ": had ", bytes_.size(), " bytes when it was mapped and has ", now, " now");
+      raise(errc::changed, path(), ": had ", bytes_.size(), " bytes when it was mapped and has ", now, " now");
   }
 
   /// Tells the system how the bytes will be read. Never fails; at worst nothing changes.

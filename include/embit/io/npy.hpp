@@ -10,6 +10,7 @@
 #include <embit/io/file.hpp>
 #include <embit/io/metadata.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -89,7 +90,9 @@ class npy_header_parser {
     if (descr.size() == 3)
       for (std::size_t i = 0; i < std::size(codes); ++i) {
         if (descr.substr(1) != codes[i]) continue;
-        if (descr[0] == '>') refuse("the numbers '", descr, "' are big-endian; only little-endian files are read");
+        if (descr[0] == '>')
+          raise(errc::byte_order, path_, ": byte ", offset_ + position_, ": the numbers '", descr,
+                "' are big-endian; only little-endian files are read");
         if (descr[0] == '<' || (descr[0] == '|' && codes[i][1] == '1')) return static_cast<dtype>(i);
       }
     refuse("numbers of type '", descr, "' are not read; f2, f4, f8, i1 to i8 and u1 to u8 are");
@@ -171,17 +174,15 @@ inline std::string text_of(const std::vector<std::size_t>& shape) {
 
 /// The numbers in all must be just those that the file has bytes for.
 inline void require_npy_size(const input_file& file, const npy_header& header) {
-  std::uint64_t left = (file.size() - header.offset) / size_of(header.type);
-  bool fits = (file.size() - header.offset) % size_of(header.type) == 0;
-  bool none = false;
-  for (const std::size_t n : header.shape) {
-    none = none || n == 0;
-    fits = fits && (n == 0 || left % n == 0);  // dividing, since the product may be beyond 64 bits
-    if (n != 0) left /= n;
-  }
-  if (none ? file.size() != header.offset : !fits || left != 1)
-    raise(errc::format, file.path(), ": ", file.size() - header.offset, " bytes from byte ", header.offset,
-          " on are not the numbers of shape ", text_of(header.shape), " and type ", name_of(header.type));
+  const std::uint64_t there = file.size() - header.offset;
+  constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t needed = size_of(header.type);
+  for (const std::size_t n : header.shape) needed = n != 0 && needed > most / n ? most : needed * n;
+  if (std::ranges::find(header.shape, std::size_t{0}) != header.shape.end()) needed = 0;  // whatever the others are
+  if (needed != there)
+    raise(needed > there && needed != most ? errc::truncated : errc::format, file.path(), ": ", there,
+          " bytes from byte ", header.offset, " on are not the numbers of shape ", text_of(header.shape), " and type ",
+          name_of(header.type));
 }
 
 inline npy_header read_npy_header(const input_file& file) {
@@ -209,14 +210,14 @@ inline npy_header read_npy_header(const input_file& file) {
 }  // namespace detail
 
 /// The type and shape of a .npy file (versions 1 to 3, C order, little-endian), its size checked against the file.
-/// @throws error errc::io, errc::format or errc::version with the path and the offset.
+/// @throws error errc::io, errc::truncated, errc::format or errc::version with the path and the offset.
 inline npy_header read_npy_header(std::string path) { return detail::read_npy_header(input_file(std::move(path))); }
 
 /// Reads a .npy file as a matrix of T; an array of one dimension becomes one column. Floats take any type of number,
 /// rounding it; whole numbers take whole numbers that fit. Nothing is allocated before the sizes agree with the file.
 /// @throws error errc::shape for none or more than two dimensions or rows without elements, errc::argument for numbers
 /// that T cannot hold,
-///         errc::io, errc::format or errc::version, all with the path.
+///         errc::io, errc::truncated, errc::format, errc::byte_order or errc::version, all with the path.
 template <FileNumber T>
 matrix<T> read_npy(std::string path) {
   const input_file file(std::move(path));

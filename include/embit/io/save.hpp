@@ -52,17 +52,19 @@ template <class T, class... Parts>
     const std::string found = kind.text();
     const std::uint32_t version = kind.u32();
     if (found != T::file.name)
-      raise(errc::kind, in.path(), ": '", name, "' is of kind '", found, "' where '", T::file.name, "' is expected");
+      raise(errc::kind, in.path(), ": byte ", scope.info("kind").offset, ": '", name, "' is of kind '", found,
+            "' where '", T::file.name, "' is expected");
     if (version == 0 || version > T::file.version)
-      raise(errc::version, in.path(), ": '", name, "' is version ", version, " of kind '", found,
-            "' where this library reads up to ", T::file.version);
+      raise(errc::version, in.path(), ": byte ", scope.info("kind").offset, ": '", name, "' is version ", version,
+            " of kind '", found, "' where this library reads up to ", T::file.version);
     return T::read_from(scope, std::forward<Parts>(parts)...);
   }
 
 }  // namespace detail
 
 /// Writes `thing` to `path`: beside it first, then renamed, so that `path` holds the old file or the whole new one.
-/// @throws error errc::io naming the path; the old file is untouched then.
+/// @throws error errc::io, errc::denied, errc::no_space or errc::not_a_file naming the path; the old file is untouched
+/// then.
 template <Savable T>
 void save(std::string path, const T& thing) {
   container_writer writer(std::move(path), T::file);
@@ -72,7 +74,8 @@ void save(std::string path, const T& thing) {
 
 /// Reads what `save` wrote, every checksum verified.
 /// @param parts  what the file does not hold and the type takes again, if anything
-/// @throws error errc::io, errc::format, errc::version, errc::kind or errc::checksum, with path and offset.
+/// @throws error errc::io, errc::denied or errc::not_a_file for what cannot be opened; errc::truncated, errc::format,
+/// errc::byte_order, errc::version, errc::kind or errc::checksum, with path and offset.
 template <class T, class... Parts>
   requires Loadable<T, Parts...> T load(std::string path, Parts&&... parts) {
     const container_reader reader = container_reader::open(std::move(path), T::file);

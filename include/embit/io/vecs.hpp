@@ -40,7 +40,7 @@ class vecs_file {
     if (file_.size() == 0) return;
     dim_ = dim_at(0, 0);
     if (row_bytes() > file_.size())
-      raise(errc::format, file_.path(), ": row 0 at byte 0: dimension ", dim_, " needs ", row_bytes(),
+      raise(errc::truncated, file_.path(), ": row 0 at byte 0: dimension ", dim_, " needs ", row_bytes(),
             " bytes, the file has ", file_.size());
     if (file_.size() % row_bytes() != 0) raise_broken();
   }
@@ -84,7 +84,7 @@ class vecs_file {
   std::size_t dim_at(std::uint64_t offset, std::size_t row) const {
     std::int32_t dim = 0;
     if (file_.size() - offset < 4)
-      raise(errc::format, path(), ": row ", row, " at byte ", offset, ": truncated, ", file_.size() - offset,
+      raise(errc::truncated, path(), ": row ", row, " at byte ", offset, ": truncated, ", file_.size() - offset,
             " bytes are left");
     file_.read(offset, std::as_writable_bytes(std::span(&dim, 1)));
     if (dim <= 0) raise(errc::format, path(), ": row ", row, " at byte ", offset, ": dimension ", dim);
@@ -102,7 +102,7 @@ class vecs_file {
     const std::size_t whole = rows();
     each_row(0, whole, [](std::size_t, const std::byte*) {});
     require_dim(static_cast<std::int64_t>(dim_at(whole * row_bytes(), whole)), whole);
-    raise(errc::format, path(), ": row ", whole, " at byte ", whole * row_bytes(), ": truncated, ",
+    raise(errc::truncated, path(), ": row ", whole, " at byte ", whole * row_bytes(), ": truncated, ",
           file_.size() - whole * row_bytes(), " of ", row_bytes(), " bytes are there");
   }
 
@@ -139,7 +139,8 @@ void write_vecs(std::string path, matrix_view<const S> rows) {
 
 /// Reads rows of floats, as T. An empty file is a matrix of no rows. Nothing is allocated before the first dimension
 /// agrees with the size of the file.
-/// @throws error errc::format naming row and byte when dimensions differ or are not positive or the file is cut off,
+/// @throws error errc::format naming row and byte when dimensions differ or are not positive, errc::truncated when the
+///         file is cut off,
 ///         errc::out_of_range when `range` begins past the end, errc::argument for a number that T cannot hold,
 ///         errc::io; all with the path.
 template <FileNumber T = float>

@@ -77,11 +77,12 @@ inline void require_clean_blocks(const word* blocks, code_shape shape, std::stri
   const word beyond = ~tail_mask(shape.bits);
   for (std::size_t row = 0; row < shape.rows && beyond != 0; ++row)
     if ((blocks[(row / block_rows * words + words - 1) * block_rows + row % block_rows] & beyond) != 0)
-      raise(errc::format, path, ": row ", row, " has bits set beyond its width of ", shape.bits);
+      raise(errc::format, path, ": section '", blocks_section, "': row ", row, " has bits set beyond its width of ",
+            shape.bits);
   for (std::size_t row = shape.rows; row % block_rows != 0; ++row)
     for (std::size_t w = 0; w < words; ++w)
       if (blocks[(row / block_rows * words + w) * block_rows + row % block_rows] != 0)
-        raise(errc::format, path, ": bits set after the last of ", shape.rows, " rows");
+        raise(errc::format, path, ": section '", blocks_section, "': bits set after the last of ", shape.rows, " rows");
 }
 
 }  // namespace embit::inline EMBIT_ABI::detail

@@ -132,7 +132,8 @@ inline level_shape read_level_shape(const section_reader& in) {
   };
   const std::uint64_t blocks = (rows + level_block_rows - 1) / level_block_rows;
   const std::uint64_t row_bytes = shape.format.row_bytes();
-  if (row_bytes > most_dims) values.refuse("rows of ", row_bytes, " bytes");
+  if (blocks != 0 && row_bytes > std::numeric_limits<std::uint64_t>::max() / (blocks * level_block_rows))
+    values.refuse(rows, " rows of ", row_bytes, " bytes");
   require(levels_section, in.count<std::uint8_t>(levels_section), blocks * level_block_rows * row_bytes);
   for (std::size_t f = 0; f < row_factors; ++f)
     if (shape.format.factors[f])
@@ -151,7 +152,9 @@ inline void require_clean_levels(const level_run& run, std::string_view path) {
       for (std::size_t plane = 0; plane < s.bits; ++plane)
         for (std::size_t p = 0; p < s.plane_bytes(); ++p, byte += level_block_rows) {
           const std::size_t used = row < run.rows ? std::min<std::size_t>(s.dims - 8 * p, 8) : 0;
-          if (*byte >> used != 0) raise(errc::format, path, ": row ", row, " has bits set where codes have none");
+          if (*byte >> used != 0)
+            raise(errc::format, path, ": section '", levels_section, "': row ", row,
+                  " has bits set where codes have none");
         }
   }
 }
@@ -161,7 +164,7 @@ inline void require_finite_factors(const level_run& run, std::string_view path) 
   for (std::size_t f = 0; f < row_factors; ++f)
     for (std::size_t row = 0; row < run.rows && run.factors[f] != nullptr; ++row)
       if (!std::isfinite(run.factor(static_cast<row_factor>(f), row)))
-        raise(errc::format, path, ": row ", row, ", ", factor_sections[f], ": not finite");
+        raise(errc::format, path, ": section '", factor_sections[f], "': row ", row, " is not finite");
 }
 
 }  // namespace embit::inline EMBIT_ABI::detail

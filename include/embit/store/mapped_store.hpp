@@ -28,7 +28,7 @@ class mapped_store {
   using code_type = code_span<Bits>;
 
   /// Checks the header, the section table and the shape, not the codes: `verify` does that.
-  /// @throws error errc::io, errc::format, errc::version, errc::kind or errc::checksum with path and offset;
+  /// @throws error as `container_reader::map` does, with path and offset;
   /// errc::shape when the file's codes are not of the static width.
   explicit mapped_store(std::string path)
       : file_(std::make_shared<container_reader>(container_reader::map(std::move(path), detail::codes_file))),
@@ -39,7 +39,7 @@ class mapped_store {
   }
 
   /// Reads all codes and compares their checksum, and that no bit is set where no code has any. O(file size).
-  /// @throws error errc::checksum or errc::format, errc::io when the file has changed its size.
+  /// @throws error errc::checksum or errc::format, errc::changed when the file has changed its size.
   void verify() const {
     file_->verify();
     detail::require_clean_blocks(blocks_, shape_, file_->path());

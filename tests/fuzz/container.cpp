@@ -1,0 +1,67 @@
+// The container itself, and everything that is read out of one.
+#include <embit/io/container.hpp>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <support/saved_kinds.hpp>
+
+#include "support/fuzz.hpp"
+
+namespace {
+
+// What was read must bear being used: a search that finds all rows there are.
+template <class Index, class Queries>
+void search_all(const Index& index, const Queries& queries) {
+  const auto found = index.search(queries, 16);
+  for (std::size_t q = 0; q < found.queries(); ++q)
+    if (found[q].size() != std::min<std::size_t>(index.size(), 16)) __builtin_trap();
+}
+
+void search_binary(const std::string& path) {
+  using flat = embit::flat_index<embit::block_store<>, embit::hamming>;
+  const auto query_for = [](std::size_t bits) { return embit::code_store<>(1, std::max<std::size_t>(bits, 1)); };
+  fuzz::attempt([&] {
+    const auto index = embit::load<flat>(path);
+    search_all(index, query_for(index.width()));
+  });
+  fuzz::attempt([&] {
+    auto index = embit::load<embit::labelled_index<flat>>(path);
+    search_all(index, query_for(index.index().width()));
+    for (embit::row_id row = 0; row < index.labels().rows(); row += 2) index.remove(index.labels().label_of(row));
+    index.compact();
+    search_all(index, query_for(index.index().width()));
+  });
+}
+
+void search_levels(const std::string& path) {
+  fuzz::attempt([&] {
+    const auto index = embit::load<embit::flat_index<embit::level_store, embit::symmetric>>(path);
+    if (index.rows() != 0) search_all(index, embit::level_store(index.store(), std::vector<embit::row_id>{0}));
+  });
+}
+
+}  // namespace
+
+void fuzz::write_seeds(const folder& seeds) {
+  for (const auto& kind : support::saved_kinds()) kind.save(seeds / kind.name);
+}
+
+void fuzz::read(const std::string& path) {
+  static const auto kinds = support::saved_kinds();
+  for (const auto& kind : kinds)
+    for (const auto& copy : kind.copy) attempt([&] { copy(path, ""); });
+  search_binary(path);
+  search_levels(path);
+  attempt([&] { embit::container_reader::open(path, {}).verify(); });
+  attempt([&] {
+    const auto reader = embit::container_reader::map(path, {});
+    for (const auto& s : reader.table()) {
+      const auto in = reader.sections();
+      attempt([&] { in.metadata(s.name).text(); });
+      attempt([&] { in.array<embit::word>(s.name); });
+      attempt([&] { in.view<std::uint8_t>(s.name, s.size); });
+    }
+  });
+}

@@ -1,0 +1,63 @@
+// Containers taken apart and put together again as bytes, so that damage gets past the checksums.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/io/checksum.hpp>
+#include <embit/io/container_layout.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+
+namespace support {
+
+template <class T>
+T get(const std::string& bytes, std::size_t at) {
+  T value;
+  std::memcpy(&value, bytes.data() + at, sizeof value);
+  return value;
+}
+
+template <class T>
+void put(std::string& bytes, std::size_t at, T value) {
+  std::memcpy(bytes.data() + at, &value, sizeof value);
+}
+
+inline bool looks_like_container(const std::string& bytes) {
+  const auto& magic = embit::detail::container_magic;
+  return bytes.size() >= 64 && std::equal(magic.begin(), magic.end(), bytes.begin());
+}
+
+/// How many entries the section table has that are wholly there.
+inline std::size_t sections_of(const std::string& bytes) {
+  return std::min<std::size_t>(get<std::uint32_t>(bytes, 48), (bytes.size() - 64) / 64);
+}
+
+inline std::uint32_t checksum_of(const std::string& bytes, std::size_t at, std::size_t size) {
+  return embit::crc32c(std::as_bytes(std::span(bytes).subspan(at, size)));
+}
+
+/// Makes every checksum of a container right, of sections that lie inside it; other bytes stay what they are.
+inline void repair_checksums(std::string& bytes) {
+  if (!looks_like_container(bytes)) return;
+  for (std::size_t i = 0; i < sections_of(bytes); ++i) {
+    const std::size_t entry = 64 + 64 * i;
+    const auto at = get<std::uint64_t>(bytes, entry + 32), size = get<std::uint64_t>(bytes, entry + 40);
+    if (at <= bytes.size() && size <= bytes.size() - at)
+      put(bytes, entry + 48, checksum_of(bytes, static_cast<std::size_t>(at), static_cast<std::size_t>(size)));
+  }
+  put(bytes, 56, checksum_of(bytes, 64, 64 * sections_of(bytes)));
+  put(bytes, 60, checksum_of(bytes, 0, 60));
+}
+
+/// The same, and the size of the file.
+inline void repair_container(std::string& bytes) {
+  if (!looks_like_container(bytes)) return;
+  put(bytes, 40, std::uint64_t{bytes.size()});
+  repair_checksums(bytes);
+}
+
+}  // namespace support
