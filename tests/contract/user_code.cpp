@@ -84,6 +84,15 @@ TEST_CASE("what users write works", "[contract][threads]") {
       for (std::size_t j = 0; j < 10; ++j) CHECK(b[i][j] == nearest[i][j]);
     CHECK(mih.range_search(itq.encode(q), 8)[0].size() >= 1);
   }
+  SECTION("a float query against binary codes") {
+    const embit::flat_index asymmetric{lsh.encode(x), lsh.asymmetric()};
+    CHECK(asymmetric.search(q, 5)[7][0].id == 7);
+  }
+  SECTION("recurrent binarization, symmetric distance, float rerank") {
+    const auto recurrent = embit::fit_recurrent(x, {.dims = 64, .loops = 1, .hidden = 64, .epochs = 2}, rng);
+    const embit::retriever retriever{recurrent, embit::flat_index{recurrent.encode(x)}, embit::float_rerank{x}};
+    CHECK(retriever.search(q, 5, {.candidates = 200})[2][0].id == 2);
+  }
   SECTION("candidates from codes, reranked with the floats") {
     const embit::retriever retriever{itq, embit::flat_index{itq.encode(x)}, embit::float_rerank{x}};
     CHECK(retriever.search(q, 5, {.candidates = 200})[2][0].id == 2);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <embit/core/random.hpp>
 #include <embit/core/thread_pool.hpp>
+#include <embit/encode/sign_lsh.hpp>
 #include <embit/encode/sign_projection.hpp>
+#include <embit/index/flat.hpp>
+#include <embit/kernel/inner_product.hpp>
 
 #include <support/catch.hpp>
 
@@ -114,4 +117,44 @@ TEST_CASE("sign_projection refuses what it cannot use") {
   REQUIRE_THROWS_AS(embit::sign_projection(rows), embit::error);
   REQUIRE_THROWS_AS(embit::sign_projection(planes, std::vector<float>(7)), embit::error);
   REQUIRE_THROWS_AS(embit::sign_projection(planes, std::vector<float>(8, INFINITY)), embit::error);
+}
+
+TEST_CASE("a float query finds more in the signs of unit rows than its own signs do") {
+  embit::rng rng{8};
+  embit::matrix<float> rows(1000, 32);
+  for (float& x : rows.values()) x = embit::normal(rng);
+  for (std::size_t i = 0; i < rows.rows(); ++i) {
+    float square = 0;
+    for (const float x : rows[i]) square += x * x;
+    for (float& x : rows[i]) x /= std::sqrt(square);
+  }
+  embit::matrix<float> queries(100, 32);
+  for (std::size_t q = 0; q < queries.rows(); ++q)
+    for (std::size_t j = 0; j < 32; ++j) queries[q][j] = rows[q][j] + .12f * embit::normal(rng);
+  const auto lsh = embit::sign_lsh({.dim = 32, .bits = 64}, rng);
+  const auto codes = lsh.encode(rows);
+  const embit::flat_index truth{rows.view(), embit::inner_product{}};
+  const embit::flat_index hamming{codes};
+  const embit::flat_index asymmetric{codes, lsh.asymmetric()};
+  const auto wanted = truth.search(queries, 10);
+  const auto recall = [&](const auto& found) {
+    std::size_t hits = 0;
+    for (std::size_t q = 0; q < queries.rows(); ++q)
+      for (const auto& hit : found[q])
+        for (const auto& true_hit : wanted[q]) hits += hit.id == true_hit.id;
+    return static_cast<double>(hits) / 1000.;
+  };
+  const double symmetric = recall(hamming.search(lsh.encode(queries), 10));
+  CHECK(recall(asymmetric.search(queries, 10)) > symmetric + .02);
+
+  // The same from rows of words, one at a time, as any other store would give them.
+  const auto kernel = lsh.asymmetric();
+  const auto found = asymmetric.search(queries, 3);
+  for (std::size_t q = 0; q < 5; ++q) {
+    const auto prepared = kernel.prepare(queries[q]);
+    for (const auto& hit : found[q]) CHECK(kernel(prepared, codes[hit.id]) == hit.distance);
+  }
+  embit::rng other{9};
+  const auto wider = embit::sign_lsh({.dim = 32, .bits = 65}, other);
+  CHECK_THROWS_AS((embit::flat_index{codes, wider.asymmetric()}), embit::error);
 }

@@ -10,7 +10,10 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/matrix_section.hpp>
+#include <embit/kernel/asymmetric.hpp>
 #include <embit/kernel/gemm.hpp>
+#include <embit/kernel/level_run.hpp>
+#include <embit/kernel/level_scan.hpp>
 #include <embit/kernel/project.hpp>
 #include <embit/store/code_store.hpp>
 
@@ -18,8 +21,56 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <utility>
+#include <vector>
 
 namespace embit::inline EMBIT_ABI {
+
+namespace detail {
+
+/// planes · row − thresholds, n × bits.
+template <Executor Exec>
+matrix<float> project_floats(matrix_view<const float> rows, const projection_planes& planes, const char* name,
+                             const Exec& executor) {
+  if (rows.cols() != planes.dim())
+    raise(errc::shape, name, ": ", rows.cols(), " columns where the planes have ", planes.dim());
+  require_finite(rows, name);
+  matrix<float> out(rows.rows(), planes.bits());
+  gemm(rows, planes.planes(), out, executor);
+  for (std::size_t i = 0; i < out.rows(); ++i)
+    for (std::size_t j = 0; j < planes.bits(); ++j) out[i][j] -= planes.thresholds()[j];
+  return out;
+}
+
+}  // namespace detail
+
+/// Takes float queries to the space of the codes of a sign_projection: planes · query − thresholds, of which the codes
+/// of rows are the signs. A cheap handle that shares the planes.
+class sign_query_map {
+ public:
+  explicit sign_query_map(std::shared_ptr<const projection_planes> planes)
+      : planes_(std::move(planes)),
+        format_(std::make_shared<const level_format>(
+            level_format{.segments = {level_segment::uniform(planes_->bits(), 1)}})) {}
+
+  std::size_t dim() const noexcept { return planes_->dim(); }
+  const level_format& format() const noexcept { return *format_; }
+
+  /// @throws error errc::shape for another dimension, errc::not_finite naming the first bad query.
+  mapped_queries operator()(matrix_view<const float> queries) const {
+    return {detail::project_floats(queries, *planes_, "queries", inline_executor{}),
+            std::vector<level_query_terms>(queries.rows(), level_query_terms{.scale = -1})};
+  }
+
+ private:
+  std::shared_ptr<const projection_planes> planes_;
+  std::shared_ptr<const level_format> format_;
+};
+
+/// Scores a float query against binary codes by minus the sum of what the query has on each plane, with the signs of
+/// the code: the query is not binarized, which costs no storage and ranks better than the Hamming distance.
+/// Gordo et al., "Asymmetric distances for binary embeddings", TPAMI 2014, section 3.
+using asymmetric_sign = asymmetric<sign_query_map>;
 
 /// Bits are the signs of a linear projection: bit j of a row is set where `planes[j] · row > thresholds[j]`.
 ///
@@ -65,13 +116,18 @@ class sign_projection {
   /// @throws error errc::shape for another dimension, errc::not_finite naming the first bad row.
   template <Executor Exec = inline_executor>
   matrix<float> margins(matrix_view<const float> rows, const Exec& executor = {}) const {
-    if (rows.cols() != dim()) raise(errc::shape, "rows: ", rows.cols(), " columns where the planes have ", dim());
-    detail::require_finite(rows, "rows");
-    matrix<float> out(rows.rows(), bits());
-    gemm(rows, shared_->planes(), out, executor);
+    matrix<float> out = detail::project_floats(rows, *shared_, "rows", executor);
     for (std::size_t i = 0; i < out.rows(); ++i)
-      for (std::size_t j = 0; j < bits(); ++j) out[i][j] = std::abs(out[i][j] - thresholds()[j]);
+      for (float& x : out[i]) x = std::abs(x);
     return out;
+  }
+
+  /// The kernel for float queries against these codes, which it finds in any store of binary codes; `flat_index` keeps
+  /// them as levels of 1 bit for it.
+  /// @param query_bits  to which a projected query is rounded: up to 8 cost one lookup a nibble, 9 to 14 two
+  /// @throws error errc::argument for query bits outside 4 to 14.
+  asymmetric_sign asymmetric(std::size_t query_bits = 8) const {
+    return asymmetric_sign(sign_query_map(shared_), query_bits);
   }
 
   /// A copy of the planes, bits × dim.

@@ -142,7 +142,10 @@ class flat_index {
         executor_(std::move(executor)),
         live_(store_.size()) {
     detail::require_row_count(store_.size());
-    if constexpr (requires { kernel_.require_format(store_.format()); }) kernel_.require_format(store_.format());
+    if constexpr (requires { kernel_.require_format(store_.format()); })
+      kernel_.require_format(store_.format());
+    else if constexpr (requires { kernel_.require_width(std::size_t{}); })
+      kernel_.require_width(width());
   }
 
   /// Rows that can be found: those added and not removed.
@@ -204,7 +207,7 @@ class flat_index {
   /// bool, false ends the search. Pairs are streamed: memory does not grow with their number. O(rows² · width / 2).
   template <class Found>
     requires std::invocable<Found&, row_id, row_id, distance_type> && CodeStore<Store> &&
-        std::same_as<query_view, code_view<>>
+        detail::CodeQueries<query_view>
   void pairs_within(distance_type radius, Found&& found) const {
     live_.choose(accept_all{}, [&](const auto& choice) {
       detail::exhaustive_pairs(kernel_, store_, executor_, radius, choice, found);

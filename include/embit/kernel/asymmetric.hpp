@@ -42,7 +42,7 @@ class asymmetric {
   using compare = std::less<>;
   using batch = level_batch;
 
-  /// @param query_bits  to which a mapped query is rounded: 4 to 7 cost one lookup a nibble, 8 to 14 two
+  /// @param query_bits  to which a mapped query is rounded: up to 8 cost one lookup a nibble, 9 to 14 two
   /// @throws error errc::argument for query bits outside 4 to 14
   explicit asymmetric(Map map, std::size_t query_bits = 8) : map_(std::move(map)), query_bits_(query_bits) {
     if (query_bits < 4 || query_bits > 14)
@@ -63,6 +63,15 @@ class asymmetric {
             format().dims(), " in ", format().row_bytes(), ", or values or factors differ");
   }
 
+  /// @throws error errc::shape for binary codes that are not of as many bits, or where codes are of several bits a
+  /// dimension.
+  void require_width(std::size_t bits) const {
+    const auto& segments = format().segments;
+    if (segments.size() != 1 || segments[0].bits != 1 || segments[0].dims != bits)
+      raise(errc::shape, "codes: ", bits, " bits, the kernel scores ", format().dims(), " dimensions in ",
+            format().row_bytes(), " bytes");
+  }
+
   /// @throws error as the map does: errc::shape for another dimension, errc::not_finite.
   level_query prepare(std::span<const float> query) const {
     const mapped_queries mapped = map_(query_view(query.data(), 1, query.size()));
@@ -73,6 +82,10 @@ class asymmetric {
 
   /// @param code  of the map's format
   float operator()(const level_query& query, const level_row& code) const noexcept { return query(code); }
+
+  /// @param code  of as many bits as the map's format has dimensions, of 1 bit each; searched far faster as a
+  ///              `level_store`
+  float operator()(const level_query& query, std::span<const word> code) const noexcept { return query(code); }
 
   /// @throws error as `prepare`.
   void prepare_batch(query_view queries, std::size_t, batch& into) const {

@@ -15,6 +15,7 @@
 #include <embit/kernel/level_run.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -83,21 +84,22 @@ class level_query {
     set_terms(terms, factor);
   }
 
-  /// The distance of one row. O(bytes of the row).
+  /// The distance of one row: what is estimated of it, but not below its bound. O(bytes of the row).
   float operator()(const level_row& row) const noexcept {
     const detail::level_scan_job job = job_for(row.run);
     const detail::level_row_score score{job};
-    const std::uint8_t* code = row.run.row(row.index);
-    const auto sum = [&](std::size_t first, std::size_t last) {
-      return detail::level_sum(tables_.sections().subspan(first, last - first), tables_.data(),
-                               [&](std::size_t p) { return code[p * level_block_rows]; });
-    };
-    const std::int32_t coarse = sum(0, job.coarse_count);
-    const float distance = score.distance(coarse + sum(job.coarse_count, job.section_count), row.index);
+    const std::int32_t coarse = sum_of(row, 0, job.coarse_count);
+    const float distance = score.distance(coarse + sum_of(row, job.coarse_count, job.section_count), row.index);
     return job.coarse_count == 0 ? distance : std::max(distance, score.bound(coarse, row.index));
   }
 
-  /// The distance of a binary code, taken for a row of one segment of 1 bit without factors. O(bytes of the code).
+  /// The distance of one row without regard to a bound. O(bytes of the row).
+  float estimate(const level_row& row) const noexcept {
+    const detail::level_scan_job job = job_for(row.run);
+    return detail::level_row_score{job}.distance(sum_of(row, 0, job.section_count), row.index);
+  }
+
+  /// The distance of a binary code to a query of codes of one segment of 1 bit. O(bytes of the code).
   float operator()(std::span<const word> code) const noexcept {
     const std::int32_t sum = detail::level_sum(tables_.sections(), tables_.data(), [&](std::size_t p) {
       return static_cast<std::uint8_t>(code[p / 8] >> p % 8 * 8);
@@ -129,6 +131,12 @@ class level_query {
   }
 
  private:
+  std::int32_t sum_of(const level_row& row, std::size_t first, std::size_t last) const noexcept {
+    const std::uint8_t* code = row.run.row(row.index);
+    return detail::level_sum(tables_.sections().subspan(first, last - first), tables_.data(),
+                             [&](std::size_t p) { return code[p * level_block_rows]; });
+  }
+
   void set_terms(level_query_terms terms, row_factor factor) noexcept {
     constexpr double most = std::numeric_limits<float>::max();
     const auto unit = [&](double x) { return static_cast<float>(std::clamp(terms.scale * x, -most, most)); };

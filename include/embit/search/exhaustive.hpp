@@ -2,23 +2,28 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <embit/bits/code_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/executor.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/types.hpp>
+#include <embit/kernel/level_run.hpp>
 #include <embit/search/live_rows.hpp>
 #include <embit/search/partition.hpp>
 #include <embit/search/row_bitset.hpp>
 #include <embit/search/scan.hpp>
 #include <embit/search/sinks.hpp>
 #include <embit/search/top_k.hpp>
+#include <embit/store/level_store.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <mutex>
+#include <span>
+#include <type_traits>
 #include <vector>
 
 namespace embit::inline EMBIT_ABI::detail {
@@ -133,6 +138,27 @@ range_result<typename K::distance_type> exhaustive_range(const K& kernel, const 
   return result;
 }
 
+/// Batches of queries that rows of a store can be.
+template <class QueryView>
+concept CodeQueries = std::same_as<QueryView, code_view<>> || std::same_as<QueryView, level_view>;
+
+/// Copies of some rows of a store, as queries of a kernel.
+template <class Store>
+code_view<> gather_queries(const Store& store, std::span<const row_id> rows, std::vector<word>& memory) {
+  const std::size_t words = words_for(store.bits());
+  memory.resize(rows.size() * words);
+  for (std::size_t i = 0; i < rows.size(); ++i) store.copy_row(rows[i], std::span(memory).subspan(i * words, words));
+  return {memory.data(), rows.size(), store.bits()};
+}
+inline level_view gather_queries(const level_view& store, std::span<const row_id> rows, level_store& memory) {
+  memory = level_store(store, rows);
+  return memory.view();
+}
+
+/// What the copies are kept in.
+template <class QueryView>
+using gathered_queries = std::conditional_t<std::same_as<QueryView, level_view>, level_store, std::vector<word>>;
+
 /// Calls `found(a, b, distance)` once for every pair of accepted rows a < b within `radius`, one call at a time, in
 /// no particular order, until it returns false where it returns bool. The rows are their own queries, a superblock
 /// of them at a time.
@@ -140,22 +166,16 @@ template <class K, class Store, Executor Exec, class Accept, class Found>
 void exhaustive_pairs(const K& kernel, const Store& store, const Exec& executor, typename K::distance_type radius,
                       row_choice<Accept> choice, Found&& found) {
   using distance = typename K::distance_type;
-  const std::size_t rows = store.size(), words = words_for(store.bits());
+  const std::size_t rows = store.size();
   const std::size_t tiles = (rows + superblock_rows - 1) / superblock_rows;
   std::mutex one_at_a_time;
   std::atomic<bool> stopped{false};
   run_bulk(executor, tiles, [&](std::size_t tile, std::size_t) {
     if (stopped.load(std::memory_order_relaxed)) return;
     const std::size_t first = tile * superblock_rows, last = std::min(first + superblock_rows, rows);
-    std::vector<word> codes;
     std::vector<row_id> ids;
-    codes.reserve((last - first) * words);
-    for (std::size_t row = first; row < last; ++row) {
-      if (!choice.accepts(static_cast<row_id>(row))) continue;
-      ids.push_back(static_cast<row_id>(row));
-      codes.resize(codes.size() + words);
-      store.copy_row(row, std::span(codes).last(words));
-    }
+    for (std::size_t row = first; row < last; ++row)
+      if (choice.accepts(static_cast<row_id>(row))) ids.push_back(static_cast<row_id>(row));
     if (ids.empty()) return;
     const auto report = [&](std::span<const pair_found<distance>> pairs) {
       const std::lock_guard lock(one_at_a_time);
@@ -168,8 +188,9 @@ void exhaustive_pairs(const K& kernel, const Store& store, const Exec& executor,
         }
       }
     };
+    gathered_queries<typename K::query_view> queries;
     prepared_queries<K, Store> group;
-    group.assign(kernel, code_view<>(codes.data(), ids.size(), store.bits()), rows - first);
+    group.assign(kernel, gather_queries(store, std::span<const row_id>(ids), queries), rows - first);
     scan_scratch<K, Store> scratch;
     pair_sink<distance, typename K::compare, Accept, decltype(report)> sink{ids, radius, choice.accepts, report};
     group.scan(store, in_row_order<Store> ? first : 0, rows, choice.members, scratch, sink);

@@ -48,14 +48,12 @@ class level_store {
   }
 
   /// The given rows of another store, in the given order.
-  level_store(const level_store& source, std::span<const row_id> rows) : level_store(source.format(), rows.size()) {
+  level_store(level_view source, std::span<const row_id> rows) : level_store(format_of(source), rows.size()) {
     for (std::size_t i = 0; i < rows.size(); ++i) put(i, source[rows[i]]);
   }
 
   /// A copy of someone else's rows.
-  explicit level_store(level_view codes) : level_store(codes.format() == nullptr ? level_format{} : *codes.format()) {
-    append(codes);
-  }
+  explicit level_store(level_view codes) : level_store(format_of(codes)) { append(codes); }
 
   /// Binary codes as levels of 1 bit with the values ±1, without factors.
   /// @throws error errc::argument for bits set beyond the width.
@@ -222,6 +220,10 @@ class level_store {
   }
 
  private:
+  static level_format format_of(const level_view& codes) {
+    return codes.format() == nullptr ? level_format{} : *codes.format();
+  }
+
   std::size_t factor_size() const noexcept { return format_->half_factors ? sizeof(half) : sizeof(float); }
 
   // Columns are padded to whole blocks, so that kernels may read them a block at a time.
