@@ -113,6 +113,9 @@ TEST_CASE("what users write works", "[contract][threads]") {
     CHECK(mapped.search(itq.encode(q), 10)[5][0] == nearest[5][0]);
     const auto loaded = embit::load<embit::code_store<>>(dir / "codes.embit");
     CHECK(embit::flat_index{loaded}.search(itq.encode(q), 10)[5][0] == nearest[5][0]);
+    embit::save(dir / "index.embit", embit::multi_index{codes});
+    const auto index = embit::load<embit::multi_index<>>(dir / "index.embit");
+    CHECK(index.search(itq.encode(q), 10)[5][0] == nearest[5][0]);
   }
   SECTION("own kernel, own threads, a filter") {
     const std::vector<float> weight(4, 1.5f);

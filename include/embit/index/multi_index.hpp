@@ -15,6 +15,7 @@
 #include <embit/index/detail/table_probe.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/index/index_memory.hpp>
+#include <embit/io/save.hpp>
 #include <embit/kernel/hamming.hpp>
 #include <embit/search/exhaustive.hpp>
 #include <embit/search/live_rows.hpp>
@@ -207,6 +208,44 @@ class multi_index {
     return std::move(numbering.renumbered);
   }
 
+  static constexpr file_kind file{"multi_index", 1};
+
+  /// The sections of the file that `save` writes: "options" (u64 substrings, u64 typical_k, u8 each for reorder_bits,
+  /// bail_out and inlined codes), the codes under "store/", and which rows are left. Tables are not among them: to
+  /// build them takes less time than to read them would.
+  void write_to(const section_writer& out) const {
+    metadata_writer options;
+    options.u64(options_.substrings).u64(options_.typical_k);
+    options.u8(options_.reorder_bits).u8(options_.bail_out).u8(Layout::copies);
+    out.add("options", std::move(options));
+    detail::write_part<block_store<>>(out, "store", store_);
+    live_.write_to(out);
+  }
+  /// Reads the codes and builds the tables, those of this machine where their number is left to the model of costs.
+  /// @throws error errc::format, errc::kind for an index of the other layout, errc::checksum or errc::io.
+  static multi_index read_from(const section_reader& in, Exec executor = {}) {
+    metadata_reader values = in.metadata("options");
+    const std::uint64_t substrings = values.u64(), typical_k = values.u64();
+    const std::uint8_t reorder = values.u8(), bail_out = values.u8(), copies = values.u8();
+    if (reorder > 1 || bail_out > 1 || copies > 1 || typical_k == 0) values.refuse("options that cannot be");
+    if ((copies == 1) != Layout::copies)
+      raise(errc::kind, in.path(), ": a multi_index ", copies == 1 ? "with inlined codes" : "of ids only",
+            " where the other layout is expected");
+    auto store = detail::read_part<block_store<>>(in, "store");
+    const std::size_t bits = store.bits();
+    if (bits < min_width || bits > max_width) values.refuse("codes of ", bits, " bits");
+    if (substrings != 0 && (substrings < fewest_substrings(bits) || substrings > bits / detail::shortest_key))
+      values.refuse(substrings, " substrings of codes of ", bits, " bits");
+    multi_index index(std::move(store),
+                      {.substrings = static_cast<std::size_t>(substrings),
+                       .typical_k = static_cast<std::size_t>(typical_k),
+                       .reorder_bits = reorder == 1,
+                       .bail_out = bail_out == 1},
+                      std::move(executor));
+    index.live_ = detail::live_rows::read_from(in, index.rows());
+    return index;
+  }
+
  private:
   // The share of a scan's time that tables may promise to take and still be tried: a promise may be wrong.
   static constexpr double worth = 0.75;
@@ -270,11 +309,15 @@ class multi_index {
     return {options.substrings, options.typical_k, options.reorder_bits, options.bail_out};
   }
 
+  static std::size_t fewest_substrings(std::size_t bits) noexcept {
+    return (bits + detail::longest_key - 1) / detail::longest_key;
+  }
+
   static block_store<> checked(block_store<> store, const multi_index_options& options) {
     const std::size_t bits = store.bits();
     if (bits < min_width || bits > max_width)
       raise(errc::shape, "codes: ", bits, " bits; a multi_index takes ", min_width, " to ", max_width);
-    const std::size_t fewest = (bits + detail::longest_key - 1) / detail::longest_key;
+    const std::size_t fewest = fewest_substrings(bits);
     const std::size_t most = bits / detail::shortest_key;
     if (options.substrings != 0 && (options.substrings < fewest || options.substrings > most))
       raise(errc::argument, "substrings: ", options.substrings, ", but codes of ", bits, " bits take ", fewest, " to ",
