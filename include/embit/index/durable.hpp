@@ -159,7 +159,7 @@ class durable_index {
 
   /// As `add` of the index.
   /// @throws error as it does, and errc::io; the index and its files are unchanged then.
-  row_id add(code_view<> codes) requires requires(Index& index, code_view<> codes) { index.add(codes); }
+  row_id add(code_view<> codes) requires requires(Index& any, code_view<> rows) { any.add(rows); }
   {
     require_codes(codes);
     detail::log_record record(detail::log_action::add);
@@ -171,8 +171,8 @@ class durable_index {
   /// @throws error as it does, and errc::io; the index and its files are unchanged then.
   void add(code_view<> codes, std::span<const row_label> labels,
            duplicate_labels duplicates = duplicate_labels::refuse) requires
-      requires(Index& index, code_view<> codes, std::span<const row_label> labels) {
-    index.add(codes, labels);
+      requires(Index& any, code_view<> rows, std::span<const row_label> names) {
+    any.add(rows, names);
   }
   {
     require_codes(codes);
