@@ -84,6 +84,11 @@ TEST_CASE("what users write works", "[contract][threads]") {
       for (std::size_t j = 0; j < 10; ++j) CHECK(b[i][j] == nearest[i][j]);
     CHECK(mih.range_search(itq.encode(q), 8)[0].size() >= 1);
   }
+  SECTION("RaBitQ, 2 bits a dimension, estimated distances") {
+    const auto rabitq = embit::fit_rabitq(x, {.bits_per_dim = 2, .metric = embit::metric::l2}, rng);
+    const embit::flat_index estimated{rabitq.encode(x), rabitq.estimator()};
+    CHECK(estimated.search(q, 5)[7][0].id == 7);
+  }
   SECTION("candidates from codes, reranked with the floats") {
     const embit::retriever retriever{itq, embit::flat_index{itq.encode(x)}, embit::float_rerank{x}};
     CHECK(retriever.search(q, 5, {.candidates = 200})[2][0].id == 2);

@@ -3,14 +3,17 @@
 #include <embit/core/thread_pool.hpp>
 #include <embit/encode/rabitq.hpp>
 #include <embit/index/flat.hpp>
+#include <embit/io/save.hpp>
 
 #include <support/catch.hpp>
 #include <support/refusal.hpp>
+#include <support/temp_dir.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <fstream>
 #include <limits>
 #include <string>
 #include <vector>
@@ -117,7 +120,7 @@ TEST_CASE("estimates are right in the mean over rotations, for every row and que
         }
 }
 
-TEST_CASE("the bound at 1.9 deviations fails for 1 to 9 of 100 rows") {
+TEST_CASE("the bound at 1.9 deviations fails for 1 to 7 of 100 rows") {
   const auto rows = normal_rows(2000, 128, 3, .2f), queries = normal_rows(20, 128, 4, .2f);
   for (const metric m : metrics)
     for (const std::size_t bits : {1u, 2u, 4u}) {
@@ -136,7 +139,7 @@ TEST_CASE("the bound at 1.9 deviations fails for 1 to 9 of 100 rows") {
       const double all = static_cast<double>(rows.rows() * queries.rows());
       CAPTURE(m, bits, failed / all, wide / all);
       CHECK(failed / all > .01);
-      CHECK(failed / all < .09);
+      CHECK(failed / all < .07);
       CHECK(wide / all < .0005);
     }
 }
@@ -285,6 +288,45 @@ TEST_CASE("rows passed over by their first bits are hardly ever missed, and the 
       CAPTURE(m, bits, kept);
       CHECK(kept >= 490);
     }
+}
+
+TEST_CASE("an encoder survives a file and is saved again as the same bytes") {
+  const support::temp_dir dir;
+  const auto rows = normal_rows(200, 65, 16, .3f), queries = normal_rows(4, 65, 17);
+  for (const metric m : metrics)
+    for (const auto kind : {embit::rotation_kind::fht_kac, embit::rotation_kind::gaussian})
+      for (const std::size_t bits : {1u, 4u, 8u})
+        for (const auto center : {rabitq_center::zero, rabitq_center::mean})
+          for (const bool refine : {false, true}) {
+            const auto encoder =
+                fitted(rows, {.bits_per_dim = bits, .metric = m, .center = center, .rotation = kind, .refine = refine});
+            embit::save(dir / "a", encoder);
+            const auto loaded = embit::load<embit::rabitq>(dir / "a");
+            embit::save(dir / "b", loaded);
+            CAPTURE(m, kind, bits, center, refine);
+            CHECK(support::slurp(dir / "a") == support::slurp(dir / "b"));
+            const auto codes = encoder.encode(rows);
+            REQUIRE(same(loaded.encode(rows), codes));
+            const embit::flat_index saved{codes, encoder.estimator()}, read{codes, loaded.estimator()};
+            const auto expected = saved.search(queries, 10), found = read.search(queries, 10);
+            for (std::size_t q = 0; q < 4; ++q) CHECK(std::ranges::equal(found[q], expected[q]));
+            const auto a = encoder.bounded_distances(queries[0], codes),
+                       b = loaded.bounded_distances(queries[0], codes);
+            CHECK(std::ranges::equal(a, b, {}, &embit::bounded_distance::error, &embit::bounded_distance::error));
+          }
+  CHECK(contains(refusal([&] { (void)embit::load<embit::level_store>(dir / "a"); }), "kind: "));
+  const std::string whole = support::slurp(dir / "a");
+  for (std::size_t i = 0; i < whole.size(); i += 97) {
+    std::string damaged = whole;
+    damaged[i] = static_cast<char>(damaged[i] ^ 0x10);
+    std::ofstream(dir / "c", std::ios::binary) << damaged;
+    // Padding between sections belongs to none.
+    const auto answer = refusal([&] {
+      embit::save(dir / "d", embit::load<embit::rabitq>(dir / "c"));
+      if (support::slurp(dir / "d") != whole) FAIL("byte " << i << " was read changed");
+    });
+    CHECK((answer == "accepted" || contains(answer, ": ")));
+  }
 }
 
 TEST_CASE("rows that are odd have codes, and what cannot be used is refused") {

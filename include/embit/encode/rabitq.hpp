@@ -11,8 +11,11 @@
 #include <embit/core/metric.hpp>
 #include <embit/core/progress.hpp>
 #include <embit/encode/detail/code_rotation.hpp>
+#include <embit/encode/detail/rabitq_file.hpp>
 #include <embit/encode/detail/rabitq_fit.hpp>
 #include <embit/encode/detail/rabitq_model.hpp>
+#include <embit/io/container_reader.hpp>
+#include <embit/io/container_writer.hpp>
 #include <embit/kernel/asymmetric.hpp>
 #include <embit/kernel/level_run.hpp>
 #include <embit/kernel/level_scan.hpp>
@@ -213,6 +216,18 @@ class rabitq {
     detail::rabitq_memory memory;
     return matrix<float>(matrix_view<const float>(model_->residuals(rows, 0, rows.rows(), memory)));
   }
+
+  static constexpr file_kind file{"rabitq", 1};
+
+  /// The sections of the file that `save` writes:
+  ///   "shape"     u64 dim, u32 bits, u8 metric, u8 1 for the exact encoding, u8 kind of rotation, u8 a bit a factor of
+  ///               the codes, u8 1 for factors of 16 bits, 5 × f32 their units, f32 mean offset, f32 mean scale, f64
+  ///               loss
+  ///   "rotation"  u64 signs of `fht_kac`, or a matrix of dim × dim
+  ///   "centroid"  a matrix of one row, or none for zero
+  void write_to(const section_writer& out) const { detail::write_rabitq(out, *model_); }
+  /// @throws error errc::format, errc::checksum or errc::io.
+  static rabitq read_from(const section_reader& in) { return rabitq(detail::read_rabitq(in)); }
 
  private:
   void require_dim(matrix_view<const float> rows) const {
