@@ -88,6 +88,11 @@ TEST_CASE("what users write works", "[contract][threads]") {
     const embit::flat_index asymmetric{lsh.encode(x), lsh.asymmetric()};
     CHECK(asymmetric.search(q, 5)[7][0].id == 7);
   }
+  SECTION("RaBitQ, 2 bits a dimension, estimated distances") {
+    const auto rabitq = embit::fit_rabitq(x, {.bits_per_dim = 2, .metric = embit::metric::l2}, rng);
+    const embit::flat_index estimated{rabitq.encode(x), rabitq.estimator()};
+    CHECK(estimated.search(q, 5)[7][0].id == 7);
+  }
   SECTION("recurrent binarization, symmetric distance, float rerank") {
     const auto recurrent = embit::fit_recurrent(x, {.dims = 64, .loops = 1, .hidden = 64, .epochs = 2}, rng);
     const embit::retriever retriever{recurrent, embit::flat_index{recurrent.encode(x)}, embit::float_rerank{x}};

@@ -11,8 +11,11 @@
 #include <embit/core/metric.hpp>
 #include <embit/core/progress.hpp>
 #include <embit/encode/detail/code_rotation.hpp>
+#include <embit/encode/detail/rabitq_file.hpp>
 #include <embit/encode/detail/rabitq_fit.hpp>
 #include <embit/encode/detail/rabitq_model.hpp>
+#include <embit/io/container_reader.hpp>
+#include <embit/io/container_writer.hpp>
 #include <embit/kernel/asymmetric.hpp>
 #include <embit/kernel/level_run.hpp>
 #include <embit/kernel/level_scan.hpp>
@@ -46,7 +49,7 @@ enum class rabitq_encoding {
 
 /// Whether each row keeps what scales its estimates.
 enum class rabitq_scales {
-  chosen,  ///< dropped where rows are unit vectors (cosine, no centroid) and held-out recall falls by .01 at most
+  chosen,  ///< dropped where rows are unit vectors (cosine, no centroid) and held-out recall falls by .005 at most
   kept,
   dropped  ///< only for the cosine without a centroid: estimates are unbiased over rows, no longer for each
 };
@@ -185,8 +188,10 @@ class rabitq {
                                                   rabitq_estimator_options options = {}) const {
     const estimator_type kernel = estimator(options);
     const mapped_queries mapped = model_->map(matrix_view<const float>(query.data(), 1, query.size()), options.epsilon);
+    level_query_terms terms = mapped.terms[0];
+    if (!options.bound) terms.error = 0;
     level_query prepared;
-    prepared.assign(format(), mapped.z[0], options.query_bits, mapped.terms[0]);
+    prepared.assign(format(), mapped.z[0], options.query_bits, terms);
     if (!codes.empty()) kernel.require_format(*codes.format());
     std::vector<bounded_distance> found;
     std::vector<float> values(dim());
@@ -211,6 +216,18 @@ class rabitq {
     detail::rabitq_memory memory;
     return matrix<float>(matrix_view<const float>(model_->residuals(rows, 0, rows.rows(), memory)));
   }
+
+  static constexpr file_kind file{"rabitq", 1};
+
+  /// The sections of the file that `save` writes:
+  ///   "shape"     u64 dim, u32 bits, u8 metric, u8 1 for the exact encoding, u8 kind of rotation, u8 a bit a factor of
+  ///               the codes, u8 1 for factors of 16 bits, 5 × f32 their units, f32 mean offset, f32 mean scale, f64
+  ///               loss
+  ///   "rotation"  u64 signs of `fht_kac`, or a matrix of dim × dim
+  ///   "centroid"  a matrix of one row, or none for zero
+  void write_to(const section_writer& out) const { detail::write_rabitq(out, *model_); }
+  /// @throws error errc::format, errc::checksum or errc::io.
+  static rabitq read_from(const section_reader& in) { return rabitq(detail::read_rabitq(in)); }
 
  private:
   void require_dim(matrix_view<const float> rows) const {
@@ -281,7 +298,7 @@ inline std::vector<rabitq_variant> rabitq_variants(matrix_view<const float> rows
 }  // namespace detail
 
 /// An encoder for rows like these. The rotation is drawn from `engine`; centroid and scales are, unless given, chosen
-/// by the recall of up to 128 of the rows as queries against up to 2048 others. Of variants within .01 of the best the
+/// by the recall of up to 128 of the rows as queries against up to 2048 others. Of variants within .005 of the best the
 /// one that keeps the fewest bytes is taken. O(n · dim + dim³).
 /// @param rows      n × dim. Rows of zeros, constant columns and fewer rows than dimensions are no errors.
 /// @param progress  told after each variant; `objective` is 1 − recall. False stops and keeps the best so far.
@@ -318,7 +335,7 @@ rabitq fit_rabitq(matrix_view<const float> rows, rabitq_options options, Engine&
   const auto best = static_cast<std::size_t>(std::ranges::max_element(recalls) - recalls.begin());
   std::size_t chosen = best;
   for (std::size_t i = 0; i < models.size(); ++i)
-    if (recalls[i] >= recalls[best] - .01 && models[i].format.factor_bytes() < models[chosen].format.factor_bytes())
+    if (recalls[i] >= recalls[best] - .005 && models[i].format.factor_bytes() < models[chosen].format.factor_bytes())
       chosen = i;
   return rabitq(std::move(models[chosen]));
 }

@@ -42,7 +42,7 @@ inline void calibrate(rabitq_model& model, matrix_view<const float> rows, bool s
     offsets.push_back(model.offset(r));
     scale_sum += model.scale(r);
     loss_sum += model.loss_of(r);
-    whole_sum += r.square + std::abs(r.product);
+    whole_sum += r.square + std::abs(r.product) + model.centroid_square();
     most_scale = std::max(most_scale, model.scale(r));
     most_coarse = std::max(most_coarse, model.coarse_scale(r));
     most_error = std::max(most_error, model.error(r));
