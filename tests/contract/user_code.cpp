@@ -84,6 +84,11 @@ TEST_CASE("what users write works", "[contract][threads]") {
       for (std::size_t j = 0; j < 10; ++j) CHECK(b[i][j] == nearest[i][j]);
     CHECK(mih.range_search(itq.encode(q), 8)[0].size() >= 1);
   }
+  SECTION("customised bits per dimension: a byte budget spent where queries look") {
+    const auto coder = embit::fit_transform_coder(x, {.bits = 192, .metric = embit::metric::cosine}, rng);
+    const embit::flat_index compact{coder.encode(x), coder.estimator()};
+    CHECK(compact.search(q, 5)[7][0].id == 7);
+  }
   SECTION("candidates from codes, reranked with the floats") {
     const embit::retriever retriever{itq, embit::flat_index{itq.encode(x)}, embit::float_rerank{x}};
     CHECK(retriever.search(q, 5, {.candidates = 200})[2][0].id == 2);
