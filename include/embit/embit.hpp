@@ -37,6 +37,7 @@
 #include <embit/encode/sim_hash.hpp>
 #include <embit/encode/super_bit.hpp>
 #include <embit/encode/thresholds.hpp>
+#include <embit/encode/transform_coder.hpp>
 #include <embit/encode/transformed.hpp>
 #include <embit/eval/ground_truth.hpp>
 #include <embit/eval/metrics.hpp>

@@ -93,6 +93,11 @@ TEST_CASE("what users write works", "[contract][threads]") {
     const embit::flat_index estimated{rabitq.encode(x), rabitq.estimator()};
     CHECK(estimated.search(q, 5)[7][0].id == 7);
   }
+  SECTION("customised bits per dimension: a byte budget spent where queries look") {
+    const auto coder = embit::fit_transform_coder(x, {.bits = 192, .metric = embit::metric::cosine}, rng);
+    const embit::flat_index compact{coder.encode(x), coder.estimator()};
+    CHECK(compact.search(q, 5)[7][0].id == 7);
+  }
   SECTION("recurrent binarization, symmetric distance, float rerank") {
     const auto recurrent = embit::fit_recurrent(x, {.dims = 64, .loops = 1, .hidden = 64, .epochs = 2}, rng);
     const embit::retriever retriever{recurrent, embit::flat_index{recurrent.encode(x)}, embit::float_rerank{x}};
