@@ -3,14 +3,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/core/random.hpp>
-#include <embit/index/flat.hpp>
-#include <embit/index/labelled.hpp>
-#include <embit/io/save.hpp>
-#include <embit/store/block_store.hpp>
-#include <embit/store/code_store.hpp>
-#include <embit/store/level_store.hpp>
-#include <embit/store/mapped_store.hpp>
+#include <embit/embit.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -53,6 +46,13 @@ inline void map_and_save(const std::string& from, const std::string& to) {
   if (!to.empty()) embit::save(to, mapped.bits() == 0 ? embit::code_store<>() : embit::code_store<>(mapped, rows));
 }
 
+/// A file of levels read where it lies.
+inline void map_levels_and_save(const std::string& from, const std::string& to) {
+  const embit::mapped_level_store mapped(from);
+  mapped.verify();
+  if (!to.empty()) embit::save(to, embit::level_store(mapped.view()));
+}
+
 inline embit::code_store<> small_codes() {
   embit::rng rng{1};
   return make_codes(9, 70, code_kind::uniform, rng);
@@ -82,6 +82,43 @@ inline auto small_labelled_index() {
   return index;
 }
 
+// Numbers that are exact in any order of additions.
+inline embit::matrix<float> small_rows(std::size_t n, std::size_t dim) {
+  embit::rng rng{2};
+  embit::matrix<float> rows(n, dim);
+  for (float& x : rows.values()) x = 0.25f * (static_cast<float>(embit::uniform_index(rng, 41)) - 20.f);
+  return rows;
+}
+
+inline embit::sign_projection small_projection() {
+  const std::vector<float> thresholds{0, 1, -1, 0.5f, 0};
+  return embit::sign_projection(small_rows(5, 3), thresholds);
+}
+
+inline auto small_pipeline() {
+  embit::rng rng{3};
+  const std::vector<float> center{1, -2, 0.5f};
+  return embit::pipeline{embit::centering(center), embit::affine_transform(small_rows(4, 3), center),
+                         embit::fht_kac(4, rng)};
+}
+
+inline embit::muvera small_muvera() {
+  embit::rng rng{4};
+  return embit::muvera({.dim = 3, .repetitions = 2, .simhash_bits = 2, .projected_dim = 2, .final_dim = 5}, rng);
+}
+
+template <embit::TokenNumber T>
+embit::token_store<T> small_tokens() {
+  static const std::vector<std::size_t> offsets{0, 2, 2, 5};
+  const auto tokens = small_rows(5, 3);
+  return embit::token_store<T>(embit::ragged_view<const float>(tokens.view(), offsets));
+}
+
+inline auto small_retriever() {
+  const auto encoder = small_projection();
+  return embit::retriever{encoder, embit::flat_index{encoder.encode(small_rows(3, 3))}};
+}
+
 inline std::vector<saved_kind> saved_kinds() {
   using flat = embit::flat_index<embit::block_store<>, embit::hamming>;
   using flat_levels = embit::flat_index<embit::level_store, embit::symmetric>;
@@ -97,9 +134,52 @@ inline std::vector<saved_kind> saved_kinds() {
                     }),
       kind_of<flat_levels>("flat_index_levels", [] { return embit::flat_index{small_levels(false)}; }),
       kind_of<embit::labelled_index<flat>>("labelled_index", small_labelled_index),
+      kind_of<embit::multi_index<>>("multi_index",
+                                    [] {
+                                      embit::multi_index<> index{small_codes(), {.substrings = 5}};
+                                      index.remove(3);
+                                      return index;
+                                    }),
+      kind_of<embit::sign_projection>("sign_projection", small_projection),
+      kind_of<embit::hadamard_projection>("hadamard_projection",
+                                          [] {
+                                            embit::rng rng{5};
+                                            return embit::hadamard_lsh({.dim = 3, .bits = 9}, rng);
+                                          }),
+      kind_of<embit::cross_polytope>("cross_polytope",
+                                     [] {
+                                       embit::rng rng{6};
+                                       return embit::cross_polytope({.dim = 5, .tables = 2, .hashes = 2}, rng);
+                                     }),
+      kind_of<embit::min_hash>("min_hash",
+                               [] { return embit::min_hash({.hashes = 9, .bits_per_hash = 2}, std::uint64_t{7}); }),
+      kind_of<embit::sim_hash>("sim_hash", [] { return embit::sim_hash({.bits = 65}, std::uint64_t{8}); }),
+      kind_of<embit::all_but_the_top>("all_but_the_top",
+                                      [] {
+                                        embit::matrix<float> axis(1, 3, 0.f);
+                                        axis[0][1] = 1;
+                                        return embit::all_but_the_top({1, 2, 3}, axis);
+                                      }),
+      kind_of<decltype(small_pipeline())>("pipeline", small_pipeline),
+      kind_of<embit::transformed_encoder<embit::centering, embit::sign_projection>>(
+          "transformed_encoder",
+          [] {
+            return embit::transformed_encoder{embit::centering({1, 2, 3}), small_projection()};
+          }),
+      kind_of<embit::muvera>("muvera", small_muvera),
+      kind_of<embit::fde_store>("fde_store",
+                                [] {
+                                  return embit::fde_store(small_rows(3, 4), {0, 1, 0}, 99);
+                                }),
+      kind_of<embit::token_store<float>>("tokens", small_tokens<float>),
+      kind_of<embit::token_store<embit::half>>("tokens_half", small_tokens<embit::half>),
+      kind_of<embit::token_store<std::int8_t>>("tokens_int8", small_tokens<std::int8_t>),
+      kind_of<embit::token_store<embit::sign_token>>("tokens_sign", small_tokens<embit::sign_token>),
+      kind_of<decltype(small_retriever())>("retriever", small_retriever),
   };
   kinds[0].copy.push_back(load_and_save<embit::block_store<>>);
   kinds[0].copy.push_back(map_and_save);
+  for (const std::size_t i : {1u, 2u}) kinds[i].copy.push_back(map_levels_and_save);
   return kinds;
 }
 

@@ -76,7 +76,12 @@ class transformed_encoder {
   /// @throws error errc::format, errc::checksum or errc::io; errc::kind for other parts, errc::shape for parts that do
   ///         not fit each other.
   static transformed_encoder read_from(const section_reader& in) requires(Loadable<Transform>&& Loadable<Encode>) {
-    return transformed_encoder(detail::read_part<Transform>(in, "t"), detail::read_part<Encode>(in, "e"));
+    auto transform = detail::read_part<Transform>(in, "t");
+    auto encoder = detail::read_part<Encode>(in, "e");
+    if (transform.output_dim() != encoder.dim())
+      raise(errc::shape, in.path(), ": section 'e': an encoder of ", encoder.dim(), " dimensions where ",
+            transform.output_dim(), " come");
+    return transformed_encoder(std::move(transform), std::move(encoder));
   }
 
  private:

@@ -229,7 +229,7 @@ class multi_index {
     const std::uint8_t reorder = values.u8(), bail_out = values.u8(), copies = values.u8();
     if (reorder > 1 || bail_out > 1 || copies > 1 || typical_k == 0) values.refuse("options that cannot be");
     if ((copies == 1) != Layout::copies)
-      raise(errc::kind, in.path(), ": a multi_index ", copies == 1 ? "with inlined codes" : "of ids only",
+      raise(errc::kind, in.path(), ": section 'options': a multi_index ", copies == 1 ? "with inlined codes" : "of ids only",
             " where the other layout is expected");
     auto store = detail::read_part<block_store<>>(in, "store");
     const std::size_t bits = store.bits();

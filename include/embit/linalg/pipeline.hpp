@@ -96,7 +96,16 @@ class pipeline {
 
   template <std::size_t... I>
   static pipeline read_stages(const section_reader& in, std::index_sequence<I...>) {
-    return pipeline(std::tuple<Stages...>{detail::read_part<Stages>(in, std::to_string(I))...});
+    std::tuple<Stages...> stages{detail::read_part<Stages>(in, std::to_string(I))...};
+    std::size_t given = std::get<0>(stages).dim();
+    const auto require = [&](std::size_t number, const auto& stage) {
+      if (stage.dim() != given)
+        raise(errc::shape, in.path(), ": section '", number, "': takes ", stage.dim(), " dimensions where ", given,
+              " come");
+      given = stage.output_dim();
+    };
+    (require(I, std::get<I>(stages)), ...);
+    return pipeline(std::move(stages));
   }
 
   std::tuple<Stages...> stages_;

@@ -83,20 +83,26 @@ inline std::size_t projected_columns(const muvera_options& o) noexcept {
   return keeps_tokens(o) ? o.dim : o.projected_dim;
 }
 
-/// @throws error errc::argument naming the option that is out of range.
-inline void require_options(const muvera_options& o) {
-  if (o.dim == 0) raise(errc::argument, "muvera: dim 0, the tokens' dimension must be given");
-  if (o.repetitions == 0) raise(errc::argument, "muvera: 0 repetitions, at least 1 is needed");
-  if (o.simhash_bits > 16) raise(errc::argument, "muvera: simhash_bits ", o.simhash_bits, " where 16 are possible");
+/// Calls `refuse(text and numbers...)`, which throws, for an option that is out of range.
+template <class Refuse>
+void check_options(const muvera_options& o, const Refuse& refuse) {
+  if (o.dim == 0) refuse("dim 0, the tokens' dimension must be given");
+  if (o.repetitions == 0) refuse("0 repetitions, at least 1 is needed");
+  if (o.simhash_bits > 16) refuse("simhash_bits ", o.simhash_bits, " where 16 are possible");
   if (o.projection != fde_projection::identity && o.projected_dim > o.dim)
-    raise(errc::argument, "muvera: projected_dim ", o.projected_dim, " for tokens of dimension ", o.dim);
+    refuse("projected_dim ", o.projected_dim, " for tokens of dimension ", o.dim);
   constexpr std::size_t most = std::numeric_limits<std::int32_t>::max();
   const std::size_t cell = projected_columns(o) << o.simhash_bits;
   if (o.dim > most >> 17 || o.repetitions > most / cell)
-    raise(errc::argument, "muvera: ", o.repetitions, " repetitions of 2^", o.simhash_bits, " partitions of ",
-          projected_columns(o), " numbers make more than ", most);
+    refuse(o.repetitions, " repetitions of 2^", o.simhash_bits, " partitions of ", projected_columns(o),
+           " numbers make more than ", most);
   if (o.final_dim > o.repetitions * cell)
-    raise(errc::argument, "muvera: final_dim ", o.final_dim, " where the encoding has ", o.repetitions * cell);
+    refuse("final_dim ", o.final_dim, " where the encoding has ", o.repetitions * cell);
+}
+
+/// @throws error errc::argument naming the option that is out of range.
+inline void require_options(const muvera_options& o) {
+  check_options(o, [](const auto&... parts) { raise(errc::argument, "muvera: ", parts...); });
 }
 
 }  // namespace detail

@@ -126,7 +126,8 @@ token_shape read_token_shape(const section_reader& in) {
   auto meta = in.metadata("shape");
   const std::uint64_t documents = meta.u64(), tokens = meta.u64(), dim = meta.u64();
   if (const std::uint8_t type = meta.u8(); type != token_type<T>)
-    raise(errc::kind, in.path(), ": tokens of type ", int{type}, " where type ", int{token_type<T>}, " is expected");
+    raise(errc::kind, in.path(), ": section 'shape': tokens of type ", int{type}, " where type ", int{token_type<T>},
+          " is expected");
   constexpr std::uint64_t most = std::numeric_limits<std::size_t>::max() / 64;
   if (dim > most || (dim != 0 && tokens > most / dim) || documents > most || (dim == 0 && tokens != 0))
     meta.refuse(documents, " documents of ", tokens, " tokens of ", dim, " dimensions");
@@ -144,7 +145,7 @@ inline void require_offsets(std::span<const std::uint64_t> offsets, std::size_t 
   for (std::size_t i = 0; i < offsets.size(); ++i)
     if (offsets[i] > tokens || (i == 0 ? offsets[i] != 0 : offsets[i] < offsets[i - 1]) ||
         (i + 1 == offsets.size() && offsets[i] != tokens))
-      raise(errc::format, path, ": document ", i, " begins at token ", offsets[i], " of ", tokens,
+      raise(errc::format, path, ": section 'offsets': document ", i, " begins at token ", offsets[i], " of ", tokens,
             ", out of order with its neighbours");
 }
 

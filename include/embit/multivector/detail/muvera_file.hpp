@@ -67,7 +67,7 @@ inline muvera_parts read_parts(const section_reader& in) {
   o.partitions = read_choice(options, fde_partitions::unit);
   o.order = read_choice(options, fde_order::gray);
   o.fill_empty = options.u8() != 0;
-  require_options(o);
+  check_options(o, [&](const auto&... what) { options.refuse(what...); });
   const bool gaussian = o.planes == fde_planes::gaussian;
   const bool dense = !keeps_tokens(o) && o.projection == fde_projection::dense;
   const bool sketch = !keeps_tokens(o) && o.projection == fde_projection::count_sketch;
