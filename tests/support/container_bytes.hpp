@@ -1,7 +1,8 @@
-// Containers taken apart and put together again as bytes, so that damage gets past the checksums.
+// The checksums of files made right again after their bytes were changed, so that damage gets past them.
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <embit/io/append_log.hpp>
 #include <embit/io/checksum.hpp>
 #include <embit/io/container_layout.hpp>
 
@@ -58,6 +59,32 @@ inline void repair_container(std::string& bytes) {
   if (!looks_like_container(bytes)) return;
   put(bytes, 40, std::uint64_t{bytes.size()});
   repair_checksums(bytes);
+}
+
+/// Makes every checksum of an append log right: of the header, and of one record after another as far as they go.
+inline void repair_log(std::string& bytes) {
+  using embit::detail::record_header;
+  if (bytes.size() < sizeof(embit::detail::log_header)) return;
+  put(bytes, 12, 0u);
+  put(bytes, 12, checksum_of(bytes, 0, sizeof(embit::detail::log_header)));
+  for (std::size_t at = sizeof(embit::detail::log_header); bytes.size() - at >= sizeof(record_header);) {
+    const std::size_t left = bytes.size() - at - sizeof(record_header);
+    const std::size_t size = std::min<std::size_t>(get<std::uint32_t>(bytes, at), left);
+    put(bytes, at, static_cast<std::uint32_t>(size));
+    put(bytes, at + 4, checksum_of(bytes, at + sizeof(record_header), size));
+    put(bytes, at + 8, std::uint64_t{at});
+    put(bytes, at + 20, checksum_of(bytes, at, 20));
+    at += sizeof(record_header) + std::min<std::size_t>((size + 7) / 8 * 8, left);
+  }
+}
+
+/// Makes the checksums of a file right, if it is of this library.
+inline void repair(std::string& bytes) {
+  const auto& magic = embit::detail::log_magic;
+  if (bytes.size() >= magic.size() && std::equal(magic.begin(), magic.end(), bytes.begin()))
+    repair_log(bytes);
+  else
+    repair_container(bytes);
 }
 
 }  // namespace support

@@ -25,7 +25,7 @@ std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::s
   } else {
     bytes.resize(most);
     bytes.resize(LLVMFuzzerMutate(reinterpret_cast<std::uint8_t*>(bytes.data()), size, most));
-    if (seed % 16 != 1) support::repair_container(bytes);
+    if (seed % 16 != 1) support::repair(bytes);
   }
   std::memcpy(data, bytes.data(), bytes.size());
   return bytes.size();

@@ -139,6 +139,6 @@ std::string fuzz::mutated(std::string bytes, const std::string& other, std::uint
       m.change(bytes, other);
   }
   if (bytes.size() > most) bytes.resize(most);
-  if (m.below(16) != 0) support::repair_container(bytes);
+  if (m.below(16) != 0) support::repair(bytes);
   return bytes;
 }
