@@ -58,7 +58,7 @@ bool is_refused(const Copy& copy, const std::string& from, const std::string& to
   INFO(outcome);
   REQUIRE(std::ranges::find(refusals_of_damage, code) != refusals_of_damage.end());
   REQUIRE(contains(outcome, from));
-  REQUIRE((contains(outcome, "byte") || contains(outcome, "section")));
+  CHECK((contains(outcome, "byte") || contains(outcome, "section")));
   return true;
 }
 
@@ -227,7 +227,11 @@ TEST_CASE("each way for a file to be bad has its own code, and the message the p
     };
     CHECK(contains(outcome_of(kind, dir, good.substr(0, good.size() - 1)), "truncated: " + bad + ": byte 40: "));
     CHECK(contains(outcome_of(kind, dir, good + "x"), "format: " + bad + ": byte 40: "));
-    CHECK(contains(changed([](auto& b) { b.back() = static_cast<char>(b.back() ^ 1); }), "checksum: " + bad));
+    CHECK(contains(changed([](auto& b) {
+                     const auto first = static_cast<std::size_t>(get<std::uint64_t>(b, 64 + 32));
+                     b[first] = static_cast<char>(b[first] ^ 1);
+                   }),
+                   "checksum: " + bad + ": section '"));
     CHECK(contains(changed([](auto& b) { b[3] = 'x'; }), "format: " + bad + ": byte 0: not an embit file"));
     CHECK(contains(changed([](auto& b) { put(b, 8, 0x01000000u); }), "byte_order: " + bad + ": byte 8: "));
     CHECK(contains(changed([](auto& b) { put(b, 8, 2u); }), "version: " + bad + ": byte 8: "));

@@ -176,7 +176,7 @@ class hadamard_projection {
     read.signs_ = std::make_shared<const std::vector<word>>(signs.begin(), signs.end());
     const matrix<float> thresholds = detail::take_matrix(in, "thresholds");
     if (thresholds.rows() * thresholds.cols() != bits)
-      raise(errc::format, in.path(), ": ", thresholds.cols(), " thresholds for ", bits, " bits");
+      raise(errc::format, in.path(), ": section 'thresholds': ", thresholds.cols(), " thresholds for ", bits, " bits");
     read.set_thresholds({thresholds.values().begin(), thresholds.values().end()});
     return read;
   }

@@ -151,8 +151,8 @@ class sign_projection {
   static sign_projection read_from(const section_reader& in) {
     const matrix<float> planes = detail::take_matrix(in, "planes"), thresholds = detail::take_matrix(in, "thresholds");
     if (planes.rows() == 0 || planes.cols() == 0 || thresholds.rows() * thresholds.cols() != planes.rows())
-      raise(errc::format, in.path(), ": ", thresholds.cols(), " thresholds for ", planes.rows(), " x ", planes.cols(),
-            " planes");
+      raise(errc::format, in.path(), ": section 'thresholds': ", thresholds.cols(), " thresholds for ", planes.rows(),
+            " x ", planes.cols(), " planes");
     return sign_projection(planes, thresholds.values());
   }
 

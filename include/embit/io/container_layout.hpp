@@ -35,6 +35,15 @@
 //   52  12  zero
 //   sections, in the order of the table, apart from one another; zero bytes fill the gaps up to multiples of 64
 //
+// Small sections (shapes, options) are values one after another without padding: whole numbers and IEEE 754 floats; a
+// text is its length as 32 bits and its bytes. A matrix section is u64 rows, u64 columns, then the numbers row after
+// row. Other sections are numbers one after another, as many as the section has room for.
+//
+// A part (the store of an index, the encoder of a retriever) has its sections under "part/", as it would have them in a
+// file of its own, and before them "part/kind": the kind of the part as text, and its kind version as 32 bits.
+//
+// The sections of every kind stand with the type that writes them (`write_to`), and in the appendix of README.md.
+//
 // A reader takes the sections that it knows and leaves others alone, so a later version may add some, and may append
 // fields to a section that is read in order. Where old readers would misunderstand, the kind version rises and they
 // refuse. The format version rises only when the bytes above mean something else.

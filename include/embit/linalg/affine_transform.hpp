@@ -107,8 +107,8 @@ class affine_transform {
                inverse = detail::take_matrix(in, "inverse");
     if (map.empty() || inverse.rows() != map.cols() || inverse.cols() != map.rows() ||
         (!center.empty() && center.values().size() != map.cols()))
-      raise(errc::format, in.path(), ": an inverse of ", inverse.rows(), " x ", inverse.cols(), " and a center of ",
-            center.values().size(), " numbers for a map of ", map.rows(), " x ", map.cols());
+      raise(errc::format, in.path(), ": section 'inverse': an inverse of ", inverse.rows(), " x ", inverse.cols(),
+            " and a center of ", center.values().size(), " numbers for a map of ", map.rows(), " x ", map.cols());
     return affine_transform(map, center.values(), inverse);
   }
 

@@ -91,8 +91,8 @@ class all_but_the_top {
   static all_but_the_top read_from(const section_reader& in) {
     const auto center = detail::take_matrix(in, "center"), directions = detail::take_matrix(in, "directions");
     if (center.values().empty() || directions.cols() != center.values().size())
-      raise(errc::format, in.path(), ": directions of ", directions.cols(), " dimensions and a center of ",
-            center.values().size());
+      raise(errc::format, in.path(), ": section 'directions': directions of ", directions.cols(),
+            " dimensions and a center of ", center.values().size());
     return all_but_the_top({center.values().begin(), center.values().end()}, directions);
   }
 

@@ -73,7 +73,7 @@ class centering {
   /// @throws error errc::format, errc::checksum or errc::io.
   static centering read_from(const section_reader& in) {
     const auto center = detail::take_matrix(in, "center");
-    if (center.values().empty()) raise(errc::format, in.path(), ": a center of 0 dimensions");
+    if (center.values().empty()) raise(errc::format, in.path(), ": section 'center': a center of 0 dimensions");
     return centering({center.values().begin(), center.values().end()});
   }
 

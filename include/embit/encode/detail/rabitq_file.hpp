@@ -53,7 +53,8 @@ inline code_rotation read_code_rotation(const section_reader& in, rotation_kind 
   }
   const matrix<float> rows = take_matrix(in, "rotation");
   if (rows.rows() != dim || rows.cols() != dim)
-    raise(errc::format, in.path(), ": a rotation of ", rows.rows(), " x ", rows.cols(), " for ", dim, " dimensions");
+    raise(errc::format, in.path(), ": section 'rotation': a rotation of ", rows.rows(), " x ", rows.cols(), " for ",
+          dim, " dimensions");
   return code_rotation(rows);
 }
 
@@ -86,8 +87,8 @@ inline rabitq_model read_rabitq(const section_reader& in) {
 
   const matrix<float> centroid = take_matrix(in, "centroid");
   if (centroid.rows() > 1 || (centroid.rows() == 1 && centroid.cols() != dim))
-    raise(errc::format, in.path(), ": a centroid of ", centroid.rows(), " x ", centroid.cols(), " for ", dim,
-          " dimensions");
+    raise(errc::format, in.path(), ": section 'centroid': a centroid of ", centroid.rows(), " x ", centroid.cols(),
+          " for ", dim, " dimensions");
   // What distances are made of must be there.
   const bool with_offset = static_cast<metric>(metric_number) == metric::l2 || !centroid.empty();
   if (format.has(row_factor::offset) != with_offset || (!format.has(row_factor::scale) && with_offset) ||
