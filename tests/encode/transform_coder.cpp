@@ -164,7 +164,7 @@ TEST_CASE("codes compare with each other by cosine") {
   const auto x = falling_rows(500, 64, 7);
   embit::rng rng{8};
   const auto coder = embit::fit_transform_coder(
-      x, {.bits = 256, .metric = embit::metric::cosine, .allow_scales = false, .symmetric = true}, rng);
+      x, {.bits = 256, .metric = embit::metric::cosine, .allow_factors = false, .symmetric = true}, rng);
   const auto codes = coder.encode(x);
   std::vector<float> values(codes.dims());
   for (std::size_t i = 0; i < 50; ++i) {

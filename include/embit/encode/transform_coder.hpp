@@ -23,6 +23,7 @@
 #include <embit/store/level_store.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -39,8 +40,8 @@ struct transform_coder_options {
   embit::metric metric = embit::metric::l2;
   matrix_view<const float> queries = {};  ///< what will be asked, if that is unlike the rows: bits are spent for them
   std::size_t held_out = 256;             ///< queries to choose a variant by
-  bool allow_scales = true;               ///< rows may keep a factor where the held-out queries then find more
-  bool symmetric = false;                 ///< keep `inverse_norm`, so that codes compare by cosine
+  bool allow_factors = true;     ///< rows may keep a scale and an offset where the held-out queries then find more
+  bool symmetric = false;        ///< keep `inverse_norm`, so that codes compare by cosine
   bool compress_factors = true;  ///< into 16 bits each, up to 6 bits a dimension; beyond, that would cost accuracy
 };
 
@@ -52,11 +53,12 @@ struct transform_estimator_options {
 /// Codes of a customised number of bits a dimension, for l2, inner product and cosine. Rows, centered, are taken to
 /// their principal directions; each direction gets 0 to 8 bits, where a bit lowers the expected error of inner
 /// products most; directions of equal bits are rotated at random among themselves and rounded to levels that suit a
-/// normal distribution. Which weights the directions have, whether rows are centered and whether they keep a scale is
+/// normal distribution. Which weights the directions have, whether rows are centered and what they keep is
 /// chosen on held-out queries; a random rotation with equal bits for all is among the variants.
 ///
-/// Rows keep: for l2 their squared norm; a scale where it was chosen (2 bytes each, or 4); `inverse_norm` where asked
-/// for. Segments come by falling bits, so the first segments of a code are a coarser code (`prefix`). Immutable; copies
+/// Rows keep, in 2 bytes each or 4: for l2 their squared norm; for the others their inner product with the center, and
+/// for all a scale, where that was chosen; `inverse_norm` where asked for.
+/// Segments come by falling bits, so the first segments of a code are a coarser code (`prefix`). Immutable; copies
 /// share their state; safe to use from many threads.
 ///
 /// Bits by falling distortion: Gersho and Gray, "Vector quantization and signal compression", 1992, section 8.3; with
@@ -132,13 +134,16 @@ class transform_coder {
     std::vector<std::uint8_t> levels(model_->dims());
     for (; first < last; first += chunk) {
       const std::size_t count = std::min(chunk, last - first);
-      auto [z, square] = model_->coordinates(rows.middle_rows(first, count));
+      auto [z, square, along] = model_->coordinates(rows.middle_rows(first, count));
       for (std::size_t i = 0; i < count; ++i) {
         const float scale = model_->quantize(z[i], square[i], levels);
         codes.set_levels(first + i, levels);
         if (format().has(row_factor::scale)) codes.set_factor(first + i, row_factor::scale, scale);
         if (format().has(row_factor::offset))
-          codes.set_factor(first + i, row_factor::offset, static_cast<float>(square[i] - double{model_->mean_offset}));
+          codes.set_factor(
+              first + i, row_factor::offset,
+              static_cast<float>(model_->metric == embit::metric::l2 ? square[i] - double{model_->mean_offset}
+                                                                     : -along[i]));
         if (format().has(row_factor::inverse_norm))
           codes.set_factor(first + i, row_factor::inverse_norm, model_->inverse_norm(levels));
       }
@@ -173,7 +178,10 @@ inline void set_factors(transform_model& model, std::size_t bits_per_dim, const 
     if (format.half_factors && unit > 0) format.units[static_cast<std::size_t>(which)] = unit;
   };
   set_unit(row_factor::inverse_norm, 1 / model.row_norm);
-  if (model.metric != metric::l2) return;
+  if (model.metric != metric::l2) {
+    set_unit(row_factor::offset, model.row_norm * static_cast<float>(std::sqrt(squared_norm(model.center))));
+    return;
+  }
   model.keep(row_factor::offset, true);
   model.mean_offset = model.row_norm * model.row_norm;
   set_unit(row_factor::offset, model.mean_offset);
@@ -182,10 +190,10 @@ inline void set_factors(transform_model& model, std::size_t bits_per_dim, const 
 }  // namespace detail
 
 /// An encoder for rows like these. Rotations, and the rows to choose by, are drawn from `engine`. Five variants, each
-/// with and without a scale, are compared by the ten nearest neighbours that they find for up to `held_out` queries (a
-/// tenth of the rows at most, which nothing is fitted to, or of `options.queries`) among up to 8192 rows; a scale must
-/// be worth a hundredth. Fewer than 80 rows are too few to choose by: directions then get equal bits.
-/// O(n · dim² + dim³) and, for the choice, some O(8192 · dim · (dim + held_out)).
+/// with and without a scale and, but for l2, an offset, are compared by the ten nearest neighbours that they find for
+/// up to `held_out` queries (a tenth of the rows at most, which nothing is fitted to, or of `options.queries`) among up
+/// to 8192 rows; a factor must be worth half a hundredth. Fewer than 80 rows are too few to choose by: directions then
+/// get equal bits. O(n · dim² + dim³) and, for the choice, some O(8192 · dim · (dim + held_out)).
 /// @param rows      n × dim. Zero rows, constant columns and fewer rows than dimensions are no errors: directions
 ///                  without variance get bits last, or none.
 /// @param progress  told after each variant; `objective` is 1 − recall. False stops and keeps the best so far.
@@ -197,7 +205,7 @@ transform_coder fit_transform_coder(matrix_view<const float> rows, transform_cod
   detail::require_transform_options(rows, options);
   const auto training =
       detail::prepare_transform_training(rows, options.queries, options.metric, options.held_out, engine, executor);
-  auto model = detail::choose_transform_model(training, (options.bits + 7) / 8, options.allow_scales, engine, progress,
+  auto model = detail::choose_transform_model(training, (options.bits + 7) / 8, options.allow_factors, engine, progress,
                                               executor);
   detail::set_factors(model, options.bits / rows.cols(), options);
   return transform_coder(std::move(model));

@@ -29,10 +29,10 @@
 
 namespace embit::inline EMBIT_ABI::detail {
 
-/// Rows as a coder sees them once they are coded: what is multiplied with queries, and |row - center|² / 2.
+/// Rows as a coder sees them once they are coded: what is multiplied with queries, and what is added to the product.
 struct decoded_rows {
   matrix<float> values;
-  std::vector<float> half_square;
+  std::vector<float> added;
 };
 
 template <Executor Exec>
@@ -41,13 +41,16 @@ decoded_rows decode_rows(const transform_model& model, matrix_view<const float> 
   constexpr std::size_t chunk = 512;
   run_ranges(executor, rows.rows(), chunk, rows.rows() / chunk + 1,
              [&](std::size_t first, std::size_t last, std::size_t) {
-               auto [z, square] = model.coordinates(rows.middle_rows(first, last - first));
+               auto [z, square, along] = model.coordinates(rows.middle_rows(first, last - first));
                std::vector<std::uint8_t> levels(model.dims());
                for (std::size_t i = first; i < last; ++i) {
                  const float scale = model.quantize(z[i - first], square[i - first], levels);
                  model.decode(levels, out.values[i].data());
                  for (float& x : out.values[i]) x *= scale;
-                 out.half_square[i] = static_cast<float>(square[i - first] / 2);
+                 if (model.metric == metric::l2)
+                   out.added[i] = static_cast<float>(-square[i - first] / 2);
+                 else if (model.keeps(row_factor::offset))
+                   out.added[i] = static_cast<float>(along[i - first]);
                }
              });
   return out;
@@ -71,10 +74,8 @@ double transform_recall(const transform_model& model, matrix_view<const float> r
                heap_top_k<float, std::greater<>> best;
                for (std::size_t q = first; q < last; ++q) {
                  best.reset(truth.k());
-                 for (std::size_t i = 0; i < rows.rows(); ++i) {
-                   const float seen = model.metric == metric::l2 ? decoded.half_square[i] : 0.f;
-                   best.offer(static_cast<row_id>(i), scores[q - first][i] - seen);
-                 }
+                 for (std::size_t i = 0; i < rows.rows(); ++i)
+                   best.offer(static_cast<row_id>(i), scores[q - first][i] + decoded.added[i]);
                  kept.assign(best.kept().begin(), best.kept().end());
                  found.set_found(q, select_top_k<std::greater<>>(kept, found.slots(q)));
                }
@@ -89,13 +90,13 @@ inline constexpr std::array transform_variants{
     transform_variant{direction_weight::variance_power, true},
 };
 
-/// The variant of the highest recall of the held-out queries, against some thousand rows; one whose rows keep a scale
-/// only where it finds a hundredth more than those without. The first where there is nothing to choose by.
+/// The variant of the highest recall of the held-out queries, against some thousand rows; factors that rows keep must
+/// find half a hundredth more each. The first where there is nothing to choose by.
 template <class Engine, Executor Exec>
-transform_model choose_transform_model(const transform_training& from, std::size_t bytes, bool may_scale,
-                                       Engine& engine, const progress_callback& progress, const Exec& executor) {
+transform_model choose_transform_model(const transform_training& from, std::size_t bytes, bool may_keep, Engine& engine,
+                                       const progress_callback& progress, const Exec& executor) {
   constexpr std::size_t most_rows = 8192, neighbors = 10, least_queries = 8;
-  constexpr double worth_a_scale = .01;
+  constexpr double worth_a_factor = .005;
   const auto rows = from.rows.view().middle_rows(0, std::min(from.rows.rows(), most_rows));
   transform_model best = make_transform_model(from, transform_variants[0], bytes, engine);
   if (from.queries.rows() < least_queries) return best;
@@ -103,14 +104,18 @@ transform_model choose_transform_model(const transform_training& from, std::size
                                   {.metric = from.metric == metric::l2 ? metric::l2 : metric::inner_product},
                                   executor);  // cosine: unit rows
   double best_recall = -1;
-  const std::size_t total = transform_variants.size() * (may_scale ? 2 : 1);
+  const std::size_t total = transform_variants.size() * (may_keep ? 4 : 1);
   std::size_t done = 0;
   for (std::size_t v = 0; v < transform_variants.size(); ++v) {
     transform_model model = v == 0 ? best : make_transform_model(from, transform_variants[v], bytes, engine);
-    for (const bool scaled : {false, true}) {
-      if ((scaled && !may_scale) || model.dims() == 0) continue;
+    for (std::size_t kept = 0; kept < 4; ++kept) {
+      const bool scaled = kept % 2 != 0, offset = kept / 2 != 0;
+      if ((kept != 0 && !may_keep) || model.dims() == 0) continue;
+      if (offset && (from.metric == metric::l2 || !transform_variants[v].centered)) continue;
       model.keep(row_factor::scale, scaled);
-      const double recall = transform_recall(model, rows, from.queries, truth, executor) - (scaled ? worth_a_scale : 0);
+      model.keep(row_factor::offset, offset);
+      const double recall = transform_recall(model, rows, from.queries, truth, executor) -
+                            worth_a_factor * static_cast<double>(scaled + offset);
       if (recall > best_recall) {
         best_recall = recall;
         best = model;

@@ -36,7 +36,8 @@ class transform_map {
 
   /// Distances are, with y the values of a row as its scale makes them and c the center,
   ///   l2                     |query − c|² + |row − c|² − 2 ⟨query − c, y⟩
-  ///   inner product, cosine  [1] − ⟨query, c⟩ − ⟨query, y⟩, of unit queries for the cosine.
+  ///   inner product, cosine  [1] − ⟨query, c⟩ − ⟨query, y⟩, of unit queries for the cosine,
+  ///     with an offset       [1] − ⟨query, c⟩ − ⟨row − c, c⟩ − ⟨query − c, y⟩: then what c has of a query is exact.
   /// @throws error errc::shape for another dimension, errc::not_finite.
   mapped_queries operator()(matrix_view<const float> queries) const {
     model_->require_rows(queries, "queries");
@@ -56,7 +57,11 @@ class transform_map {
     if (model_->metric == metric::l2)
       return {.base = static_cast<float>(squared_norm(moved) + double{model_->mean_offset}), .scale = -2};
     double base = model_->metric == metric::cosine ? 1 : 0;
-    for (std::size_t k = 0; k < moved.size(); ++k) base -= double{moved[k]} * double{model_->center[k]};
+    const bool from_center = model_->keeps(row_factor::offset);
+    for (std::size_t k = 0; k < moved.size(); ++k) {
+      const double c{model_->center[k]};
+      base -= (double{moved[k]} + (from_center ? c : 0)) * c;
+    }
     return {.base = static_cast<float>(base), .scale = -1};
   }
 

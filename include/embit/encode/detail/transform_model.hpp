@@ -47,6 +47,7 @@ inline void scale_to_unit(matrix_view<float> rows) {
 struct transform_coordinates {
   matrix<float> z;             ///< rows × dimensions of the code
   std::vector<double> square;  ///< |row - center|² a row
+  std::vector<double> along;   ///< ⟨row - center, center⟩ a row
 };
 
 /// Immutable, shared by encoders and the kernels they hand out.
@@ -87,16 +88,20 @@ struct transform_model {
     matrix<float> moved(rows);
     if (metric == metric::cosine) scale_to_unit(moved);
     subtract_center(moved);
-    transform_coordinates found{along_axes(moved), std::vector<double>(rows.rows())};
-    for (std::size_t i = 0; i < rows.rows(); ++i) found.square[i] = squared_norm(moved[i]);
+    transform_coordinates found{along_axes(moved), std::vector<double>(rows.rows()), std::vector<double>(rows.rows())};
+    for (std::size_t i = 0; i < rows.rows(); ++i) {
+      found.square[i] = squared_norm(moved[i]);
+      found.along[i] = double{dot(moved[i].data(), center.data(), dim())};
+    }
     return found;
   }
 
-  /// Finite queries before they are taken along the axes. Only squared distances see them from the center.
+  /// Finite queries before they are taken along the axes. They are seen from the center for squared distances, and
+  /// where rows keep what their inner product with the center is.
   matrix<float> moved_queries(matrix_view<const float> queries) const {
     matrix<float> moved(queries);
     if (metric == metric::cosine) scale_to_unit(moved);
-    if (metric == metric::l2) subtract_center(moved);
+    if (metric == metric::l2 || keeps(row_factor::offset)) subtract_center(moved);
     return moved;
   }
 
