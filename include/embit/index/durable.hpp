@@ -10,6 +10,7 @@
 #include <embit/index/labelled.hpp>
 #include <embit/io/append_log.hpp>
 #include <embit/io/container_reader.hpp>
+#include <embit/io/metadata.hpp>
 #include <embit/io/save.hpp>
 
 #include <unistd.h>
@@ -52,8 +53,7 @@ class log_record {
   }
   template <class T>
   log_record& put(std::span<const T> values) {
-    const auto bytes = std::as_bytes(values);
-    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+    append_bytes(bytes_, values);
     return *this;
   }
   log_record& codes(code_view<> codes) { return put(std::span(codes.data(), codes.size() * codes.words())); }

@@ -102,11 +102,9 @@ class append_log {
                                  .zero = 0,
                                  .crc = 0};
     header.crc = crc_of(header);
-    buffer_.clear();
-    const auto head = std::as_bytes(std::span(&header, 1));
-    buffer_.insert(buffer_.end(), head.begin(), head.end());
-    buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
-    buffer_.resize(sizeof header + detail::padded_record(bytes.size()));
+    buffer_.assign(sizeof header + detail::padded_record(bytes.size()), std::byte{0});
+    std::memcpy(buffer_.data(), &header, sizeof header);
+    if (!bytes.empty()) std::memcpy(buffer_.data() + sizeof header, bytes.data(), bytes.size());
     if (!put(end_, buffer_) || !flush()) {
       const int reason = errno;
       if (::ftruncate(*file_, static_cast<off_t>(end_)) != 0) broken_ = true;

@@ -26,6 +26,15 @@ inline void require_little_endian(std::string_view what) {
     raise(errc::unsupported, what, ": files are little-endian and this machine is not");
 }
 
+/// Adds values as they lie in memory. (std::vector::insert of so few bytes makes GCC 12 warn of overflows that are
+/// none, in the user's build.)
+template <class T, std::size_t Count>
+void append_bytes(std::vector<std::byte>& bytes, std::span<T, Count> values) {
+  const std::size_t end = bytes.size();
+  bytes.resize(end + values.size_bytes());
+  if (!values.empty()) std::memcpy(bytes.data() + end, values.data(), values.size_bytes());
+}
+
 }  // namespace detail
 
 /// Collects values in order; `metadata_reader` gets them back in the same order.
@@ -45,8 +54,7 @@ class metadata_writer {
     if (value.size() > std::numeric_limits<std::uint32_t>::max())
       raise(errc::argument, "metadata: a text of ", value.size(), " bytes");
     u32(static_cast<std::uint32_t>(value.size()));
-    const auto bytes = std::as_bytes(std::span(value));
-    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+    detail::append_bytes(bytes_, std::span(value));
     return *this;
   }
 
@@ -55,8 +63,7 @@ class metadata_writer {
  private:
   template <class T>
   metadata_writer& put(T value) {
-    const auto bytes = std::as_bytes(std::span(&value, 1));
-    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+    detail::append_bytes(bytes_, std::span(&value, 1));
     return *this;
   }
 
