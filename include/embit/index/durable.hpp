@@ -53,7 +53,7 @@ class log_record {
   }
   template <class T>
   log_record& put(std::span<const T> values) {
-    append_bytes(bytes_, values);
+    append_bytes(bytes_, std::as_bytes(values));
     return *this;
   }
   log_record& codes(code_view<> codes) { return put(std::span(codes.data(), codes.size() * codes.words())); }
