@@ -32,13 +32,16 @@ struct packed_block {
   std::vector<float> hidden_bias, output_bias;
 
   packed_block() = default;
-  explicit packed_block(const skip_block& trained) {
-    const skip_block block = trained.folded();
-    hidden = row_panels(block.hidden.weight.value.view());
-    output = row_panels(block.output.weight.value.view());
-    hidden_bias.assign(block.hidden.bias.value.values().begin(), block.hidden.bias.value.values().end());
-    output_bias.assign(block.output.bias.value.values().begin(), block.output.bias.value.values().end());
-  }
+
+  /// @param hidden_weight  width × in @param output_weight  out × (in + width): [A | O] of `skip_block`
+  packed_block(matrix_view<const float> hidden_weight, std::span<const float> of_hidden,
+               matrix_view<const float> output_weight, std::span<const float> of_output)
+      : hidden(hidden_weight),
+        output(output_weight),
+        hidden_bias(of_hidden.begin(), of_hidden.end()),
+        output_bias(of_output.begin(), of_output.end()) {}
+
+  explicit packed_block(const skip_block& trained) : packed_block(of_folded(trained.folded())) {}
 
   std::size_t in() const noexcept { return output.dim() - hidden_bias.size(); }
   std::size_t out() const noexcept { return output.rows(); }
@@ -57,6 +60,11 @@ struct packed_block {
   }
 
  private:
+  static packed_block of_folded(const skip_block& b) {
+    return packed_block(b.hidden.weight.value, b.hidden.bias.value.values(), b.output.weight.value,
+                        b.output.bias.value.values());
+  }
+
   static void bend(const float* EMBIT_RESTRICT bias, float* EMBIT_RESTRICT x, std::size_t n) noexcept {
     std::size_t k = 0;
     const auto one = [&](std::size_t c) {
@@ -77,8 +85,10 @@ inline void blend(float a, const float* EMBIT_RESTRICT x, float b, float* EMBIT_
   for (; k < n; ++k) y[k] = a * x[k] + b * y[k];
 }
 
-/// All weights of an encoder, and its work on a block of rows.
+/// All weights of an encoder, and its work on a block of rows. All blocks have hidden layers of one width.
 struct recurrent_codes {
+  static constexpr std::size_t most_loops = 7;
+
   std::vector<float> mean;
   float deviation = 1;
   packed_block project;
