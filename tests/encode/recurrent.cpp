@@ -408,3 +408,27 @@ TEST_CASE("on image descriptors training is worth a tenth of the recall") {
   REQUIRE(found >= .53);
   REQUIRE(trained.report.best_score >= trained.report.validations[0].score + .05);
 }
+
+TEST_CASE("more bits find more, training never less than its start, among rows that were never learned from") {
+  EMBIT_NEEDS_REAL_DATA();
+  const auto all = embit::read_npy<float>(support::real_data("sift5k/base_u8.npy"));
+  const auto part = [&](std::size_t first, std::size_t n) {
+    return embit::matrix<float>(all.view().middle_rows(first, n));
+  };
+  const auto learned = part(0, 2500), rows = part(2500, 2200), queries = part(4700, 300);
+  double before = 0;
+  for (const std::size_t bits : {32u, 64u, 128u, 256u}) {
+    embit::recurrent_options options{.bits = bits, .hidden = 64, .steps = 0, .batch = 384};
+    embit::rng rng{30}, same{30};
+    const double start = recall(embit::fit_recurrent(learned, options, rng), rows, queries);
+    options.steps = 80;
+    const auto encoder = embit::fit_recurrent(learned, options, same);
+    const double found = recall(encoder, rows, queries);
+    WARN("sift5k, " << bits << " bits as " << encoder.dims() << " x " << encoder.bits_per_dim() << ": recall " << start
+                    << " before training, " << found << " after");
+    REQUIRE(encoder.bits() <= bits);
+    REQUIRE(found >= start);
+    REQUIRE(found > before + .03);
+    before = found;
+  }
+}
