@@ -211,16 +211,16 @@ void learn_pairs(const settings& how) {
     const embit::flat_index index{encoder.encode(rows)};
     return embit::mean_average_precision(index.search(encoder.encode(queries), rows.rows()), of_rows, of_queries);
   };
-  const auto line = [&](const char* name, const auto& fit) {
+  const auto line = [&](const std::string& name, const auto& fit) {
     double sum = 0;
     for (std::size_t seed = 1; seed <= how.seeds; ++seed) {
       embit::rng rng{seed};
       sum += precision(fit(rng));
     }
-    std::printf("%-36s %.3f\n", name, sum / static_cast<double>(how.seeds));
+    std::printf("%-56s %.3f\n", name.c_str(), sum / static_cast<double>(how.seeds));
     std::fflush(stdout);
   };
-  const auto learned = [&](const char* name, const embit::recurrent_options& options) {
+  const auto learned = [&](const std::string& name, const embit::recurrent_options& options) {
     line(name, [&](embit::rng& rng) {
       const auto pairs = embit::pairs_of_labels(of_training, 2, rng);
       return embit::fit_recurrent(training, pairs, options, rng);
@@ -232,13 +232,17 @@ void learn_pairs(const settings& how) {
     line("recurrent, from the rows alone",
          [&](embit::rng& rng) { return embit::fit_recurrent(training, {.bits = bits, .steps = how.steps}, rng); });
     embit::recurrent_options options{.bits = bits, .steps = how.steps};
-    learned("pairs, 5 hard negatives", options);
-    options.queue = 4096;
-    learned("pairs, 5 hard negatives, 4096 queued", options);
-    options.hard_negatives = 0;
-    learned("pairs, all negatives, 4096 queued", options);
-    options.queue = 0;
-    learned("pairs, all negatives", options);
+    for (const std::size_t batch : {768u, 64u})
+      for (const std::size_t hard_negatives : {5u, 0u})
+        for (const std::size_t queue : {0u, 2048u}) {
+          options.batch = batch;
+          options.hard_negatives = hard_negatives;
+          options.queue = queue;
+          learned("pairs, batches of " + std::to_string(batch) + ", " +
+                      (hard_negatives == 0 ? "all" : std::to_string(hard_negatives) + " hard") + " negatives, " +
+                      std::to_string(queue) + " queued",
+                  options);
+        }
   }
 }
 
