@@ -32,6 +32,7 @@
 #include <embit/encode/rabitq.hpp>
 #include <embit/encode/recurrent.hpp>
 #include <embit/encode/recurrent_options.hpp>
+#include <embit/encode/recurrent_safetensors.hpp>
 #include <embit/encode/shingles.hpp>
 #include <embit/encode/sign_lsh.hpp>
 #include <embit/encode/sign_projection.hpp>

@@ -121,6 +121,15 @@ inline auto small_retriever() {
   return embit::retriever{encoder, embit::flat_index{encoder.encode(small_rows(3, 3))}};
 }
 
+inline embit::recurrent small_recurrent() {
+  using embit::detail::packed_block;
+  // 4 dimensions of rows, 3 of codes, hidden layers of 2, one loop.
+  const auto block = [](std::size_t in, std::size_t out) {
+    return packed_block(small_rows(2, in), small_rows(1, 2)[0], small_rows(out, in + 2), small_rows(1, out)[0]);
+  };
+  return embit::recurrent({{.5f, -.25f, 0, 1}, .5f, block(4, 3), {block(3, 4)}, {block(4, 3)}});
+}
+
 inline std::vector<saved_kind> saved_kinds() {
   using flat = embit::flat_index<embit::block_store<>, embit::hamming>;
   using flat_levels = embit::flat_index<embit::level_store, embit::symmetric>;
@@ -194,6 +203,7 @@ inline std::vector<saved_kind> saved_kinds() {
                                         embit::rng rng{10};
                                         return embit::fit_transform_coder(small_rows(60, 5), {.bits = 16}, rng);
                                       }),
+      kind_of<embit::recurrent>("recurrent", small_recurrent),
   };
   for (saved_kind& kind : kinds) kind.exact = kind.name != "rabitq" && kind.name != "transform_coder";
   kinds[0].copy.push_back(load_and_save<embit::block_store<>>);

@@ -33,13 +33,12 @@ inline recurrent_options compatible_options(matrix_view<const float> rows, level
   const recurrent_shape shape = shape_of_codes(old_codes);
   if (old_codes.size() != rows.rows())
     raise(errc::shape, "old_codes: ", old_codes.size(), " codes for ", rows.rows(), " rows");
-  const auto agree = [](std::size_t given, std::size_t left_out, std::size_t old, const char* what) {
-    if (given != left_out && given != old)
-      raise(errc::argument, "recurrent: ", what, " is ", given, " where the old codes have ", old);
+  const auto agree = [](std::size_t given, std::size_t old, const char* what) {
+    if (given != old) raise(errc::argument, "recurrent: ", what, " is ", given, " where the old codes have ", old);
   };
-  agree(options.dims, automatic, shape.dims, "dims");
-  agree(options.loops, automatic, shape.loops, "loops");
-  agree(options.bits, 0, shape.dims * (shape.loops + 1), "bits");
+  if (options.dims) agree(*options.dims, shape.dims, "dims");
+  if (options.loops) agree(*options.loops, shape.loops, "loops");
+  if (options.bits != 0) agree(options.bits, shape.dims * (shape.loops + 1), "bits");
   if (!(options.compatibility >= 0 && options.compatibility <= 1))
     raise(errc::argument, "recurrent: compatibility is ", options.compatibility, " where 0 to 1 can be had");
   options.bits = 0;
@@ -65,18 +64,19 @@ inline recurrent_options compatible_options(matrix_view<const float> rows, level
 /// @param options    dims, loops and bits are those of the old codes and may be left out; `compatibility` is the weight
 ///                   of the old codes.
 /// @throws error errc::shape for another number of codes than rows; errc::argument for codes of another encoder,
-///         dims, loops or bits that are not theirs, or fewer rows than a batch; errc::not_finite naming the row.
+///         dims, loops or bits that are not theirs, and as `train_recurrent` does for rows and batch; errc::not_finite
+///         naming the row.
 template <std::uniform_random_bit_generator Engine, Executor Exec = inline_executor>
 trained_recurrent train_recurrent_compatible(matrix_view<const float> rows, level_view old_codes,
                                              const recurrent_options& options, Engine& engine,
                                              const progress_callback& progress = {}, const Exec& executor = {}) {
   const recurrent_options full = detail::compatible_options(rows, old_codes, options);
+  const std::size_t count = detail::batch_items(full, detail::split_rows::learned_count(rows, full), 1);
   rng own(random_bits(engine));
   const detail::split_rows split(rows, full, own);
   matrix<float> old = detail::decoded(old_codes, split.learned_ids);
-  auto net = detail::compatible_start(split, old, full.loops, full.hidden, own, executor);
+  auto net = detail::compatible_start(split, old, *full.loops, full.hidden, own, executor);
   old = detail::unit_copy(old);
-  const std::size_t count = std::min(full.batch, split.learned.rows());
   const detail::compatible_score<Exec> score(split, old, double{full.compatibility}, executor);
   detail::compatible_distilling<Exec> batch(split, old, count, own.split(1), full, executor);
   const std::size_t steps = detail::training_steps(full, split.learned.rows(), count);
