@@ -24,6 +24,7 @@
 #include <embit/core/types.hpp>
 #include <embit/encode/cross_polytope.hpp>
 #include <embit/encode/fit_recurrent.hpp>
+#include <embit/encode/fit_recurrent_compatible.hpp>
 #include <embit/encode/hadamard_lsh.hpp>
 #include <embit/encode/itq.hpp>
 #include <embit/encode/min_hash.hpp>

@@ -25,7 +25,8 @@ struct recurrent_options {
   float momentum = 0.99f;                 ///< share of itself that the network keeps, a step, which makes that queue
   std::size_t held_out = 500;             ///< rows that the state to keep is chosen by; a tenth of all rows at most
   std::size_t validate_every = 50;        ///< steps
-  std::size_t patience = 0;  ///< validations in a row without a better one that end training; 0 does all steps
+  std::size_t patience = 0;    ///< validations in a row without a better one that end training; 0 does all steps
+  float compatibility = 0.5f;  ///< weight of old codes in loss and score, 0 to 1 (`fit_recurrent_compatible` only)
 };
 
 }  // namespace embit::inline EMBIT_ABI
