@@ -6,34 +6,20 @@
 
 #include <benchmark/benchmark.h>
 
-#include <algorithm>
-#include <cstdlib>
-#include <ctime>
 #include <string>
 #include <vector>
 
 #include "support/code_data.hpp"
+#include "support/measure.hpp"
 
 namespace {
 
-using bench::code_data;
+using bench::code_set;
+using support::median;
 
-/// Processor time of this thread: whatever else runs does not count.
 template <class F>
 double seconds(F&& f) {
-  const auto now = [] {
-    timespec t{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-  };
-  const double start = now();
-  f();
-  return now() - start;
-}
-
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
-  return values[values.size() / 2];
+  return support::seconds_of(support::timer::thread, f);
 }
 
 template <class Index>
@@ -47,9 +33,9 @@ double time_single(const Index& index, embit::code_view<> queries, std::size_t k
 
 /// Microseconds a query of the tables and of the scan, and how many times faster the tables are.
 template <class Layout>
-void search(benchmark::State& state, code_data data, std::size_t n, std::size_t bits, std::size_t k) {
+void search(benchmark::State& state, const code_set& set, std::size_t k) {
   constexpr std::size_t query_count = 256, scanned_queries = 32;
-  const auto [codes, queries] = bench::make_codes(data, n, query_count, bits);
+  const auto [codes, queries] = set.make(query_count);
   const embit::flat_index flat{codes};
   const embit::multi_index<Layout> tables{codes};
   embit::knn_result<std::uint32_t> result;
@@ -71,12 +57,12 @@ void search(benchmark::State& state, code_data data, std::size_t n, std::size_t 
   state.counters["survivors"] = static_cast<double>(did.survivors) / query_count;
   state.counters["bailed_out"] = static_cast<double>(did.bailed_out);
   state.counters["scanned"] = static_cast<double>(did.scanned);
-  state.counters["bytes_beyond"] = static_cast<double>(tables.memory().tables) / static_cast<double>(n);
+  state.counters["bytes_beyond"] = static_cast<double>(tables.memory().tables) / static_cast<double>(set.size);
 }
 
 /// The whole batch at once: tables or scan, whichever the index chooses.
-void search_batch(benchmark::State& state, code_data data, std::size_t n, std::size_t bits) {
-  const auto [codes, queries] = bench::make_codes(data, n, 256, bits);
+void search_batch(benchmark::State& state, const code_set& set) {
+  const auto [codes, queries] = set.make(256);
   const embit::flat_index flat{codes};
   const embit::multi_index tables{codes};
   embit::knn_result<std::uint32_t> result;
@@ -92,8 +78,9 @@ void search_batch(benchmark::State& state, code_data data, std::size_t n, std::s
 }
 
 /// Building all tables, and a least-significant-digit radix sort of the same keys with their rows.
-void build(benchmark::State& state, std::size_t n, std::size_t bits) {
-  const auto made = bench::make_codes(code_data::clustered, n, 1, bits);
+void build(benchmark::State& state, const code_set& set) {
+  const std::size_t n = set.size;
+  const auto made = set.make(1);
   const embit::block_store<> store(made.first.view());
   std::vector<double> build_times, sort_times;
   std::size_t substrings = 0;
@@ -121,26 +108,19 @@ void add(const std::string& name, auto&& function) {
   benchmark::RegisterBenchmark(name.c_str(), function)->UseManualTime()->Unit(benchmark::kMicrosecond)->Iterations(9);
 }
 
-void add_sizes(std::size_t n, const std::string& size) {
-  for (const code_data data : {code_data::uniform, code_data::clustered, code_data::hashed})
-    for (const std::size_t bits : {64u, 128u}) {
-      const std::string what = std::string(bench::name_of(data)) + "/" + std::to_string(bits) + "/" + size;
-      for (const std::size_t k : {10u, 100u})
-        add("search/" + what + "/k" + std::to_string(k),
-            [=](benchmark::State& s) { search<embit::inlined_codes>(s, data, n, bits, k); });
-      add("search_ids_only/" + what + "/k10",
-          [=](benchmark::State& s) { search<embit::ids_only>(s, data, n, bits, 10); });
-      add("batch/" + what + "/k10", [=](benchmark::State& s) { search_batch(s, data, n, bits); });
-    }
-  for (const std::size_t bits : {64u, 128u})
-    add("build/" + std::to_string(bits) + "/" + size, [=](benchmark::State& s) { build(s, n, bits); });
+void add_all(const code_set& set) {
+  for (const std::size_t k : {10u, 100u})
+    add("search/" + set.name() + "/k" + std::to_string(k),
+        [=](benchmark::State& s) { search<embit::inlined_codes>(s, set, k); });
+  add("search_ids_only/" + set.name() + "/k10", [=](benchmark::State& s) { search<embit::ids_only>(s, set, 10); });
+  add("batch/" + set.name() + "/k10", [=](benchmark::State& s) { search_batch(s, set); });
+  if (set.data == bench::code_data::clustered) add("build/" + set.name(), [=](benchmark::State& s) { build(s, set); });
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  add_sizes(1'000'000, "1M");
-  if (std::getenv("EMBIT_BENCH_LARGE") != nullptr) add_sizes(10'000'000, "10M");
+  for (const code_set& set : bench::code_sets()) add_all(set);
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
 }

@@ -174,7 +174,7 @@ void table_row(const data_set& set, std::size_t bits, const settings& how) {
   std::fflush(stdout);
 }
 
-/// Trains the splits that start within .15 of the best.
+/// Trains the splits that start within .08 of the best.
 void splits(const data_set& set, std::size_t bits, const settings& how) {
   std::vector<std::pair<embit::recurrent_options, double>> starts;
   double best = 0;
@@ -189,7 +189,7 @@ void splits(const data_set& set, std::size_t bits, const settings& how) {
   for (const auto& [options, start] : starts) {
     std::printf("%-12s %5.2f  ", set.name.c_str(), static_cast<double>(bits) / static_cast<double>(set.rows.cols()));
     const auto shape = std::to_string(*options.dims) + "x" + std::to_string(*options.loops + 1);
-    const auto found = start < best - .15 ? trained_recall{start, -1, 0, shape} : train(set, options, how);
+    const auto found = start < best - .08 ? trained_recall{start, -1, 0, shape} : train(set, options, how);
     std::printf("%-12s", found.shape.c_str());
     print(found.start);
     print(found.trained);

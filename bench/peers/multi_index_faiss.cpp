@@ -9,35 +9,21 @@
 #include <faiss/IndexBinaryHash.h>
 #include <omp.h>
 
-#include <algorithm>
 #include <cmath>
-#include <ctime>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "../support/code_data.hpp"
+#include "../support/measure.hpp"
 
 namespace {
 
-using bench::code_data;
+using bench::code_set;
+using support::median;
 
-/// Processor time of this thread: whatever else runs does not count.
 template <class F>
 double seconds(F&& f) {
-  const auto now = [] {
-    timespec t{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-  };
-  const double start = now();
-  f();
-  return now() - start;
-}
-
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
-  return values[values.size() / 2];
+  return support::seconds_of(support::timer::thread, f);
 }
 
 const std::uint8_t* bytes(embit::code_view<> codes) { return reinterpret_cast<const std::uint8_t*>(codes.data()); }
@@ -99,15 +85,15 @@ struct best_multi_hash {
   int keep_flips = 0, keep_bits = 0;
 };
 
-void against_faiss(benchmark::State& state, code_data data, std::size_t n, std::size_t bits) {
+void against_faiss(benchmark::State& state, const code_set& set) {
   omp_set_num_threads(1);
   constexpr std::size_t k = 10, query_count = 32;
-  const auto made = bench::make_codes(data, n, query_count, bits);
+  const auto made = set.make(query_count);
   const embit::code_view<> codes = made.first, queries = made.second;
   const embit::multi_index tables{codes};
   const auto exact = embit::flat_index{made.first}.search(queries, k);
-  faiss::IndexBinaryFlat flat(static_cast<faiss::Index::idx_t>(bits));
-  flat.add(static_cast<faiss::Index::idx_t>(n), bytes(codes));
+  faiss::IndexBinaryFlat flat(static_cast<faiss::Index::idx_t>(set.bits));
+  flat.add(static_cast<faiss::Index::idx_t>(set.size), bytes(codes));
   const best_multi_hash hash(codes, queries, exact);
 
   embit::knn_result<std::uint32_t> result;
@@ -132,14 +118,11 @@ void against_faiss(benchmark::State& state, code_data data, std::size_t n, std::
 }  // namespace
 
 int main(int argc, char** argv) {
-  for (const code_data data : {code_data::uniform, code_data::clustered, code_data::hashed})
-    for (const std::size_t bits : {64u, 128u})
-      benchmark::RegisterBenchmark(
-          ("faiss/" + std::string(bench::name_of(data)) + "/" + std::to_string(bits) + "/1M").c_str(),
-          [=](benchmark::State& s) { against_faiss(s, data, 1'000'000, bits); })
-          ->UseManualTime()
-          ->Unit(benchmark::kMicrosecond)
-          ->Iterations(3);
+  for (const code_set& set : bench::code_sets())
+    benchmark::RegisterBenchmark(("faiss/" + set.name()).c_str(), [=](benchmark::State& s) { against_faiss(s, set); })
+        ->UseManualTime()
+        ->Unit(benchmark::kMicrosecond)
+        ->Iterations(3);
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
 }

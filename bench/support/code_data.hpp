@@ -1,4 +1,5 @@
-// Codes to measure on: uniform, clustered in Hamming space, and hashed from clusters of real vectors.
+// Codes to measure on: uniform, clustered in Hamming space, and hashed from clusters of real vectors; and the sets of
+// them that benchmarks of indexes share.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -8,6 +9,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -79,6 +82,30 @@ inline std::pair<embit::code_store<>, embit::code_store<>> make_codes(code_data 
     case code_data::hashed: detail::hash(all, n, rng); break;
   }
   return {embit::code_store<>(all.view().middle_rows(0, n)), embit::code_store<>(all.view().middle_rows(n, queries))};
+}
+
+/// A set of codes, the same in every benchmark that names it.
+struct code_set {
+  code_data data;
+  std::size_t bits, size;
+
+  std::string name() const {
+    return std::string(name_of(data)) + '/' + std::to_string(bits) + '/' + std::to_string(size / 1'000'000) + 'M';
+  }
+  /// The codes, and queries of the same making.
+  auto make(std::size_t queries) const { return make_codes(data, size, queries, bits); }
+
+  friend bool operator==(const code_set&, const code_set&) = default;
+};
+
+/// A million codes of each kind, and ten million where EMBIT_BENCH_LARGE is set.
+inline std::vector<code_set> code_sets() {
+  std::vector<code_set> sets;
+  for (const std::size_t size : {1'000'000u, 10'000'000u})
+    for (const code_data data : {code_data::uniform, code_data::clustered, code_data::hashed})
+      for (const std::size_t bits : {64u, 128u})
+        if (size == 1'000'000 || std::getenv("EMBIT_BENCH_LARGE") != nullptr) sets.push_back({data, bits, size});
+  return sets;
 }
 
 }  // namespace bench

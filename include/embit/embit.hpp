@@ -49,6 +49,7 @@
 #include <embit/index/flat.hpp>
 #include <embit/index/index_memory.hpp>
 #include <embit/index/labelled.hpp>
+#include <embit/index/lsh_queries.hpp>
 #include <embit/index/lsh_table.hpp>
 #include <embit/index/multi_index.hpp>
 #include <embit/index/plan_lsh.hpp>

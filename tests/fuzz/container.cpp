@@ -35,10 +35,46 @@ void search_binary(const std::string& path) {
   });
 }
 
+// Not all rows need be among the candidates.
+template <class Table, class Queries>
+void search_table(const Table& table, const Queries& queries) {
+  const auto found = table.search(queries, 16);
+  const auto near = table.range_search(queries, {});
+  for (std::size_t q = 0; q < found.queries(); ++q)
+    if (found[q].size() > table.size() || near[q].size() > table.size()) __builtin_trap();
+}
+
+void search_tables(const std::string& path) {
+  fuzz::attempt([&] {
+    auto table = embit::load<embit::lsh_table<>>(path);
+    const embit::code_store<> query(1, std::max<std::size_t>(table.width(), 1));
+    const embit::matrix<std::uint32_t> keys(1, table.options().tables, 0u);
+    const embit::lsh_queries<embit::code_view<>> asked(query, keys, 4);
+    search_table(table, asked);
+    for (embit::row_id row = 0; row < table.rows(); row += 2) table.remove(row);
+    if (table.width() != 0) table.compact();
+    search_table(table, asked);
+  });
+  fuzz::attempt([&] {
+    using floats = decltype(support::small_keyed_table());
+    const auto table = embit::load<floats>(path);
+    const embit::matrix<float> query(1, table.width(), 1.f);
+    const embit::matrix<std::uint32_t> keys(1, table.options().tables, 0u);
+    search_table(table, floats::query_view(query, keys, 4));
+  });
+}
+
 void search_levels(const std::string& path) {
   fuzz::attempt([&] {
     const auto index = embit::load<embit::flat_index<embit::level_store, embit::symmetric>>(path);
     if (index.rows() != 0) search_all(index, embit::level_store(index.store(), std::vector<embit::row_id>{0}));
+  });
+}
+
+void encode(const std::string& path) {
+  fuzz::attempt([&] {
+    const auto encoder = embit::load<embit::recurrent>(path);
+    if (encoder.encode(embit::matrix<float>(2, encoder.dim(), 1.f)).size() != 2) __builtin_trap();
   });
 }
 
@@ -53,7 +89,9 @@ void fuzz::read(const std::string& path) {
   for (const auto& kind : kinds)
     for (const auto& copy : kind.copy) attempt([&] { copy(path, ""); });
   search_binary(path);
+  search_tables(path);
   search_levels(path);
+  encode(path);
   attempt([&] { embit::container_reader::open(path, {}).verify(); });
   attempt([&] {
     const auto reader = embit::container_reader::map(path, {});

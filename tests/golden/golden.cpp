@@ -1,6 +1,8 @@
 // Prints hashes of what must be the same bits everywhere. The test compiles this with every compiler at hand, with
 // and without optimization and contraction to fused multiply-adds, and compares with golden.txt.
+#include <embit/core/matrix.hpp>
 #include <embit/core/random.hpp>
+#include <embit/encode/cross_polytope.hpp>
 #include <embit/encode/sign_lsh.hpp>
 #include <embit/multivector/muvera.hpp>
 
@@ -66,6 +68,21 @@ void print_planes() {
   seen.print("planes");
 }
 
+void print_cross_polytope() {
+  for (const std::size_t dim : {1u, 3u, 20u, 100u, 300u, 5000u}) {
+    embit::rng engine(42);
+    const std::size_t rows = dim > 1000 ? 3 : 50, hashes = dim < 100 ? 2 : 1;
+    const embit::cross_polytope hasher({.dim = dim, .tables = 4, .hashes = hashes}, engine);
+    embit::matrix<float> x(rows, dim);
+    for (float& number : x.values()) number = embit::normal(engine);
+    hash seen;
+    const auto keys = hasher.encode(x), probed = hasher.probes(x, 4);
+    for (const std::uint32_t key : keys.values()) seen.add(std::uint64_t{key});
+    for (const std::uint32_t key : probed.values()) seen.add(std::uint64_t{key});
+    seen.print("cross_polytope");
+  }
+}
+
 void print_muvera() {
   using embit::fde_planes, embit::fde_projection;
   embit::rng engine(42);
@@ -95,5 +112,6 @@ int main() {
   print_numbers();
   print_shuffle();
   print_planes();
+  print_cross_polytope();
   print_muvera();
 }

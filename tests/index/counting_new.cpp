@@ -8,10 +8,11 @@
 
 namespace {
 
-std::atomic<std::size_t> count{0};
+std::atomic<std::size_t> count{0}, bytes{0};
 
 void* try_to_allocate(std::size_t size, std::size_t alignment) noexcept {
   ++count;
+  bytes += size;
   return alignment == 0 ? std::malloc(size)
                         : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
 }
@@ -25,6 +26,7 @@ void* allocate(std::size_t size, std::size_t alignment) {
 }  // namespace
 
 std::size_t support::allocations() { return count; }
+std::size_t support::allocated_bytes() { return bytes; }
 
 void* operator new(std::size_t size) { return allocate(size, 0); }
 void* operator new(std::size_t size, std::align_val_t alignment) {

@@ -1,4 +1,4 @@
-// How often this test program has allocated.
+// How often, and how much, this test program has allocated.
 #pragma once
 
 #include <cstddef>
@@ -6,5 +6,6 @@
 namespace support {
 
 std::size_t allocations();
+std::size_t allocated_bytes();  ///< asked for, given back or not
 
 }  // namespace support

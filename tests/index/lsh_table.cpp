@@ -25,34 +25,23 @@
 #include <utility>
 #include <vector>
 
+#include "lists.hpp"
+
 namespace {
 
 using embit::row_id;
 using support::code_kind;
+using support::normal_rows;
 using support::refusal;
+using support::same;
 
-static_assert(embit::Index<embit::lsh_table<>>);
+static_assert(embit::RangeIndex<embit::lsh_table<>>);
 static_assert(embit::MutableIndex<embit::lsh_table<>>);
 static_assert(embit::Index<embit::lsh_table<embit::matrix<float>, embit::inner_product, embit::thread_pool>>);
 
 embit::code_store<> make(std::size_t n, std::size_t bits, code_kind kind, std::uint64_t seed) {
   embit::rng rng{seed};
   return support::make_codes(n, bits, kind, rng);
-}
-
-embit::matrix<float> normal_rows(std::size_t rows, std::size_t cols, std::uint64_t seed) {
-  embit::rng rng{seed};
-  embit::matrix<float> m(rows, cols);
-  for (float& x : m.values()) x = embit::normal(rng);
-  return m;
-}
-
-template <class A, class B>
-bool same(const A& a, const B& b) {
-  if (a.queries() != b.queries()) return false;
-  for (std::size_t q = 0; q < a.queries(); ++q)
-    if (!std::equal(a[q].begin(), a[q].end(), b[q].begin(), b[q].end())) return false;
-  return true;
 }
 
 /// The definition of an lsh_table's search: the rows of which some key is at most `flips` bits from the query's.
@@ -331,18 +320,6 @@ TEST_CASE("lsh_table finds near rows by cross-polytope keys") {
   REQUIRE(one >= 80);
   REQUIRE(four >= 97);
   REQUIRE(did.candidates < 100 * 2000 / 8);
-}
-
-TEST_CASE("lsh_table reports its memory") {
-  const std::size_t n = 20'000;
-  const auto codes = make(n, 64, code_kind::uniform, 1);
-  const auto small = embit::lsh_table{codes, {.tables = 4, .bits = 12}}.memory();
-  const auto large = embit::lsh_table{codes, {.tables = 2, .bits = 32}}.memory();
-  REQUIRE(small.codes == n * 8);
-  REQUIRE(small.tables >= 4 * (n * 4 + (1u << 12) * 4));
-  REQUIRE(small.tables <= 4 * (n * 4 + (1u << 12) * 4) + 2000);
-  REQUIRE(large.tables >= 2 * (n * 8 + (1u << 15) * 4));
-  REQUIRE(large.tables <= 2 * (n * 16) + 2000);
 }
 
 TEST_CASE("lsh_table refuses what it cannot do, and is unchanged") {

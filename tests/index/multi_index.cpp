@@ -9,15 +9,24 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
+
+#include "code_index.hpp"
+#include "lists.hpp"
 
 namespace {
 
 using embit::row_id;
-using pair_list = std::vector<std::tuple<row_id, row_id, std::uint32_t>>;
+using support::code_index;
+using support::make_flat;
+using support::make_multi;
+using support::same;
+using support::table_layout;
+
+constexpr table_layout layouts[] = {table_layout::inlined, table_layout::ids};
 
 static_assert(embit::Index<embit::multi_index<>> && embit::Index<embit::multi_index<embit::ids_only>>);
 static_assert(embit::RangeIndex<embit::multi_index<>>);
@@ -48,25 +57,16 @@ embit::code_store<> make(kind what, std::size_t n, std::size_t bits, std::uint64
   return codes;
 }
 
-template <class A, class B>
-bool same(const A& a, const B& b) {
-  if (a.queries() != b.queries()) return false;
-  for (std::size_t q = 0; q < a.queries(); ++q)
-    if (!std::equal(a[q].begin(), a[q].end(), b[q].begin(), b[q].end())) return false;
-  return true;
+}  // namespace
+
+std::unique_ptr<code_index> support::make_flat(embit::code_view<> codes) {
+  return std::make_unique<code_index_of<embit::flat_index<>, embit::search_statistics>>(embit::flat_index<>(codes));
 }
 
-template <class Index>
-pair_list pairs_of(const Index& index, std::uint32_t radius) {
-  pair_list pairs;
-  index.pairs_within(radius, [&](row_id a, row_id b, std::uint32_t d) { pairs.emplace_back(a, b, d); });
-  std::sort(pairs.begin(), pairs.end());
-  return pairs;
-}
+namespace {
 
 /// Everything a multi-index answers is what a flat index answers.
-template <class Multi, class Flat>
-void require_equal(const Multi& multi, const Flat& flat, embit::code_view<> queries) {
+void require_equal(const code_index& multi, const code_index& flat, embit::code_view<> queries) {
   REQUIRE(multi.size() == flat.size());
   REQUIRE(multi.rows() == flat.rows());
   for (const std::size_t k : {1u, 10u, 100u}) {
@@ -79,78 +79,76 @@ void require_equal(const Multi& multi, const Flat& flat, embit::code_view<> quer
     CAPTURE(radius);
     REQUIRE(same(multi.range_search(queries, radius), flat.range_search(queries, radius)));
   }
-  const auto third = [](row_id row) { return row % 3 == 1; };
+  const code_index::row_filter third = [](row_id row) { return row % 3 == 1; };
   REQUIRE(same(multi.search(queries, 10, third), flat.search(queries, 10, third)));
   REQUIRE(same(multi.range_search(queries, 3, third), flat.range_search(queries, 3, third)));
   embit::row_bitset members(flat.rows());
   for (std::size_t row = 0; row < flat.rows(); row += 7) members.set(row);
   REQUIRE(same(multi.search(queries, 10, members), flat.search(queries, 10, members)));
   REQUIRE(same(multi.range_search(queries, 3, members), flat.range_search(queries, 3, members)));
-  const auto none = multi.search(queries, 10, [](row_id) { return false; });
+  const auto none = multi.search(queries, 10, code_index::row_filter([](row_id) { return false; }));
   for (std::size_t q = 0; q < none.queries(); ++q) REQUIRE(none[q].empty());
 }
 
-template <class Layout>
-void require_equal_everywhere(const embit::code_store<>& codes, const embit::code_store<>& queries,
+void require_equal_everywhere(table_layout layout, const embit::code_store<>& codes, const embit::code_store<>& queries,
                               std::size_t substrings) {
-  const embit::flat_index flat{codes};
+  const auto flat = make_flat(codes);
   for (const bool bail_out : {false, true}) {
-    CAPTURE(bail_out);
-    const embit::multi_index<Layout> multi{codes, {.substrings = substrings, .bail_out = bail_out}};
-    REQUIRE(multi.substrings() == (codes.size() == 0 ? 0 : substrings));
-    require_equal(multi, flat, queries);
+    CAPTURE(bail_out, name_of(layout));
+    const auto multi = make_multi(layout, codes, {.substrings = substrings, .bail_out = bail_out});
+    REQUIRE(multi->substrings() == (codes.size() == 0 ? 0 : substrings));
+    require_equal(*multi, *flat, queries);
   }
 }
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("multi_index answers as flat_index does, for all widths and sizes", "", embit::inlined_codes,
-                   embit::ids_only) {
+TEST_CASE("multi_index answers as flat_index does, for all widths and sizes") {
   const std::pair<std::size_t, std::size_t> shapes[] = {{32, 2},   {33, 3},   {63, 5},   {64, 4},   {65, 6},
                                                         {127, 11}, {128, 10}, {200, 15}, {256, 20}, {512, 40}};
   for (const auto& [bits, substrings] : shapes)
     for (const std::size_t n : {0u, 1u, 7u, 513u}) {
       CAPTURE(bits, n);
       for (const kind what : {kind::uniform, kind::clustered})
-        require_equal_everywhere<TestType>(make(what, n, bits, n), make(what, 3, bits, 99), substrings);
+        for (const table_layout layout : layouts)
+          require_equal_everywhere(layout, make(what, n, bits, n), make(what, 3, bits, 99), substrings);
     }
 }
 
-TEMPLATE_TEST_CASE("multi_index answers as flat_index does, whatever the codes", "", embit::inlined_codes,
-                   embit::ids_only) {
+TEST_CASE("multi_index answers as flat_index does, whatever the codes") {
   for (const kind what : {kind::uniform, kind::clustered, kind::all_equal, kind::two_valued}) {
     CAPTURE(static_cast<int>(what));
     // More rows than a bucket is read in at once, and substrings from few rows a bucket to many.
     const auto codes = make(what, 6000, 64, 1), queries = make(what, 9, 64, 2);
-    for (const std::size_t substrings : {4u, 5u, 8u, 16u})
-      require_equal_everywhere<TestType>(codes, queries, substrings);
-    for (const bool reorder : {false, true}) {
-      const embit::multi_index<TestType> multi{codes, {.reorder_bits = reorder}};
-      require_equal(multi, embit::flat_index{codes}, queries);
+    for (const table_layout layout : layouts) {
+      for (const std::size_t substrings : {4u, 5u, 8u, 16u})
+        require_equal_everywhere(layout, codes, queries, substrings);
+      for (const bool reorder : {false, true})
+        require_equal(*make_multi(layout, codes, {.reorder_bits = reorder}), *make_flat(codes), queries);
     }
   }
 }
 
 TEST_CASE("multi_index chooses tables for clustered codes, and answers as flat_index does") {
   const auto codes = make(kind::clustered, 60'000, 64, 3, 60), queries = make(kind::clustered, 20, 64, 4, 60);
-  const embit::flat_index flat{codes};
+  const auto flat = make_flat(codes);
   for (const bool reorder : {false, true}) {
-    const embit::multi_index multi{codes, {.reorder_bits = reorder, .bail_out = false}};
-    REQUIRE(multi.substrings() > 0);
-    embit::multi_index_statistics statistics;
+    const auto multi = make_multi(table_layout::inlined, codes, {.reorder_bits = reorder, .bail_out = false});
+    REQUIRE(multi->substrings() > 0);
+    support::index_effort statistics;
     for (const std::size_t k : {1u, 10u, 100u, 1500u})
-      REQUIRE(same(multi.search(queries, k, embit::accept_all{}, &statistics), flat.search(queries, k)));
+      REQUIRE(same(multi->search(queries, k, &statistics), flat->search(queries, k)));
     REQUIRE(statistics.probed == 80);
     REQUIRE(statistics.bailed_out + statistics.scanned == 0);
-    REQUIRE(statistics.lookups >= 80 * multi.substrings());
+    REQUIRE(statistics.lookups >= 80 * multi->substrings());
     REQUIRE(statistics.candidates >= statistics.survivors);
     REQUIRE(statistics.survivors >= 20 * 1611);
     for (const std::uint32_t radius : {0u, 2u, 9u})
-      REQUIRE(same(multi.range_search(queries, radius), flat.range_search(queries, radius)));
+      REQUIRE(same(multi->range_search(queries, radius), flat->range_search(queries, radius)));
   }
 }
 
-TEMPLATE_TEST_CASE("multi_index resolves ties in large buckets, too", "", embit::inlined_codes, embit::ids_only) {
+TEST_CASE("multi_index resolves ties in large buckets, too") {
   // Only 14 of 64 bits vary: thousands of rows a bucket, and dozens at each distance.
   const auto few_bits = [](std::size_t n, std::uint64_t seed) {
     auto codes = make(kind::uniform, n, 64, seed);
@@ -158,95 +156,96 @@ TEMPLATE_TEST_CASE("multi_index resolves ties in large buckets, too", "", embit:
     return codes;
   };
   const auto codes = few_bits(40'000, 1), queries = few_bits(20, 2);
-  const embit::flat_index flat{codes};
-  for (const std::size_t substrings : {4u, 5u, 8u, 16u}) {
-    CAPTURE(substrings);
-    const embit::multi_index<TestType> multi{codes, {.substrings = substrings, .bail_out = false}};
-    for (const std::size_t k : {1u, 10u, 100u, 3000u}) REQUIRE(same(multi.search(queries, k), flat.search(queries, k)));
-    for (const std::uint32_t radius : {0u, 1u, 4u})
-      REQUIRE(same(multi.range_search(queries, radius), flat.range_search(queries, radius)));
-  }
+  const auto flat = make_flat(codes);
+  for (const table_layout layout : layouts)
+    for (const std::size_t substrings : {4u, 5u, 8u, 16u}) {
+      CAPTURE(name_of(layout), substrings);
+      const auto multi = make_multi(layout, codes, {.substrings = substrings, .bail_out = false});
+      for (const std::size_t k : {1u, 10u, 100u, 3000u})
+        REQUIRE(same(multi->search(queries, k), flat->search(queries, k)));
+      for (const std::uint32_t radius : {0u, 1u, 4u})
+        REQUIRE(same(multi->range_search(queries, radius), flat->range_search(queries, radius)));
+    }
 }
 
 TEST_CASE("multi_index with threads answers as without") {
   const auto codes = make(kind::clustered, 5000, 128, 5), queries = make(kind::clustered, 100, 128, 6);
-  const embit::thread_pool pool{2};
-  const embit::flat_index flat{codes};
-  for (const bool bail_out : {false, true}) {
-    const embit::multi_index multi{codes, {.substrings = 9, .bail_out = bail_out}, pool};
-    require_equal(multi, flat, queries);
-    REQUIRE(pairs_of(multi, 12) == pairs_of(flat, 12));
-  }
+  const auto flat = make_flat(codes);
+  for (const table_layout layout : layouts)
+    for (const bool bail_out : {false, true}) {
+      const auto multi = make_multi(layout, codes, {.substrings = 9, .bail_out = bail_out}, 2);
+      require_equal(*multi, *flat, queries);
+      REQUIRE(multi->pairs_within(12) == flat->pairs_within(12));
+    }
 }
 
 TEST_CASE("multi_index gives up on queries that have no near neighbours, and still answers right") {
   const auto codes = make(kind::clustered, 60'000, 128, 3, 60), far = make(kind::uniform, 30, 128, 8);
-  const embit::multi_index multi{codes, {.substrings = 8}};
-  embit::multi_index_statistics statistics;
-  const auto found = multi.search(far, 10, embit::accept_all{}, &statistics);
-  REQUIRE(same(found, embit::flat_index{codes}.search(far, 10)));
+  const auto multi = make_multi(table_layout::inlined, codes, {.substrings = 8});
+  support::index_effort statistics;
+  const auto found = multi->search(far, 10, &statistics);
+  REQUIRE(same(found, make_flat(codes)->search(far, 10)));
   REQUIRE(statistics.probed + statistics.scanned + statistics.bailed_out == 30);
 }
 
-TEMPLATE_TEST_CASE("multi_index finds the pairs that flat_index finds", "", embit::inlined_codes, embit::ids_only) {
-  for (const kind what : {kind::uniform, kind::clustered, kind::two_valued}) {
-    const auto codes = make(what, 700, 64, 7);
-    embit::multi_index<TestType> multi{codes, {.substrings = 4, .bail_out = false}};
-    embit::flat_index flat{codes};
-    for (const std::uint32_t radius : {0u, 3u, 9u}) REQUIRE(pairs_of(multi, radius) == pairs_of(flat, radius));
-    const auto more = make(what, 60, 64, 8);
-    multi.add(more);
-    flat.add(more);
-    for (row_id row = 5; row < 750; row += 31) REQUIRE(multi.remove(row) == flat.remove(row));
-    REQUIRE(pairs_of(multi, 5) == pairs_of(flat, 5));
+TEST_CASE("multi_index finds the pairs that flat_index finds") {
+  for (const table_layout layout : layouts) {
+    for (const kind what : {kind::uniform, kind::clustered, kind::two_valued}) {
+      const auto codes = make(what, 700, 64, 7);
+      const auto multi = make_multi(layout, codes, {.substrings = 4, .bail_out = false}), flat = make_flat(codes);
+      for (const std::uint32_t radius : {0u, 3u, 9u})
+        REQUIRE(multi->pairs_within(radius) == flat->pairs_within(radius));
+      const auto more = make(what, 60, 64, 8);
+      multi->add(more);
+      flat->add(more);
+      for (row_id row = 5; row < 750; row += 31) REQUIRE(multi->remove(row) == flat->remove(row));
+      REQUIRE(multi->pairs_within(5) == flat->pairs_within(5));
+    }
+    const auto equal = make_multi(layout, make(kind::all_equal, 300, 64, 7), {.substrings = 4, .bail_out = false});
+    REQUIRE(equal->pairs_within(0, 10).size() == 10);
   }
-  const auto equal = make(kind::all_equal, 300, 64, 7);
-  std::size_t calls = 0;
-  embit::multi_index<TestType>{equal, {.substrings = 4, .bail_out = false}}.pairs_within(
-      0, [&](row_id, row_id, std::uint32_t) { return ++calls < 10; });
-  REQUIRE(calls == 10);
 }
 
-TEMPLATE_TEST_CASE("multi_index stays equal to flat_index while rows come and go", "", embit::inlined_codes,
-                   embit::ids_only) {
-  for (const bool bail_out : {false, true}) {
-    const auto codes = make(kind::clustered, 3000, 64, 9), queries = make(kind::clustered, 12, 64, 10);
-    embit::multi_index<TestType> multi{codes, {.substrings = 5, .bail_out = bail_out}};
-    embit::flat_index flat{codes};
-    std::uint64_t seed = 100;
-    for (const std::size_t count : {1u, 0u, 700u, 4000u, 20u, 5000u}) {
-      const auto more = make(kind::clustered, count, 64, ++seed);
-      const std::size_t before = multi.rows();
-      REQUIRE(multi.add(more) == before);
-      flat.add(more);
-      require_equal(multi, flat, queries);
-      for (std::size_t row = count % 13; row < multi.rows(); row += 17) {
-        const auto id = static_cast<row_id>(row);
-        REQUIRE(multi.remove(id) == flat.remove(id));
-        REQUIRE_FALSE(multi.remove(id));
-        REQUIRE_FALSE(multi.contains(id));
+TEST_CASE("multi_index stays equal to flat_index while rows come and go") {
+  for (const table_layout layout : layouts)
+    for (const bool bail_out : {false, true}) {
+      const auto codes = make(kind::clustered, 3000, 64, 9), queries = make(kind::clustered, 12, 64, 10);
+      const auto multi = make_multi(layout, codes, {.substrings = 5, .bail_out = bail_out}), flat = make_flat(codes);
+      std::uint64_t seed = 100;
+      for (const std::size_t count : {1u, 0u, 700u, 4000u, 20u, 5000u}) {
+        const auto more = make(kind::clustered, count, 64, ++seed);
+        const std::size_t before = multi->rows();
+        REQUIRE(multi->add(more) == before);
+        flat->add(more);
+        require_equal(*multi, *flat, queries);
+        for (std::size_t row = count % 13; row < multi->rows(); row += 17) {
+          const auto id = static_cast<row_id>(row);
+          REQUIRE(multi->remove(id) == flat->remove(id));
+          REQUIRE_FALSE(multi->remove(id));
+          REQUIRE_FALSE(multi->contains(id));
+        }
+        require_equal(*multi, *flat, queries);
       }
-      require_equal(multi, flat, queries);
+      REQUIRE(multi->compact() == flat->compact());
+      require_equal(*multi, *flat, queries);
+      REQUIRE(multi->rows() == multi->size());
     }
-    REQUIRE(multi.compact() == flat.compact());
-    require_equal(multi, flat, queries);
-    REQUIRE(multi.rows() == multi.size());
-  }
 }
 
 TEST_CASE("multi_index may start empty, and may lose all rows") {
-  embit::multi_index multi{embit::block_store<>(64)};
+  REQUIRE(embit::multi_index{embit::block_store<>(64)}.search(make(kind::uniform, 2, 64, 1), 3)[1].empty());
+  const auto multi = make_multi(table_layout::inlined, embit::code_store<>(0, 64));
   const auto queries = make(kind::uniform, 2, 64, 1);
-  REQUIRE(multi.search(queries, 3)[1].empty());
-  REQUIRE(multi.range_search(queries, 64)[0].empty());
+  REQUIRE(multi->search(queries, 3)[1].empty());
+  REQUIRE(multi->range_search(queries, 64)[0].empty());
   const auto codes = make(kind::uniform, 10'000, 64, 2);
-  multi.add(codes);
-  require_equal(multi, embit::flat_index{codes}, queries);
-  for (row_id row = 0; row < 10'000; ++row) REQUIRE(multi.remove(row));
-  REQUIRE(multi.search(queries, 3)[1].empty());
-  REQUIRE(multi.compact() == std::vector<row_id>(10'000, embit::no_row));
-  REQUIRE(multi.rows() == 0);
-  REQUIRE(multi.search(queries, 3)[1].empty());
+  multi->add(codes);
+  require_equal(*multi, *make_flat(codes), queries);
+  for (row_id row = 0; row < 10'000; ++row) REQUIRE(multi->remove(row));
+  REQUIRE(multi->search(queries, 3)[1].empty());
+  REQUIRE(multi->compact() == std::vector<row_id>(10'000, embit::no_row));
+  REQUIRE(multi->rows() == 0);
+  REQUIRE(multi->search(queries, 3)[1].empty());
 }
 
 TEST_CASE("multi_index deduces its type from any store of codes and any view") {
@@ -258,6 +257,9 @@ TEST_CASE("multi_index deduces its type from any store of codes and any view") {
   REQUIRE(e.search(codes, 3)[7].size() == 3);
   const embit::multi_index copy = d;
   REQUIRE(copy.search(codes, 1)[7][0].id == 7);
+  std::size_t pairs = 0;
+  copy.pairs_within(64, [&](row_id, row_id, std::uint32_t) { ++pairs; });  // every pair, nothing returned
+  REQUIRE(pairs == 50 * 49 / 2);
 }
 
 TEST_CASE("multi_index refuses what it cannot do, and is unchanged") {
@@ -280,35 +282,36 @@ TEST_CASE("multi_index refuses what it cannot do, and is unchanged") {
     throws(errc::argument, std::to_string(substrings), [&] { embit::multi_index{codes, {.substrings = substrings}}; });
   throws(errc::argument, "typical_k", [&] { embit::multi_index{codes, {.typical_k = 0}}; });
 
-  embit::multi_index multi{codes, {.substrings = 4, .bail_out = false}};
+  const auto multi = make_multi(table_layout::inlined, codes, {.substrings = 4, .bail_out = false});
   const auto wide = make(kind::uniform, 2, 65, 1);
-  throws(errc::shape, "65", [&] { (void)multi.search(wide, 1); });
-  throws(errc::shape, "65", [&] { (void)multi.range_search(wide, 1); });
-  throws(errc::shape, "65", [&] { multi.add(wide); });
-  throws(errc::argument, "k", [&] { (void)multi.search(codes, 0); });
-  throws(errc::shape, "99", [&] { (void)multi.search(codes, 1, embit::row_bitset(99)); });
-  throws(errc::shape, "99", [&] { (void)multi.range_search(codes, 1, embit::row_bitset(99)); });
-  throws(errc::out_of_range, "100", [&] { multi.remove(100); });
+  throws(errc::shape, "65", [&] { (void)multi->search(wide, 1); });
+  throws(errc::shape, "65", [&] { (void)multi->range_search(wide, 1); });
+  throws(errc::shape, "65", [&] { multi->add(wide); });
+  throws(errc::argument, "k", [&] { (void)multi->search(codes, 0); });
+  throws(errc::shape, "99", [&] { (void)multi->search(codes, 1, embit::row_bitset(99)); });
+  throws(errc::shape, "99", [&] { (void)multi->range_search(codes, 1, embit::row_bitset(99)); });
+  throws(errc::out_of_range, "100", [&] { multi->remove(100); });
 
-  embit::multi_index odd{make(kind::uniform, 100, 63, 1), {.substrings = 4, .bail_out = false}};
+  const auto odd =
+      make_multi(table_layout::inlined, make(kind::uniform, 100, 63, 1), {.substrings = 4, .bail_out = false});
   const embit::word beyond[] = {embit::word{1} << 63};
-  throws(errc::argument, "63", [&] { odd.add(embit::code_view<>(beyond, 1, 63)); });
+  throws(errc::argument, "63", [&] { odd->add(embit::code_view<>(beyond, 1, 63)); });
   std::vector<embit::word> many(10'000, 1);
   many.back() = beyond[0];
-  throws(errc::argument, "9999", [&] { odd.add(embit::code_view<>(many.data(), many.size(), 63)); });
-  REQUIRE(odd.rows() == 100);
-  require_equal(odd, embit::flat_index{make(kind::uniform, 100, 63, 1)}, make(kind::uniform, 5, 63, 2));
+  throws(errc::argument, "9999", [&] { odd->add(embit::code_view<>(many.data(), many.size(), 63)); });
+  REQUIRE(odd->rows() == 100);
+  require_equal(*odd, *make_flat(make(kind::uniform, 100, 63, 1)), make(kind::uniform, 5, 63, 2));
 }
 
 TEST_CASE("multi_index reports its memory, and tables of ids are small") {
   const std::size_t n = 300'000;
   const auto codes = make(kind::clustered, n, 64, 1, 300);
-  const embit::multi_index<embit::ids_only> small{codes, {.bail_out = false}};
-  const embit::multi_index fast{codes, {.substrings = small.substrings()}};
-  REQUIRE(small.memory().codes >= n * 8);
-  REQUIRE(small.memory().tables >= n * 4 * small.substrings());
-  REQUIRE(small.memory().tables <= n * 20 + (std::size_t{1} << 21));
+  const auto small = make_multi(table_layout::ids, codes, {.bail_out = false});
+  const embit::multi_index fast{codes, {.substrings = small->substrings()}};
+  REQUIRE(fast.memory().codes >= n * 8);
+  REQUIRE(small->table_bytes() >= n * 4 * small->substrings());
+  REQUIRE(small->table_bytes() <= n * 20 + (std::size_t{1} << 21));
   // Both kinds of tables differ by the codes alone.
-  REQUIRE(fast.memory().tables - small.memory().tables >= n * 8 * small.substrings());
+  REQUIRE(fast.memory().tables - small->table_bytes() >= n * 8 * small->substrings());
   REQUIRE(fast.memory().total() == fast.memory().codes + fast.memory().tables + fast.memory().rows);
 }

@@ -1,6 +1,7 @@
 # Compiles one source file by itself and runs it; fails if either fails.
 #   cmake -DCOMPILER=<c++> -DFLAGS=<a;list> -DINCLUDES=<a;list> -DSOURCE=<file> -DOUTPUT=<program>
 #         [-DEXPECT=<file the output must equal>] [-DSECONDS=<processor time for the compiler>]
+#         [-DLEVELS=<a,list of EMBIT_ISA, each of which is run; those the machine lacks are passed over>]
 #         -P compile_and_run.cmake
 cmake_minimum_required(VERSION 3.24)
 
@@ -25,14 +26,21 @@ if(SECONDS AND seconds GREATER_EQUAL SECONDS)
   message(FATAL_ERROR "that is over ${SECONDS} s")
 endif()
 
-execute_process(COMMAND "${OUTPUT}" RESULT_VARIABLE status OUTPUT_VARIABLE output)
-message("${output}")
-if(NOT status EQUAL 0)
-  message(FATAL_ERROR "${OUTPUT} ended with ${status}")
-endif()
-if(EXPECT)
-  file(READ "${EXPECT}" expected)
-  if(NOT output STREQUAL expected)
-    message(FATAL_ERROR "the output is not that of ${EXPECT}, which is:\n${expected}")
+string(REPLACE "," ";" LEVELS "${LEVELS}")
+foreach(level IN LISTS LEVELS ITEMS "$ENV{EMBIT_ISA}")
+  set(ENV{EMBIT_ISA} "${level}")
+  execute_process(COMMAND "${OUTPUT}" RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE errors)
+  message("${output}${errors}")
+  if(level AND errors MATCHES "this machine or build cannot run it")
+    continue()
   endif()
-endif()
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${OUTPUT} ended with ${status}")
+  endif()
+  if(EXPECT)
+    file(READ "${EXPECT}" expected)
+    if(NOT output STREQUAL expected)
+      message(FATAL_ERROR "the output at '${level}' is not that of ${EXPECT}, which is:\n${expected}")
+    endif()
+  endif()
+endforeach()

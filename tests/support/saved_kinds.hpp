@@ -84,12 +84,27 @@ inline auto small_labelled_index() {
   return index;
 }
 
+inline embit::lsh_table<> small_lsh_table() {
+  embit::lsh_table table{small_codes(), {.tables = 3, .bits = 4, .probes = 2}};
+  table.remove(5);
+  return table;
+}
+
 // Numbers that are exact in any order of additions.
 inline embit::matrix<float> small_rows(std::size_t n, std::size_t dim) {
   embit::rng rng{2};
   embit::matrix<float> rows(n, dim);
   for (float& x : rows.values()) x = 0.25f * (static_cast<float>(embit::uniform_index(rng, 41)) - 20.f);
   return rows;
+}
+
+/// Over floats, with given keys.
+inline auto small_keyed_table() {
+  const auto rows = small_rows(3, 5);
+  embit::matrix<std::uint32_t> keys(3, 2);
+  for (std::size_t i = 0; i < 3; ++i)
+    for (std::size_t t = 0; t < 2; ++t) keys[i][t] = static_cast<std::uint32_t>(40 * t + i);
+  return embit::lsh_table{rows, keys, {.tables = 2, .bits = 6}, embit::l2{}};
 }
 
 inline embit::sign_projection small_projection() {
@@ -164,6 +179,8 @@ inline std::vector<saved_kind> saved_kinds() {
                                       index.remove(3);
                                       return index;
                                     }),
+      kind_of<embit::lsh_table<>>("lsh_table", small_lsh_table),
+      kind_of<decltype(small_keyed_table())>("lsh_table_keys", small_keyed_table),
       kind_of<embit::sign_projection>("sign_projection", small_projection),
       kind_of<embit::hadamard_projection>("hadamard_projection",
                                           [] {

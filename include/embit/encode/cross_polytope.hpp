@@ -3,15 +3,18 @@
 #pragma once
 
 #include <embit/config.hpp>
+#include <embit/core/buffer.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/isa.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
+#include <embit/kernel/hadamard.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -35,9 +38,10 @@ struct cross_polytope_options {
 /// Keys of rows by cross-polytope hashing, for the tables of an `lsh_table`: a hash is the vertex ±e_i nearest to the
 /// row after a random rotation, and takes log2(2 dim) bits, dim being rounded up to a power of two. Rotations are
 /// three rounds of random signs and a Walsh–Hadamard transform. Scaling a row by a positive number hardly changes its
-/// keys, and the opposite row has the opposite vertices. Nothing is rounded but sums and one division of each number,
-/// so that every platform has the same keys. Immutable; copies share the signs; safe to use from many threads.
-/// Andoni, Indyk, Laarhoven, Razenshteyn and Schmidt, "Practical and optimal LSH for angular distance", NIPS 2015.
+/// keys, and the opposite row has the opposite vertices. Nothing is rounded but one division of each number and sums in
+/// a fixed order, so that every platform and every SIMD level has the same keys. Immutable; copies share the signs;
+/// safe to use from many threads. Andoni, Indyk, Laarhoven, Razenshteyn and Schmidt, "Practical and optimal LSH for
+/// angular distance", NIPS 2015.
 class cross_polytope {
  public:
   /// Draws the signs from `engine`, table by table, so that fewer tables have the first keys of more.
@@ -83,8 +87,10 @@ class cross_polytope {
     constexpr std::size_t rows_at_a_time = 16;
     run_ranges(executor, rows.rows(), rows_at_a_time, executor.concurrency() * 4,
                [&](std::size_t first, std::size_t last, std::size_t worker) {
-                 for (std::size_t i = first; i < last; ++i)
-                   for (std::size_t t = 0; t < tables(); ++t) write_keys(rows[i], t, count, keys[i], memory[worker]);
+                 for (std::size_t i = first; i < last; ++i) {
+                   scale(rows[i], memory[worker].scaled);
+                   for (std::size_t t = 0; t < tables(); ++t) write_keys(t, count, keys[i], memory[worker]);
+                 }
                });
     return keys;
   }
@@ -132,7 +138,7 @@ class cross_polytope {
     std::size_t last;
   };
   struct scratch {
-    std::vector<float> rotated;
+    aligned_vector<float> scaled, rotated;
     std::vector<std::vector<vertex>> nearest;  // by hash
     std::vector<choice> heap;
   };
@@ -141,49 +147,46 @@ class cross_polytope {
   std::size_t sign_words() const noexcept { return tables() * hashes() * rounds * words_for(padded()); }
   std::size_t hash_bits() const noexcept { return static_cast<std::size_t>(std::bit_width(padded())); }
 
-  // In place, without the factor that would keep lengths, which no hash depends on.
-  static void walsh_hadamard(std::span<float> x) noexcept {
-    for (std::size_t half = 1; half < x.size(); half *= 2)
-      for (std::size_t first = 0; first < x.size(); first += 2 * half)
-        for (std::size_t i = first; i < first + half; ++i) {
-          const float a = x[i], b = x[i + half];
-          x[i] = a + b;
-          x[i + half] = a - b;
-        }
-  }
-
-  void rotate(std::span<const float> row, std::size_t table, std::size_t hash, std::vector<float>& out) const {
+  // The row, padded, its largest number being ±1: sums cannot overflow then.
+  void scale(std::span<const float> row, aligned_vector<float>& out) const {
     out.assign(padded(), 0.f);
     float largest = 0;
     for (const float x : row) largest = std::max(largest, std::abs(x));
-    // Sums of numbers up to 1 cannot overflow.
     if (largest != 0) std::transform(row.begin(), row.end(), out.begin(), [=](float x) { return x / largest; });
+  }
+
+  // Without the factors that would keep lengths, which no hash depends on.
+  void rotate(std::size_t table, std::size_t hash, scratch& memory) const {
+    const auto& level = detail::hadamard_level_for(active_isa());
     const std::size_t words = words_for(padded());
     const word* signs = signs_->data() + (table * hashes() + hash) * rounds * words;
+    memory.rotated.resize(padded());
+    float* const out = memory.rotated.data();
     for (std::size_t r = 0; r < rounds; ++r, signs += words) {
-      for (std::size_t j = 0; j < out.size(); ++j)
-        if ((signs[j / word_bits] >> j % word_bits & 1) != 0) out[j] = -out[j];
-      walsh_hadamard(out);
+      level.flip(r == 0 ? memory.scaled.data() : out, out, signs, padded());
+      level.transform(out, padded());
     }
   }
 
-  // The nearest vertex; of several, the one of the first axis.
+  // The nearest vertex; of several, the one of the first axis. Magnitudes are in the order of their bits, which
+  // compilers compare many at a time.
   std::uint32_t hash_of(std::span<const float> rotated) const noexcept {
+    const auto magnitude = [](float x) { return std::bit_cast<std::int32_t>(x) & 0x7fffffff; };
+    std::int32_t most = 0;
+    for (const float x : rotated) most = std::max(most, magnitude(x));
     std::size_t best = 0;
-    for (std::size_t j = 1; j < rotated.size(); ++j)
-      if (std::abs(rotated[j]) > std::abs(rotated[best])) best = j;
+    while (magnitude(rotated[best]) != most) ++best;
     return vertex_at(best, rotated[best] < 0);
   }
   std::uint32_t vertex_at(std::size_t axis, bool negative) const noexcept {
     return static_cast<std::uint32_t>(axis | std::size_t{negative} << (hash_bits() - 1));
   }
 
-  void write_keys(std::span<const float> row, std::size_t table, std::size_t count, std::span<std::uint32_t> keys,
-                  scratch& memory) const {
+  void write_keys(std::size_t table, std::size_t count, std::span<std::uint32_t> keys, scratch& memory) const {
     if (count == 1) {
       std::uint64_t key = 0;
       for (std::size_t h = 0; h < hashes(); ++h) {
-        rotate(row, table, h, memory.rotated);
+        rotate(table, h, memory);
         key = key << hash_bits() | hash_of(memory.rotated);
       }
       keys[table] = static_cast<std::uint32_t>(key);
@@ -191,7 +194,7 @@ class cross_polytope {
     }
     memory.nearest.resize(hashes());
     for (std::size_t h = 0; h < hashes(); ++h) {
-      rotate(row, table, h, memory.rotated);
+      rotate(table, h, memory);
       rank_vertices(memory.rotated, count, memory.nearest[h]);
     }
     choose_keys(table, count, keys, memory);

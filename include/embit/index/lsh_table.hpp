@@ -3,23 +3,24 @@
 #pragma once
 
 #include <embit/bits/code_view.hpp>
-#include <embit/bits/substring.hpp>
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
-#include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
 #include <embit/index/detail/lsh_probe_order.hpp>
+#include <embit/index/detail/lsh_rows.hpp>
 #include <embit/index/detail/lsh_scorer.hpp>
 #include <embit/index/detail/lsh_segments.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/index/index_memory.hpp>
+#include <embit/index/lsh_queries.hpp>
+#include <embit/io/save.hpp>
 #include <embit/search/default_kernel.hpp>
-#include <embit/search/row_bitset.hpp>
+#include <embit/search/live_rows.hpp>
 #include <embit/search/rows.hpp>
 #include <embit/search/top_k.hpp>
 #include <embit/store/code_store.hpp>
@@ -56,45 +57,6 @@ struct lsh_statistics {
   }
 };
 
-/// A batch of queries to an lsh_table: what its scorer takes, and where they have them, keys and margins.
-/// Views, for the length of a search.
-template <class View>
-class lsh_queries {
- public:
-  /// Queries alone: their keys are cut from them.
-  /// @param probes  buckets in each table; 0 for as many as the index was told
-  template <class Source>
-    requires std::convertible_to<const Source&, View> lsh_queries(const Source& queries, std::size_t probes = 0)
-        : queries_(queries), probes_(probes) {}
-
-    /// Codes with margins, queries × (tables · bits): what flipping each bit of the keys costs. `probes` · tables
-    /// buckets are then looked up over all tables, the cheapest first. (`sign_projection::margins` has one a bit.)
-    lsh_queries(View queries, matrix_view<const float> margins, std::size_t probes = 0)
-        : queries_(queries), margins_(margins), probes_(probes) {}
-
-    /// Queries with keys, queries × tables; or queries × (p · tables), the p keys of a query in a table being those in
-    /// columns t, t + tables, …: exactly these p buckets are then looked up.
-    lsh_queries(View queries, matrix_view<const std::uint32_t> keys, std::size_t probes = 0)
-        : queries_(queries), keys_(keys), probes_(probes) {}
-
-    /// Queries with keys, queries × tables, and margins.
-    lsh_queries(View queries, matrix_view<const std::uint32_t> keys, matrix_view<const float> margins,
-                std::size_t probes = 0)
-        : queries_(queries), keys_(keys), margins_(margins), probes_(probes) {}
-
-    std::size_t size() const noexcept { return queries_.size(); }
-    const View& queries() const noexcept { return queries_; }
-    const matrix_view<const std::uint32_t>& keys() const noexcept { return keys_; }
-    const matrix_view<const float>& margins() const noexcept { return margins_; }
-    std::size_t probes() const noexcept { return probes_; }
-
-   private:
-    View queries_;
-    matrix_view<const std::uint32_t> keys_;
-    matrix_view<const float> margins_;
-    std::size_t probes_ = 0;
-};
-
 namespace detail {
 
 /// A store that rows can be added to.
@@ -103,35 +65,7 @@ concept GrowingStore = requires(Store& store, typename rows_view<Store>::type ad
   store.append(added);
 };
 
-inline void require_lsh(std::size_t tables, std::size_t bits) {
-  if (tables == 0) raise(errc::argument, "tables: 0, but at least 1 is needed");
-  if (bits == 0 || bits > 32) raise(errc::argument, "bits: ", bits, " a key, not 1 to 32");
-}
-inline void require_lsh_width(std::size_t tables, std::size_t bits, std::size_t width) {
-  require_lsh(tables, bits);
-  if (tables > width / bits)
-    raise(errc::argument, "tables: ", tables, " of ", bits, " bits, but codes of ", width, " bits");
-}
-inline std::uint32_t lsh_key(std::span<const word> code, std::size_t table, std::size_t bits) noexcept {
-  return static_cast<std::uint32_t>(substring(code, {table * bits, bits}));
-}
-inline void require_keys(matrix_view<const std::uint32_t> keys, std::size_t bits) {
-  for (std::size_t i = 0; i < keys.rows(); ++i)
-    for (const std::uint32_t key : keys[i])
-      if (key >> (bits - 1) > 1) raise(errc::argument, "keys: row ", i, " has ", key, ", beyond ", bits, " bits");
-}
-
 }  // namespace detail
-
-/// The keys that an lsh_table cuts from codes: bits [t · bits, (t + 1) · bits) for table t, rows × tables.
-/// @throws error errc::argument unless there are 1 to 32 bits a key and tables · bits within the width.
-inline matrix<std::uint32_t> lsh_keys(code_view<> codes, std::size_t tables, std::size_t bits) {
-  detail::require_lsh_width(tables, bits, codes.bits());
-  matrix<std::uint32_t> keys(codes.size(), tables);
-  for (std::size_t i = 0; i < codes.size(); ++i)
-    for (std::size_t t = 0; t < tables; ++t) keys[i][t] = detail::lsh_key(codes[i], t, bits);
-  return keys;
-}
 
 /// Approximate nearest neighbours: every row is in one bucket of each of several tables, and what a query finds in its
 /// own buckets, and in some near by, is scored. Keys are cut from binary codes, as those of `sign_lsh`, or given:
@@ -139,7 +73,8 @@ inline matrix<std::uint32_t> lsh_keys(code_view<> codes, std::size_t tables, std
 /// `lsh_table{rows, keys, options, kernel}` scores any store by any kernel, and a reranker scores as a kernel does.
 /// Near buckets are those whose keys differ in few bits, or, for queries with margins, in bits that cost least (Lv et
 /// al., "Multi-probe LSH", VLDB 2007). Results are sorted by (distance, row), the same on any number of threads and
-/// however the rows were added; with all buckets probed they are those of `flat_index`.
+/// however the rows were added; with all buckets probed they are those of `flat_index`. A file of it holds the rows,
+/// and keys that were given.
 /// Const members may be called from many threads at once; `add`, `remove` and `compact` need the index to themselves.
 template <class Store = code_store<>, class Scorer = default_kernel<Store>, Executor Exec = inline_executor>
 class lsh_table {
@@ -158,8 +93,7 @@ class lsh_table {
                      Exec executor = {}) requires CodeStore<Store>
       : lsh_table(std::move(codes.value), options, std::move(scorer), std::move(executor), false) {
     detail::require_lsh_width(options.tables, options.bits, width());
-    insert(0, store_.size(),
-           [&](std::size_t row, std::size_t t) { return detail::lsh_key(store_[row], t, options_.bits); });
+    insert_cut_keys();
   }
 
   /// Given keys, rows × tables, each below 2^bits; queries come with keys then.
@@ -168,11 +102,11 @@ class lsh_table {
                      lsh_table_options options, Scorer scorer = {}, Exec executor = {})
       : lsh_table(std::move(rows.value), options, std::move(scorer), std::move(executor), true) {
     require_row_keys(keys, store_.size());
-    insert(0, store_.size(), [&](std::size_t row, std::size_t t) { return keys[row][t]; });
+    insert_all([&](std::size_t row, std::size_t t) { return keys[row][t]; });
   }
 
   /// Rows that can be found: those added and not removed.
-  std::size_t size() const noexcept { return live_; }
+  std::size_t size() const noexcept { return live_.size(); }
   /// One more than the largest row id ever given out since the last `compact`.
   std::size_t rows() const noexcept { return store_.size(); }
   /// Bits of the codes, or numbers of the float rows.
@@ -181,11 +115,7 @@ class lsh_table {
   const lsh_table_options& options() const noexcept { return options_; }
   const Exec& executor() const noexcept { return executor_; }
 
-  index_memory memory() const noexcept {
-    std::size_t codes = rows() * width() * sizeof(float);
-    if constexpr (CodeStore<Store>) codes = rows() * words_for(width()) * sizeof(word);
-    return {codes, tables_.memory(), live_rows_.data().size() * sizeof(word)};
-  }
+  index_memory memory() const noexcept { return {detail::rows_memory(store_), tables_.memory(), live_.memory()}; }
 
   /// The `k` nearest of each query's candidates; fewer candidates give shorter lists.
   /// @param filter      rows it refuses are not found: a predicate on `row_id`, or a `row_bitset` of `rows()` bits
@@ -206,14 +136,39 @@ class lsh_table {
                    const Filter& filter = {}, lsh_statistics* statistics = nullptr) const {
     require_queries(queries);
     if (k == 0) raise(errc::argument, "k: 0, but at least 1 neighbour must be asked for");
-    if constexpr (std::same_as<Filter, row_bitset>)
-      if (filter.size() != rows())
-        raise(errc::shape, "filter: a bitset of ", filter.size(), " rows, the index has ", rows());
+    live_.require_filter(filter);
     result.reset(queries.size(), std::min(k, rows()));
-    if (queries.size() == 0 || rows() == 0) return;
-    if (live_rows_.size() == 0) return search_chosen(queries, result, filter, statistics);
-    search_chosen(
-        queries, result, [&](row_id row) { return live_rows_.test(row) && filter(row); }, statistics);
+    live_.choose(filter, [&](const auto& choice) {
+      for_each_query(queries, statistics, [&](std::size_t q, worker_state& mine) {
+        const std::size_t scored = mine.scorer.nearest(store_, scorer_, queries.queries(), q, mine.candidates,
+                                                       choice.accepts, result.k(), mine.scored);
+        result.set_found(q, select_top_k<compare>(mine.scored, result.slots(q)));
+        return scored;
+      });
+    });
+  }
+
+  /// The candidates of each query within `radius`, the radius included, nearest first: some of the rows that
+  /// `flat_index` finds, or all of them where all buckets are probed.
+  /// @throws error as `search` does.
+  template <RowFilter Filter = accept_all>
+  range_result<distance_type> range_search(const query_view& queries, distance_type radius, const Filter& filter = {},
+                                           lsh_statistics* statistics = nullptr) const {
+    require_queries(queries);
+    live_.require_filter(filter);
+    std::vector<std::vector<neighbor_type>> lists(queries.size());
+    live_.choose(filter, [&](const auto& choice) {
+      for_each_query(queries, statistics, [&](std::size_t q, worker_state& mine) {
+        const std::size_t scored = mine.scorer.within(store_, scorer_, queries.queries(), q, mine.candidates,
+                                                      choice.accepts, radius, mine.scored);
+        std::sort(mine.scored.begin(), mine.scored.end(), neighbor_order<compare>{});
+        lists[q].assign(mine.scored.begin(), mine.scored.end());
+        return scored;
+      });
+    });
+    range_result<distance_type> result;
+    for (const auto& list : lists) result.append(list);
+    return result;
   }
 
   /// Adds codes; returns the id of the first, the others follow. Amortized O(log rows) sorts of a row.
@@ -244,32 +199,70 @@ class lsh_table {
   /// Takes a row out of every later search; its id is not given out again before `compact`. False if it was already
   /// removed. O(1), but O(rows) the first time.
   /// @throws error errc::out_of_range for a row that is not there.
-  bool remove(row_id row) {
-    if (row >= rows()) raise(errc::out_of_range, "row: ", row, ", the index has ", rows(), " rows");
-    if (live_rows_.size() == 0) live_rows_ = row_bitset(rows(), true);
-    if (!live_rows_.test(row)) return false;
-    live_rows_.set(row, false);
-    --live_;
-    return true;
-  }
+  bool remove(row_id row) { return live_.remove(row); }
 
-  bool contains(row_id row) const noexcept { return row < rows() && (live_rows_.size() == 0 || live_rows_.test(row)); }
+  bool contains(row_id row) const noexcept { return live_.contains(row); }
 
   /// Drops removed rows and numbers the others anew, in their order. Returns the new id of every old one, `no_row`
   /// for those removed; what a reranker knows of the rows has to follow.
-  std::vector<row_id> compact() requires CodeStore<Store> && detail::GrowingStore<Store> {
-    std::vector<row_id> renumbered(rows(), no_row);
-    Store store(live_, width());
-    row_id next = 0;
-    for (std::size_t row = 0; row < rows(); ++row) {
-      if (!contains(static_cast<row_id>(row))) continue;
-      store_.copy_row(row, store.row(next));
-      renumbered[row] = next++;
-    }
-    tables_ = tables_.renumber(renumbered, no_row, options_.tables, options_.bits, executor_);
+  std::vector<row_id> compact() requires std::constructible_from<Store, const Store&, std::span<const row_id>> {
+    auto numbering = live_.number();
+    Store store(store_, numbering.survivors);
+    tables_ = tables_.renumber(numbering.renumbered, no_row, options_.tables, options_.bits, executor_);
     store_ = std::move(store);
-    live_rows_ = row_bitset();
-    return renumbered;
+    live_ = detail::live_rows(rows());
+    return std::move(numbering.renumbered);
+  }
+
+  static constexpr file_kind file{"lsh_table", 1};
+
+  /// The sections of the file that `save` writes: "options" (u64 tables, u64 bits, u64 probes, u8 whether keys were
+  /// given), the rows under "store/", or as the matrix "rows" where they are floats; the keys of all rows, table after
+  /// table (u32), in "keys" where they were given; and which rows are left. The tables are sorted anew from the keys.
+  /// Scorer and executor are not among them.
+  void write_to(const section_writer& out) const requires detail::SavableRows<Store> {
+    metadata_writer options;
+    options.u64(options_.tables).u64(options_.bits).u64(options_.probes).u8(keyed_);
+    out.add("options", std::move(options));
+    detail::write_rows(out, store_);
+    if (keyed_)
+      out.add_stream("keys", [this](section_sink& sink) {
+        std::vector<std::uint32_t> keys(rows());
+        for (std::size_t t = 0; t < options_.tables; ++t) {
+          tables_.for_each(t, [&](std::uint32_t key, row_id row) { keys[row] = key; });
+          sink.write(std::span<const std::uint32_t>(keys));
+        }
+      });
+    live_.write_to(out);
+  }
+
+  /// @param scorer  of the index, given again where it is not a default one; `executor` likewise
+  /// @throws error errc::format, errc::kind for another store, errc::checksum or errc::io.
+  static lsh_table read_from(const section_reader& in, Scorer scorer,
+                             Exec executor = {}) requires detail::SavableRows<Store> {
+    metadata_reader values = in.metadata("options");
+    const std::uint64_t tables = values.u64(), bits = values.u64(), probes = values.u64();
+    const std::uint8_t keyed = values.u8();
+    if (tables == 0 || bits == 0 || bits > 32 || probes == 0 || keyed > 1)
+      values.refuse(tables, " tables of ", bits, " bits, ", probes, " probes, keys given: ", int{keyed});
+    auto store = detail::read_rows<Store>(in);
+    if (keyed == 0 && (!CodeStore<Store> || tables > detail::width_of(store) / bits))
+      values.refuse(tables, " tables of ", bits, " bits cut from rows of width ", detail::width_of(store));
+    const lsh_table_options options{static_cast<std::size_t>(tables), static_cast<std::size_t>(bits),
+                                    static_cast<std::size_t>(probes)};
+    lsh_table index(std::move(store), options, std::move(scorer), std::move(executor), keyed == 1);
+    if (keyed == 1) {
+      const auto keys = detail::read_lsh_keys(in, index.rows(), tables, options.bits);
+      index.insert_all([&](std::size_t row, std::size_t t) { return keys[t * index.rows() + row]; });
+    } else {
+      index.insert_cut_keys();
+    }
+    index.live_ = detail::live_rows::read_from(in, index.rows());
+    return index;
+  }
+  static lsh_table read_from(const section_reader& in) requires(
+      detail::SavableRows<Store>&& std::default_initializable<Scorer>) {
+    return read_from(in, Scorer{});
   }
 
  private:
@@ -323,8 +316,12 @@ class lsh_table {
   }
 
   template <class Key>
-  void insert(std::size_t first, std::size_t count, Key&& key) {
-    tables_.commit(tables_.prepare(first, count, options_.tables, options_.bits, executor_, key));
+  void insert_all(Key&& key) {
+    tables_.commit(tables_.prepare(0, rows(), options_.tables, options_.bits, executor_, key));
+  }
+  void insert_cut_keys() {
+    if constexpr (CodeStore<Store>)
+      insert_all([&](std::size_t row, std::size_t t) { return detail::lsh_key(store_[row], t, options_.bits); });
   }
 
   template <class Rows, class Key>
@@ -333,11 +330,10 @@ class lsh_table {
     const std::size_t first = rows();
     auto addition = tables_.prepare(first, added.size(), options_.tables, options_.bits, executor_,
                                     [&](std::size_t row, std::size_t t) { return key(row - first, t); });
-    if (live_rows_.size() != 0) live_rows_.reserve(first + added.size());
+    live_.reserve(first + added.size());
     store_.append(added);
     tables_.commit(std::move(addition));
-    if (live_rows_.size() != 0) live_rows_.resize(rows(), true);
-    live_ += rows() - first;
+    live_.grow(rows());
     return static_cast<row_id>(first);
   }
 
@@ -377,9 +373,10 @@ class lsh_table {
     detail::require_finite(margins, "margins");
   }
 
-  template <class Accept>
-  void search_chosen(const query_view& queries, knn_result<distance_type>& result, const Accept& accepts,
-                     lsh_statistics* statistics) const {
+  // Calls `score(query, worker)` once the candidates of a query are there; it returns how many of them it scored.
+  template <class Score>
+  void for_each_query(const query_view& queries, lsh_statistics* statistics, Score&& score) const {
+    if (queries.size() == 0 || rows() == 0) return;
     const auto work = workspaces_.take();
     work->workers.resize(executor_.concurrency());
     for (worker_state& mine : work->workers) {
@@ -390,25 +387,22 @@ class lsh_table {
     run_ranges(executor_, queries.size(), queries_at_a_time, queries.size(),
                [&](std::size_t first, std::size_t last, std::size_t worker) {
                  worker_state& mine = work->workers[worker];
-                 for (std::size_t q = first; q < last; ++q) search_one(queries, q, accepts, result, mine);
+                 for (std::size_t q = first; q < last; ++q) {
+                   collect(queries, q, mine);
+                   mine.did.candidates += score(q, mine);
+                   mine.forget();
+                 }
                });
     if (statistics != nullptr)
       for (const worker_state& mine : work->workers) *statistics += mine.did;
   }
 
-  template <class Accept>
-  void search_one(const query_view& queries, std::size_t q, const Accept& accepts, knn_result<distance_type>& result,
-                  worker_state& mine) const {
-    const auto look = [&](std::size_t table, std::uint32_t key) {
+  void collect(const query_view& queries, std::size_t q, worker_state& mine) const {
+    probe(queries, q, mine, [&](std::size_t table, std::uint32_t key) {
       ++mine.did.probes;
       tables_.find(table, key, [&](std::span<const row_id> found) { mine.visit(found); });
       return mine.candidates.size() < rows();  // beyond, nothing new can come
-    };
-    probe(queries, q, mine, look);
-    mine.did.candidates +=
-        mine.scorer.score(store_, scorer_, queries.queries(), q, mine.candidates, accepts, result.k(), mine.scored);
-    mine.forget();
-    result.set_found(q, select_top_k<compare>(mine.scored, result.slots(q)));
+    });
   }
 
   std::uint32_t key_of(const query_view& queries, std::size_t q, std::size_t table) const noexcept {
@@ -446,8 +440,7 @@ class lsh_table {
   [[no_unique_address]] Exec executor_;
   Store store_;
   detail::lsh_segments tables_;
-  row_bitset live_rows_;  // empty until a row is removed
-  std::size_t live_;
+  detail::live_rows live_;
   mutable reuse_pool<workspace> workspaces_;
 };
 

@@ -19,13 +19,16 @@
 
 namespace embit::inline EMBIT_ABI::detail {
 
-/// Adds a section: u64 rows, u64 columns, then the numbers row after row.
+/// The bytes of a section: u64 rows, u64 columns, then the numbers row after row.
+inline void write_matrix(section_sink& sink, const matrix<float>& values) {
+  const std::uint64_t shape[2] = {values.rows(), values.cols()};
+  sink.write(std::span<const std::uint64_t>(shape));
+  sink.write(values.values());
+}
+
+/// Adds such a section, taking the numbers over.
 inline void add_matrix(const section_writer& out, std::string_view name, matrix<float> values) {
-  out.add_stream(name, [held = std::move(values)](section_sink& sink) {
-    const std::uint64_t shape[2] = {held.rows(), held.cols()};
-    sink.write(std::span<const std::uint64_t>(shape));
-    sink.write(held.values());
-  });
+  out.add_stream(name, [held = std::move(values)](section_sink& sink) { write_matrix(sink, held); });
 }
 inline void add_matrix(const section_writer& out, std::string_view name, std::span<const float> row) {
   add_matrix(out, name, matrix<float>(matrix_view<const float>(row.data(), row.empty() ? 0 : 1, row.size())));

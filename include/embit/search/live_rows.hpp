@@ -41,7 +41,7 @@ class live_rows {
   /// Those and the removed ones.
   std::size_t rows() const noexcept { return rows_; }
   bool contains(row_id row) const noexcept { return row < rows_ && (flags_.size() == 0 || flags_.test(row)); }
-  std::size_t memory() const noexcept { return flags_.data().size() * sizeof(word); }
+  std::size_t memory() const noexcept { return flags_.memory(); }
 
   /// Makes sure that `grow` to this many rows cannot fail.
   void reserve(std::size_t rows) {

@@ -26,6 +26,8 @@ class row_bitset {
   }
 
   std::size_t size() const noexcept { return size_; }
+  /// Bytes allocated.
+  std::size_t memory() const noexcept { return words_.capacity() * sizeof(word); }
   /// Members. O(size / 64).
   std::size_t count() const noexcept { return count(0, size_); }
   /// Members among the rows [first, last); `first` is a multiple of 64, `last` too or the end.

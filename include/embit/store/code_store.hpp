@@ -74,6 +74,9 @@ class code_store {
   std::size_t words() const noexcept { return words_for(bits()); }
   bool empty() const noexcept { return size_ == 0; }
 
+  /// Bytes allocated.
+  std::size_t memory() const noexcept { return words_.capacity() * sizeof(word); }
+
   /// The size() · words() words, row after row.
   word* data() noexcept { return words_.data(); }
   const word* data() const noexcept { return words_.data(); }

@@ -25,19 +25,16 @@ class lsh_buckets {
  public:
   lsh_buckets() = default;
 
-  /// @param entries  (key, row) pairs as `keyed_row`; keys are below 2^bits. Their order is lost.
-  lsh_buckets(std::vector<std::uint64_t>& entries, std::size_t bits) {
+  /// @param entries  (key, row) pairs as `keyed_row`, in any order; keys are below 2^bits
+  lsh_buckets(std::span<const std::uint64_t> entries, std::size_t bits) {
     const std::size_t directory_bits = std::min(bits, static_cast<std::size_t>(std::bit_width(entries.size())));
     shift_ = static_cast<unsigned>(bits - directory_bits);
-    starts_.assign((std::size_t{1} << directory_bits) + 1, 0);
-    std::sort(entries.begin(), entries.end());
-    for (const std::uint64_t e : entries) ++starts_[slot(key_of(e)) + 1];
-    for (std::size_t i = 1; i < starts_.size(); ++i) starts_[i] += starts_[i - 1];
+    const std::vector<std::uint64_t> sorted = sort_into_slots(entries, std::size_t{1} << directory_bits);
     rows_.resize(entries.size());
-    std::transform(entries.begin(), entries.end(), rows_.begin(), [](std::uint64_t e) { return row_of(e); });
+    std::transform(sorted.begin(), sorted.end(), rows_.begin(), [](std::uint64_t e) { return row_of(e); });
     if (shift_ == 0) return;
     keys_.resize(entries.size());
-    std::transform(entries.begin(), entries.end(), keys_.begin(), [](std::uint64_t e) { return key_of(e); });
+    std::transform(sorted.begin(), sorted.end(), keys_.begin(), [](std::uint64_t e) { return key_of(e); });
   }
 
   /// The rows that have this key, in ascending order.
@@ -63,6 +60,22 @@ class lsh_buckets {
  private:
   static std::uint32_t key_of(std::uint64_t entry) noexcept { return static_cast<std::uint32_t>(entry >> 32); }
   static row_id row_of(std::uint64_t entry) noexcept { return static_cast<row_id>(entry); }
+
+  // Fills `starts_`. Entries come in the order of rows, or nearly so: few slots have anything left to sort.
+  std::vector<std::uint64_t> sort_into_slots(std::span<const std::uint64_t> entries, std::size_t slots) {
+    starts_.assign(slots + 1, 0);
+    for (const std::uint64_t e : entries) ++starts_[slot(key_of(e)) + 1];
+    for (std::size_t s = 0; s < slots; ++s) starts_[s + 1] += starts_[s];
+    std::vector<std::uint64_t> sorted(entries.size());
+    std::vector<std::uint32_t> next(starts_.begin(), starts_.end() - 1);
+    for (const std::uint64_t e : entries) sorted[next[slot(key_of(e))]++] = e;
+    for (std::size_t s = 0; s < slots; ++s) {
+      const auto first = sorted.begin() + starts_[s], last = sorted.begin() + starts_[s + 1];
+      if (!std::is_sorted(first, last)) std::sort(first, last);
+    }
+    return sorted;
+  }
+
   std::size_t slot(std::uint32_t key) const noexcept { return std::size_t{key} >> shift_; }
 
   aligned_vector<std::uint32_t> starts_;  // of every directory entry, and the end

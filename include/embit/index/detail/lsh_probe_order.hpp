@@ -5,10 +5,10 @@
 #include <embit/config.hpp>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
 #include <span>
 #include <vector>
 
@@ -60,13 +60,15 @@ class flips_by_margin {
     cost_.resize(margins.size());
     for (std::size_t t = 0; t < tables; ++t) {
       const float* const of_table = margins.data() + t * bits;
-      const auto cost = [&](std::size_t bit) { return double{of_table[bit]} * double{of_table[bit]}; };
-      const auto first = order_.begin() + static_cast<std::ptrdiff_t>(t * bits);
-      const auto last = first + static_cast<std::ptrdiff_t>(bits);
-      std::iota(first, last, std::uint8_t{0});
-      std::sort(first, last,
-                [&](std::uint8_t a, std::uint8_t b) { return cost(a) < cost(b) || (cost(a) == cost(b) && a < b); });
-      for (std::size_t rank = 0; rank < bits; ++rank) cost_[t * bits + rank] = cost(order_[t * bits + rank]);
+      std::array<std::uint64_t, 32> ranked;  // margins are in the order of their bits but for the sign
+      for (std::size_t bit = 0; bit < bits; ++bit)
+        ranked[bit] = std::uint64_t{std::bit_cast<std::uint32_t>(of_table[bit]) & 0x7fffffffu} << 8 | bit;
+      std::sort(ranked.begin(), ranked.begin() + static_cast<std::ptrdiff_t>(bits));
+      for (std::size_t rank = 0; rank < bits; ++rank) {
+        const double margin{std::bit_cast<float>(static_cast<std::uint32_t>(ranked[rank] >> 8))};
+        order_[t * bits + rank] = static_cast<std::uint8_t>(ranked[rank]);
+        cost_[t * bits + rank] = margin * margin;
+      }
     }
     heap_.clear();
     for (std::size_t t = 0; t < tables; ++t) push({cost_[t * bits], t, 1});
@@ -100,9 +102,12 @@ class flips_by_margin {
     std::uint32_t ranks;  // the set, by the rank of a bit's margin in its table
   };
 
+  // Without branches, which a heap's comparisons make unpredictable. Costs are not negative, so that their bits are in
+  // their order.
   static bool later(const flips& a, const flips& b) noexcept {
-    if (a.cost != b.cost) return a.cost > b.cost;
-    return a.table != b.table ? a.table > b.table : a.ranks > b.ranks;
+    const auto cost_a = std::bit_cast<std::uint64_t>(a.cost), cost_b = std::bit_cast<std::uint64_t>(b.cost);
+    const std::uint64_t set_a = std::uint64_t{a.table} << 32 | a.ranks, set_b = std::uint64_t{b.table} << 32 | b.ranks;
+    return (cost_a > cost_b) | ((cost_a == cost_b) & (set_a > set_b));
   }
   void push(const flips& f) {
     heap_.push_back(f);

@@ -34,27 +34,39 @@ struct scorer_types<Scorer> {
 template <class Store, class Scorer>
 class candidate_scorer {
  public:
-  using neighbor_type = neighbor<typename scorer_types<Scorer>::distance_type>;
+  using distance_type = typename scorer_types<Scorer>::distance_type;
+  using neighbor_type = neighbor<distance_type>;
+  using query_view = typename Scorer::query_view;
 
-  /// Puts the scores of the accepted rows among `rows` into `scored`, those of the `k` nearest at least, and returns
-  /// how many rows were accepted. The rows are distinct.
+  /// Each of these scores the accepted rows among `rows`, which are distinct, and returns how many they were.
+  /// `scored` gets the `k` nearest at least, in any order.
   template <class Accept>
-  std::size_t score(const Store& store, const Scorer& scorer, const typename Scorer::query_view& queries,
-                    std::size_t query, std::span<const row_id> rows, const Accept& accepts, std::size_t k,
-                    std::vector<neighbor_type>& scored) {
+  std::size_t nearest(const Store& store, const Scorer& scorer, const query_view& queries, std::size_t query,
+                      std::span<const row_id> rows, const Accept& accepts, std::size_t k,
+                      std::vector<neighbor_type>& scored) {
     scored.clear();
-    if constexpr (Reranker<Scorer>) {
-      for (const row_id row : rows)
-        if (accepts(row)) scored.push_back({row, scorer(queries[query], row)});
-    } else {
-      if constexpr (gathers)
-        if (store.words() <= bucket_scan::max_words)
-          return gather(store.data(), store.words(), queries[query].data(), rows, accepts, k, scored);
-      const auto prepared = scorer.prepare(queries[query]);
-      for (const row_id row : rows)
-        if (accepts(row)) scored.push_back({row, scorer(prepared, store[row])});
-    }
-    return scored.size();
+    if constexpr (gathers)
+      if (store.words() <= bucket_scan::max_words) {
+        nearest_.reset(k);
+        return gather(store, queries[query].data(), rows, accepts, nearest_, scored);
+      }
+    return each(store, scorer, queries, query, rows, accepts, [&](neighbor_type n) { scored.push_back(n); });
+  }
+
+  /// `scored` gets those within `radius`, in any order.
+  template <class Accept>
+  std::size_t within(const Store& store, const Scorer& scorer, const query_view& queries, std::size_t query,
+                     std::span<const row_id> rows, const Accept& accepts, distance_type radius,
+                     std::vector<neighbor_type>& scored) {
+    scored.clear();
+    if constexpr (gathers)
+      if (store.words() <= bucket_scan::max_words) {
+        within_.reset(radius);
+        return gather(store, queries[query].data(), rows, accepts, within_, scored);
+      }
+    return each(store, scorer, queries, query, rows, accepts, [&](neighbor_type n) {
+      if (!typename Scorer::compare{}(radius, n.distance)) scored.push_back(n);
+    });
   }
 
  private:
@@ -63,20 +75,41 @@ class candidate_scorer {
   };
   static constexpr std::size_t tile_rows = 128, ahead = 16;
 
-  // Codes are copied together, the next ones on their way from memory, so that a dispatched kernel compares them.
-  template <class Accept>
-  std::size_t gather(const word* codes, std::size_t words, const word* query, std::span<const row_id> rows,
-                     const Accept& accepts, std::size_t k, std::vector<neighbor_type>& scored) {
-    struct tile_sink {
-      distinct_top_k& top;
-      const row_id* ids;
-      std::uint32_t threshold() const noexcept { return top.threshold(); }
-      void offer(std::uint32_t position, std::uint32_t distance) { top.offer(ids[position], distance); }
+  template <class Accept, class Found>
+  static std::size_t each(const Store& store, const Scorer& scorer, const query_view& queries, std::size_t query,
+                          std::span<const row_id> rows, const Accept& accepts, Found&& found) {
+    std::size_t accepted = 0;
+    const auto score_all = [&](auto&& score) {
+      for (const row_id row : rows) {
+        if (!accepts(row)) continue;
+        found({row, score(row)});
+        ++accepted;
+      }
     };
+    if constexpr (Reranker<Scorer>) {
+      score_all([&](row_id row) { return scorer(queries[query], row); });
+    } else {
+      const auto prepared = scorer.prepare(queries[query]);
+      score_all([&](row_id row) { return scorer(prepared, store[row]); });
+    }
+    return accepted;
+  }
+
+  // Codes are copied together, the next ones on their way from memory, so that a dispatched kernel compares them.
+  template <class Accept, class Collector>
+  std::size_t gather(const Store& store, const word* query, std::span<const row_id> rows, const Accept& accepts,
+                     Collector& collector, std::vector<neighbor_type>& scored) {
+    struct tile_sink {
+      Collector& collector;
+      const row_id* ids;
+      std::uint32_t threshold() const noexcept { return collector.threshold(); }
+      void offer(std::uint32_t position, std::uint32_t distance) { collector.offer(ids[position], distance); }
+    };
+    const word* const codes = store.data();
+    const std::size_t words = store.words();
     tile_.resize(tile_rows * words);
-    top_.reset(k);
     const bucket_scan scan(words);
-    tile_sink sink{top_, ids_.data()};
+    tile_sink sink{collector, ids_.data()};
     std::size_t filled = 0, accepted = 0;
     const auto flush = [&] {
       const code_range all[] = {{0, static_cast<std::uint32_t>(filled)}};
@@ -92,8 +125,8 @@ class candidate_scorer {
       if (++filled == tile_rows) flush();
     }
     if (filled != 0) flush();
-    top_.flush();
-    for (const std::uint64_t key : top_.sorted()) scored.push_back(neighbor_of(key));
+    collector.flush();
+    for (const std::uint64_t key : collector.sorted()) scored.push_back(neighbor_of(key));
     return accepted;
   }
 
@@ -101,7 +134,8 @@ class candidate_scorer {
   std::vector<word> tile_;
   std::array<row_id, tile_rows> ids_{};
   bucket_scan::scratch hits_{};
-  distinct_top_k top_;
+  distinct_top_k nearest_;
+  distinct_in_radius within_;
 };
 
 }  // namespace embit::inline EMBIT_ABI::detail

@@ -39,6 +39,7 @@ class lsh_segments {
     added.rows = count;
     while (added.kept != 0 && segments_[added.kept - 1].rows <= 2 * added.rows)
       added.rows += segments_[--added.kept].rows;
+    if (added.rows == 0) return added;
     added.tables.resize(tables);
     run_bulk(executor, tables, [&](std::size_t t, std::size_t) {
       std::vector<std::uint64_t> entries;
@@ -62,8 +63,11 @@ class lsh_segments {
   template <Executor Exec>
   lsh_segments renumber(std::span<const row_id> renumbered, row_id dropped, std::size_t tables, std::size_t bits,
                         const Exec& executor) const {
-    segment merged{0, std::vector<lsh_buckets>(tables)};
+    lsh_segments result;
+    segment merged;
     for (const row_id row : renumbered) merged.rows += row != dropped;
+    if (merged.rows == 0) return result;
+    merged.tables.resize(tables);
     run_bulk(executor, tables, [&](std::size_t t, std::size_t) {
       std::vector<std::uint64_t> entries;
       entries.reserve(merged.rows);
@@ -73,8 +77,7 @@ class lsh_segments {
         });
       merged.tables[t] = lsh_buckets(entries, bits);
     });
-    lsh_segments result;
-    if (merged.rows != 0) result.segments_.push_back(std::move(merged));
+    result.segments_.push_back(std::move(merged));
     return result;
   }
 
@@ -82,6 +85,12 @@ class lsh_segments {
   template <class F>
   void find(std::size_t table, std::uint32_t key, F&& f) const {
     for (const segment& s : segments_) f(s.tables[table].find(key));
+  }
+
+  /// Calls `f(key, row)` for every row of a table.
+  template <class F>
+  void for_each(std::size_t table, F&& f) const {
+    for (const segment& s : segments_) s.tables[table].for_each(f);
   }
 
   std::size_t memory() const noexcept {

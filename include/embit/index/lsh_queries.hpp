@@ -1,0 +1,91 @@
+// Keys of an lsh_table, and what it is asked: queries with the keys and margins that they have.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/bits/code_view.hpp>
+#include <embit/bits/substring.hpp>
+#include <embit/config.hpp>
+#include <embit/core/error.hpp>
+#include <embit/core/matrix.hpp>
+#include <embit/core/matrix_view.hpp>
+#include <embit/core/types.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace embit::inline EMBIT_ABI {
+
+namespace detail {
+
+inline void require_lsh(std::size_t tables, std::size_t bits) {
+  if (tables == 0) raise(errc::argument, "tables: 0, but at least 1 is needed");
+  if (bits == 0 || bits > 32) raise(errc::argument, "bits: ", bits, " a key, not 1 to 32");
+}
+inline void require_lsh_width(std::size_t tables, std::size_t bits, std::size_t width) {
+  require_lsh(tables, bits);
+  if (tables > width / bits)
+    raise(errc::argument, "tables: ", tables, " of ", bits, " bits, but codes of ", width, " bits");
+}
+inline std::uint32_t lsh_key(std::span<const word> code, std::size_t table, std::size_t bits) noexcept {
+  return static_cast<std::uint32_t>(substring(code, {table * bits, bits}));
+}
+inline void require_keys(matrix_view<const std::uint32_t> keys, std::size_t bits) {
+  for (std::size_t i = 0; i < keys.rows(); ++i)
+    for (const std::uint32_t key : keys[i])
+      if (key >> (bits - 1) > 1) raise(errc::argument, "keys: row ", i, " has ", key, ", beyond ", bits, " bits");
+}
+
+}  // namespace detail
+
+/// The keys that an lsh_table cuts from codes: bits [t · bits, (t + 1) · bits) for table t, rows × tables.
+/// @throws error errc::argument unless there are 1 to 32 bits a key and tables · bits within the width.
+inline matrix<std::uint32_t> lsh_keys(code_view<> codes, std::size_t tables, std::size_t bits) {
+  detail::require_lsh_width(tables, bits, codes.bits());
+  matrix<std::uint32_t> keys(codes.size(), tables);
+  for (std::size_t i = 0; i < codes.size(); ++i)
+    for (std::size_t t = 0; t < tables; ++t) keys[i][t] = detail::lsh_key(codes[i], t, bits);
+  return keys;
+}
+
+/// A batch of queries to an lsh_table: what its scorer takes, and where they have them, keys and margins.
+/// Views, for the length of a search.
+template <class View>
+class lsh_queries {
+ public:
+  /// Queries alone: their keys are cut from them.
+  /// @param probes  buckets in each table; 0 for as many as the index was told
+  template <class Source>
+    requires(std::convertible_to<const Source&, View>)
+  lsh_queries(const Source& queries, std::size_t probes = 0) : queries_(queries), probes_(probes) {}
+
+  /// Codes with margins, queries × (tables · bits): what flipping each bit of the keys costs. `probes` · tables
+  /// buckets are then looked up over all tables, the cheapest first. (`sign_projection::margins` has one a bit.)
+  lsh_queries(View queries, matrix_view<const float> margins, std::size_t probes = 0)
+      : queries_(queries), margins_(margins), probes_(probes) {}
+
+  /// Queries with keys, queries × tables; or queries × (p · tables), the p keys of a query in a table being those in
+  /// columns t, t + tables, …: exactly these p buckets are then looked up.
+  lsh_queries(View queries, matrix_view<const std::uint32_t> keys, std::size_t probes = 0)
+      : queries_(queries), keys_(keys), probes_(probes) {}
+
+  /// Queries with keys, queries × tables, and margins.
+  lsh_queries(View queries, matrix_view<const std::uint32_t> keys, matrix_view<const float> margins,
+              std::size_t probes = 0)
+      : queries_(queries), keys_(keys), margins_(margins), probes_(probes) {}
+
+  std::size_t size() const noexcept { return queries_.size(); }
+  const View& queries() const noexcept { return queries_; }
+  const matrix_view<const std::uint32_t>& keys() const noexcept { return keys_; }
+  const matrix_view<const float>& margins() const noexcept { return margins_; }
+  std::size_t probes() const noexcept { return probes_; }
+
+ private:
+  View queries_;
+  matrix_view<const std::uint32_t> keys_;
+  matrix_view<const float> margins_;
+  std::size_t probes_ = 0;
+};
+
+}  // namespace embit::inline EMBIT_ABI
