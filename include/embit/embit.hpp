@@ -41,6 +41,7 @@
 #include <embit/encode/thresholds.hpp>
 #include <embit/encode/transform_coder.hpp>
 #include <embit/encode/transformed.hpp>
+#include <embit/eval/compatibility.hpp>
 #include <embit/eval/ground_truth.hpp>
 #include <embit/eval/metrics.hpp>
 #include <embit/index/concurrent.hpp>
@@ -146,4 +147,5 @@
 #include <embit/store/popcount_store.hpp>
 #include <embit/store/token_store.hpp>
 #include <embit/store/token_view.hpp>
+#include <embit/store/version_column.hpp>
 #include <embit/version.hpp>

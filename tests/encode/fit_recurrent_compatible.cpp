@@ -164,7 +164,6 @@ TEST_CASE("what cannot be trained beside old codes is refused with the numbers")
       embit::fit_recurrent(rows, {.dims = 8, .loops = 1, .hidden = 0, .steps = 0, .batch = 64}, rng).encode(rows);
   const embit::rng untouched = rng;
   const auto why = [&](const embit::matrix<float>& x, embit::level_view codes, embit::recurrent_options o) {
-    o.batch = std::min<std::size_t>(o.batch, 301);
     return refusal([&] { embit::fit_recurrent_compatible(x, codes, o, rng); });
   };
   CHECK(why(rows, old_codes.view().middle_rows(0, 299), {.batch = 64}) == "shape: old_codes: 299 codes for 300 rows");

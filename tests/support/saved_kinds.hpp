@@ -152,6 +152,12 @@ inline std::vector<saved_kind> saved_kinds() {
       kind_of<embit::code_store<>>("codes", small_codes),
       kind_of<embit::level_store>("levels", [] { return small_levels(false); }),
       kind_of<embit::level_store>("levels_half", [] { return small_levels(true); }),
+      kind_of<embit::version_column>("version_column",
+                                     [] {
+                                       embit::version_column column(4, 1);
+                                       column.append(3, 70000);
+                                       return column;
+                                     }),
       kind_of<flat>("flat_index",
                     [] {
                       embit::flat_index index{small_codes()};

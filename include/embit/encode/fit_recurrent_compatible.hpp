@@ -36,8 +36,8 @@ inline recurrent_options compatible_options(matrix_view<const float> rows, level
   const auto agree = [](std::size_t given, std::size_t old, const char* what) {
     if (given != old) raise(errc::argument, "recurrent: ", what, " is ", given, " where the old codes have ", old);
   };
-  agree(options.dims.value_or(shape.dims), shape.dims, "dims");
-  agree(options.loops.value_or(shape.loops), shape.loops, "loops");
+  if (options.dims) agree(*options.dims, shape.dims, "dims");
+  if (options.loops) agree(*options.loops, shape.loops, "loops");
   if (options.bits != 0) agree(options.bits, shape.dims * (shape.loops + 1), "bits");
   if (!(options.compatibility >= 0 && options.compatibility <= 1))
     raise(errc::argument, "recurrent: compatibility is ", options.compatibility, " where 0 to 1 can be had");
@@ -64,8 +64,8 @@ inline recurrent_options compatible_options(matrix_view<const float> rows, level
 /// @param options    dims, loops and bits are those of the old codes and may be left out; `compatibility` is the weight
 ///                   of the old codes.
 /// @throws error errc::shape for another number of codes than rows; errc::argument for codes of another encoder,
-///         dims, loops or bits that are not theirs, a batch of more rows than are learned from, or fewer than 16 where
-///         none is asked for; errc::not_finite naming the row.
+///         dims, loops or bits that are not theirs, and as `train_recurrent` does for rows and batch; errc::not_finite
+///         naming the row.
 template <std::uniform_random_bit_generator Engine, Executor Exec = inline_executor>
 trained_recurrent train_recurrent_compatible(matrix_view<const float> rows, level_view old_codes,
                                              const recurrent_options& options, Engine& engine,

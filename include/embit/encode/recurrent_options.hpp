@@ -26,7 +26,7 @@ struct recurrent_options {
   std::size_t held_out = 500;             ///< rows that the state to keep is chosen by; a tenth of all rows at most
   std::size_t validate_every = 50;        ///< steps
   std::size_t patience = 0;    ///< validations in a row without a better one that end training; 0 does all steps
-  float compatibility = 0.5f;  ///< weight of old codes in loss and score, 0 to 1 (`fit_recurrent_compatible` only)
+  float compatibility = 0.5f;  ///< weight of old codes in loss and score, 0 to 1 (`fit_recurrent_compatible`)
 };
 
 }  // namespace embit::inline EMBIT_ABI
