@@ -78,9 +78,18 @@ struct scan_times {
     const code_store<> queries = copy_rows(store, rows);
     knn_workspace<hamming, block_store<>> work;
     single = batched = std::numeric_limits<double>::max();
-    for (std::size_t q = 0; q < std::min<std::size_t>(queries.size(), 4); ++q)
-      single = std::min(single, time(store, queries.view().middle_rows(q, 1), work));
+    time_single(store);
     for (int repeat = 0; repeat < 2; ++repeat) batched = std::min(batched, time(store, queries.view(), work));
+    batched = std::min(batched, single);
+  }
+
+  /// Times single queries once more: what else runs may have held up all those that were timed in one moment.
+  void time_single(const block_store<>& store) {
+    constexpr std::size_t repeats = 4;
+    const code_store<> queries = copy_rows(store, spread_rows(store.size(), repeats));
+    knn_workspace<hamming, block_store<>> work;
+    for (std::size_t q = 0; q < queries.size(); ++q)
+      single = std::min(single, time(store, queries.view().middle_rows(q, 1), work));
     batched = std::min(batched, single);
   }
 
@@ -123,6 +132,7 @@ class multi_tables {
     fill(store, executor);
     if (wishes.measure) {
       calibrate(store, sample, distances, wishes.neighbors);
+      scans_.time_single(store);
       if (wishes.keys == 0 && mean_cost(plan_, distances.distances(wishes.neighbors)) > worth_trying * scans_.single) {
         drop();
         return;
