@@ -1,8 +1,10 @@
 // Scans of B-bit codes that stay in a cache, at every SIMD level: symmetric ones against a loop of scalar popcounts
 // over the planes of the same codes, and both kinds against the Hamming distance of as many bits. Nanoseconds a row;
-// what is compared runs in turn.
+// what is compared runs in turn. Codes of segments of 6, 4, 3, 2 and 1 bits, as a transform coder may choose them, run
+// against those of 1 bit of as many bytes.
 //
 //   bench_levels --benchmark_filter='symmetric/2bits/128dims'
+//   bench_levels --benchmark_filter='segments'
 #include <embit/core/isa.hpp>
 #include <embit/core/random.hpp>
 #include <embit/index/flat.hpp>
@@ -41,12 +43,15 @@ struct shape {
   }
 };
 
-embit::level_store random_levels(std::size_t rows, std::size_t dims, std::size_t bits) {
+embit::level_store random_levels(std::size_t rows, const embit::level_format& format) {
   embit::rng rng{1};
-  embit::level_store store(embit::level_format{.segments = {embit::level_segment::uniform(dims, bits)}}, rows);
-  std::vector<std::uint8_t> levels(dims);
+  embit::level_store store(format, rows);
+  std::vector<std::uint8_t> levels(format.dims());
   for (std::size_t row = 0; row < rows; ++row) {
-    for (auto& level : levels) level = static_cast<std::uint8_t>(embit::uniform_index(rng, std::size_t{1} << bits));
+    std::size_t j = 0;
+    for (const auto& segment : format.segments)
+      for (const std::size_t end = j + segment.dims; j < end; ++j)
+        levels[j] = static_cast<std::uint8_t>(embit::uniform_index(rng, std::size_t{1} << segment.bits));
     store.set_levels(row, levels);
   }
   return store;
@@ -80,7 +85,7 @@ std::int64_t scalar_loop(const std::vector<word>& rows, const word* query, std::
 
 void run(benchmark::State& state, const shape& s) {
   const std::size_t n = s.rows();
-  const auto store = random_levels(n, s.dims, s.bits);
+  const auto store = random_levels(n, {.segments = {embit::level_segment::uniform(s.dims, s.bits)}});
   embit::level_batch batch;
   batch.reset(s.queries, s.level);
   embit::rng rng{2};
@@ -131,6 +136,54 @@ void run(benchmark::State& state, const shape& s) {
   state.counters["of_hamming"] = support::median(codes) / seconds;
 }
 
+/// Codes of one format and float queries of 8 bits against them.
+struct scanned_codes {
+  embit::level_store store;
+  embit::level_batch batch;
+  embit::level_batch::scratch memory;
+
+  scanned_codes(std::size_t rows, const embit::level_format& format, std::size_t queries, embit::isa level)
+      : store(random_levels(rows, format)) {
+    batch.reset(queries, level);
+    embit::rng rng{2};
+    std::vector<float> z(format.dims());
+    for (std::size_t q = 0; q < queries; ++q) {
+      // Numbers that differ as much as the values of their segment do.
+      std::size_t j = 0;
+      for (const auto& segment : format.segments)
+        for (const std::size_t end = j + segment.dims; j < end; ++j)
+          z[j] = static_cast<float>(std::size_t{1} << segment.bits) * segment.step * embit::normal(rng);
+      batch[q].assign(format, z, 8, {.scale = -1});
+    }
+  }
+
+  void scan() {
+    least_sink sink{std::vector<float>(batch.size(), std::numeric_limits<float>::max())};
+    batch.scan(store.run(0), memory, sink);
+    benchmark::DoNotOptimize(sink.least.data());
+  }
+};
+
+void run_segments(benchmark::State& state, std::size_t queries, embit::isa level) {
+  constexpr std::size_t rows = 40000;
+  const auto segment = [](std::size_t dims, std::size_t bits) { return embit::level_segment::uniform(dims, bits, 1); };
+  const embit::level_format chosen{
+      .segments = {segment(8, 6), segment(16, 4), segment(32, 3), segment(56, 2), segment(64, 1)}};
+  scanned_codes mixed(rows, chosen, queries, level);
+  scanned_codes uniform(rows, {.segments = {segment(8 * chosen.row_bytes(), 1)}}, queries, level);
+  mixed.scan();
+  uniform.scan();
+  std::vector<double> ours, plain;
+  for (auto _ : state) {
+    ours.push_back(support::seconds_of(support::timer::thread, [&] { mixed.scan(); }));
+    plain.push_back(support::seconds_of(support::timer::thread, [&] { uniform.scan(); }));
+    state.SetIterationTime(ours.back());
+  }
+  const double seconds = support::median(ours);
+  state.counters["GB/s"] = static_cast<double>(rows * queries * chosen.row_bytes()) / seconds / 1e9;
+  state.counters["of_uniform"] = support::median(plain) / seconds;
+}
+
 void register_all() {
   for (const std::size_t query_bits : {0u, 4u, 8u, 12u})
     for (const std::size_t bits : {1u, 2u, 3u, 4u, 8u})
@@ -143,6 +196,14 @@ void register_all() {
                 ->Unit(benchmark::kMicrosecond)
                 ->Iterations(level == embit::isa::portable ? 3 : 60);
           }
+  for (const std::size_t queries : {1u, 16u})
+    for (const embit::isa level : embit::supported_isas())
+      benchmark::RegisterBenchmark(
+          ("segments/48bytes/" + std::to_string(queries) + "queries/" + std::string(embit::name_of(level))).c_str(),
+          [=](benchmark::State& state) { run_segments(state, queries, level); })
+          ->UseManualTime()
+          ->Unit(benchmark::kMicrosecond)
+          ->Iterations(level == embit::isa::portable ? 3 : 60);
 }
 
 }  // namespace

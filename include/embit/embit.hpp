@@ -24,6 +24,7 @@
 #include <embit/core/types.hpp>
 #include <embit/encode/cross_polytope.hpp>
 #include <embit/encode/fit_recurrent.hpp>
+#include <embit/encode/fit_recurrent_compatible.hpp>
 #include <embit/encode/hadamard_lsh.hpp>
 #include <embit/encode/itq.hpp>
 #include <embit/encode/min_hash.hpp>
@@ -31,6 +32,7 @@
 #include <embit/encode/rabitq.hpp>
 #include <embit/encode/recurrent.hpp>
 #include <embit/encode/recurrent_options.hpp>
+#include <embit/encode/recurrent_safetensors.hpp>
 #include <embit/encode/shingles.hpp>
 #include <embit/encode/sign_lsh.hpp>
 #include <embit/encode/sign_projection.hpp>
@@ -39,6 +41,7 @@
 #include <embit/encode/thresholds.hpp>
 #include <embit/encode/transform_coder.hpp>
 #include <embit/encode/transformed.hpp>
+#include <embit/eval/compatibility.hpp>
 #include <embit/eval/ground_truth.hpp>
 #include <embit/eval/metrics.hpp>
 #include <embit/index/concurrent.hpp>
@@ -51,6 +54,7 @@
 #include <embit/index/multi_index.hpp>
 #include <embit/index/plan_lsh.hpp>
 #include <embit/index/tune.hpp>
+#include <embit/index/versioned.hpp>
 #include <embit/io/append_log.hpp>
 #include <embit/io/checksum.hpp>
 #include <embit/io/container.hpp>
@@ -144,4 +148,5 @@
 #include <embit/store/popcount_store.hpp>
 #include <embit/store/token_store.hpp>
 #include <embit/store/token_view.hpp>
+#include <embit/store/version_column.hpp>
 #include <embit/version.hpp>

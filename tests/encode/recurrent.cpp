@@ -274,22 +274,69 @@ TEST_CASE("bits alone choose dims and loops; a retriever joins codes and floats"
   for (std::size_t q = 0; q < 3; ++q) REQUIRE(found[q][0].id == q + 5);
 }
 
-TEST_CASE("pairs teach what the rows do not show") {
-  // Eight classes lie apart in a quarter of the dimensions; the others only disturb.
-  const auto centers = normal_rows(8, 8, 24);
-  auto rows = normal_rows(2000, 32, 18);
-  std::vector<std::uint32_t> labels(2000);
-  for (std::size_t i = 0; i < 2000; ++i) {
-    labels[i] = static_cast<std::uint32_t>(i % 8);
-    for (std::size_t k = 0; k < 8; ++k) rows[i][k] = centers[i % 8][k] + .5f * rows[i][k];
+TEST_CASE("where no batch is asked for, a few rows are one") {
+  const auto rows = spectrum_rows(60, 16, 27);
+  for (const std::size_t count : {18u, 60u}) {
+    embit::rng rng{28};
+    std::size_t steps = 0;
+    const auto encoder =
+        embit::fit_recurrent(rows.view().middle_rows(0, count), {.dims = 8, .loops = 1, .hidden = 8, .epochs = 3}, rng,
+                             [&](const embit::progress_report& r) { return steps += r.stage == "recurrent", true; });
+    REQUIRE(steps == 3);
+    REQUIRE(encoder.encode(rows).size() == 60);
   }
+}
+
+namespace {
+
+// Eight classes lie apart in a quarter of the dimensions; the others only disturb.
+struct labelled_rows {
+  embit::matrix<float> rows;
+  std::vector<std::uint32_t> labels;
+  explicit labelled_rows(std::size_t n) : rows(normal_rows(n, 32, 18)), labels(n) {
+    const auto centers = normal_rows(8, 8, 24);
+    for (std::size_t i = 0; i < n; ++i) {
+      labels[i] = static_cast<std::uint32_t>(i % 8);
+      for (std::size_t k = 0; k < 8; ++k) rows[i][k] = centers[i % 8][k] + .5f * rows[i][k];
+    }
+  }
+  std::vector<embit::row_pair> pairs(embit::rng& rng) const {
+    return embit::pairs_of_labels(std::span<const std::uint32_t>(labels), 2, rng);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("pairs teach what the rows do not show") {
+  const labelled_rows set(2000);
   embit::rng rng{19};
-  const auto pairs = embit::pairs_of_labels(std::span<const std::uint32_t>(labels), 2, rng);
+  const auto pairs = set.pairs(rng);
   const auto trained = embit::train_recurrent(
-      rows, pairs, {.dims = 16, .loops = 1, .hidden = 64, .steps = 150, .batch = 256, .rate = 2e-3f}, rng);
+      set.rows, pairs, {.dims = 16, .loops = 1, .hidden = 64, .steps = 150, .batch = 256, .rate = 2e-3f}, rng);
   CAPTURE(trained.report.validations[0].score, trained.report.best_score);
   REQUIRE(trained.report.validations[0].score < .6);
   REQUIRE(trained.report.best_score > .7);
+}
+
+TEST_CASE("a queue and the number of negatives change what pairs teach, not that a seed decides it") {
+  const labelled_rows set(1000);
+  embit::rng draw{19};
+  const auto pairs = set.pairs(draw);
+  const embit::recurrent_options plain{.dims = 16, .loops = 1, .hidden = 32, .steps = 12, .batch = 64};
+  const auto losses = [&](embit::recurrent_options options, std::size_t threads = 1) {
+    embit::rng rng{29};
+    return embit::train_recurrent(set.rows, pairs, options, rng, {}, embit::thread_pool(threads)).report.losses;
+  };
+  auto queued = plain, all = plain, slower = plain;
+  queued.queue = slower.queue = 500;
+  slower.momentum = 0;
+  all.hard_negatives = 0;
+  const auto without = losses(plain), with = losses(queued);
+  REQUIRE(with[0] == without[0]);  // nothing is queued yet
+  for (std::size_t i = 1; i < with.size(); ++i) REQUIRE(with[i] != without[i]);
+  REQUIRE(with == losses(queued, 2));
+  REQUIRE(with != losses(slower));
+  REQUIRE(losses(all)[0] > without[0]);  // more terms in the sum
 }
 
 TEST_CASE("what cannot be trained is refused with the numbers") {
@@ -297,8 +344,9 @@ TEST_CASE("what cannot be trained is refused with the numbers") {
   embit::rng rng{21};
   const auto why = [&](embit::recurrent_options o) { return refusal([&] { embit::fit_recurrent(rows, o, rng); }); };
   const embit::rng untouched = rng;
-  REQUIRE(why({.dims = 8, .loops = 1}) ==
-          "argument: recurrent: batch (rows to learn from) is 768 where 2 to 300 can be had");
+  REQUIRE(why({.dims = 8, .loops = 1, .batch = 271}) ==
+          "argument: recurrent: batches of 271 rows, but 270 to learn from");
+  REQUIRE(contains(why({.dims = 8, .loops = 1, .batch = 1}), "a batch of 1"));
   REQUIRE(contains(why({.dims = 17, .loops = 1, .batch = 64}), "dims is 17 where 1 to 16"));
   REQUIRE(contains(why({.dims = 0, .loops = 1, .batch = 64}), "dims is 0"));
   REQUIRE(contains(why({.dims = 8, .loops = 8, .batch = 64}), "loops is 8 where 0 to 7"));
@@ -307,6 +355,9 @@ TEST_CASE("what cannot be trained is refused with the numbers") {
   REQUIRE(contains(why({.bits = 12, .dims = 8, .loops = 1, .batch = 64}), "8 dims of 2 bits are more than 12"));
   REQUIRE(contains(why({.dims = 8, .loops = 1, .batch = 64, .rate = -1}), "rate -1"));
   REQUIRE(contains(why({.dims = 8, .loops = 1, .batch = 64, .temperature = 0}), "temperature 0"));
+  REQUIRE(contains(why({.dims = 8, .loops = 1, .batch = 64, .momentum = 1}), "momentum is 1 where 0 to below 1"));
+  REQUIRE(contains(refusal([&] { embit::fit_recurrent(rows.view().middle_rows(0, 16), {.bits = 8}, rng); }),
+                   "15 rows to learn from, at least 16"));
   auto broken = rows;
   broken[7][3] = std::numeric_limits<float>::quiet_NaN();
   const auto nan = refusal([&] { embit::fit_recurrent(broken, {.dims = 8, .loops = 1, .batch = 64}, rng); });
@@ -316,6 +367,12 @@ TEST_CASE("what cannot be trained is refused with the numbers") {
   REQUIRE(contains(refusal([&] { embit::fit_recurrent(rows, pairs, {.dims = 8, .loops = 1, .batch = 4}, rng); }),
                    "pair 1 is (3, 300) of 300 rows"));
   REQUIRE(rng == untouched);
+  const std::vector<embit::row_pair> few{{1, 2}, {3, 4}};
+  REQUIRE(contains(refusal([&] { embit::fit_recurrent(rows, few, {.dims = 8, .loops = 1, .held_out = 0}, rng); }),
+                   "2 pairs of rows to learn from, at least 8"));
+  REQUIRE(contains(
+      refusal([&] { embit::fit_recurrent(rows, few, {.dims = 8, .loops = 1, .batch = 6, .held_out = 0}, rng); }),
+      "batches of 3 pairs of rows, but 2"));
   const auto encoder = drawn_encoder(16, 4, 1, 0);
   REQUIRE(contains(refusal([&] { encoder.encode(normal_rows(2, 15, 1)); }), "15 columns where the encoder takes 16"));
   REQUIRE(contains(refusal([&] { encoder.encode(broken); }), "row 7"));
@@ -325,13 +382,15 @@ TEST_CASE("rows that are all equal, and a run that diverges, leave an encoder th
   embit::rng rng{22};
   const embit::matrix<float> equal(100, 8, 2.f);
   const auto flat = embit::train_recurrent(equal, {.dims = 4, .loops = 1, .hidden = 8, .steps = 3, .batch = 20}, rng);
-  for (const float v : flat.encoder.values(equal).values()) REQUIRE(std::isfinite(v));
+  const auto flat_values = flat.encoder.values(equal);
+  for (const float v : flat_values.values()) REQUIRE(std::isfinite(v));
   const auto rows = spectrum_rows(400, 16, 23);
   const auto wild =
       embit::train_recurrent(rows, {.dims = 8, .loops = 1, .hidden = 8, .steps = 60, .batch = 100, .rate = 1e30f}, rng);
   REQUIRE(wild.report.end == embit::train_end::diverged);
   REQUIRE(wild.report.best_step == 0);
-  for (const float v : wild.encoder.values(rows).values()) REQUIRE(std::abs(v) <= 1.5f);
+  const auto wild_values = wild.encoder.values(rows);
+  for (const float v : wild_values.values()) REQUIRE(std::abs(v) <= 1.5f);
   std::size_t steps = 0;
   const auto stopped = embit::train_recurrent(rows, {.dims = 8, .loops = 1, .hidden = 8, .batch = 100}, rng,
                                               [&](const embit::progress_report&) { return ++steps < 5; });
@@ -350,4 +409,28 @@ TEST_CASE("on image descriptors training is worth a tenth of the recall") {
   CAPTURE(trained.report.validations[0].score, trained.report.best_score, found);
   REQUIRE(found >= .53);
   REQUIRE(trained.report.best_score >= trained.report.validations[0].score + .05);
+}
+
+TEST_CASE("more bits find more, training never less than its start, among rows that were never learned from") {
+  EMBIT_NEEDS_REAL_DATA();
+  const auto all = embit::read_npy<float>(support::real_data("sift5k/base_u8.npy"));
+  const auto part = [&](std::size_t first, std::size_t n) {
+    return embit::matrix<float>(all.view().middle_rows(first, n));
+  };
+  const auto learned = part(0, 2500), rows = part(2500, 2200), queries = part(4700, 300);
+  double before = 0;
+  for (const std::size_t bits : {32u, 64u, 128u, 256u}) {
+    embit::recurrent_options options{.bits = bits, .hidden = 64, .steps = 0, .batch = 384};
+    embit::rng rng{30}, same{30};
+    const double start = recall(embit::fit_recurrent(learned, options, rng), rows, queries);
+    options.steps = 80;
+    const auto encoder = embit::fit_recurrent(learned, options, same);
+    const double found = recall(encoder, rows, queries);
+    WARN("sift5k, " << bits << " bits as " << encoder.dims() << " x " << encoder.bits_per_dim() << ": recall " << start
+                    << " before training, " << found << " after");
+    REQUIRE(encoder.bits() <= bits);
+    REQUIRE(found >= start);
+    REQUIRE(found > before + .03);
+    before = found;
+  }
 }

@@ -1,8 +1,9 @@
-// The parts of the examples that are not the library: words, passages, features, snippets, tables.
+// The parts of the examples that are not the library: words, passages, features, snippets, tables, queries.
 // SPDX-License-Identifier: MIT
 #include "../../examples/support/corpus.hpp"
 #include "../../examples/support/sample_lines.hpp"
 #include "../../examples/support/snippet.hpp"
+#include "../../examples/support/split_rows.hpp"
 #include "../../examples/support/table.hpp"
 #include "../../examples/support/text_features.hpp"
 #include "support/catch.hpp"
@@ -207,4 +208,25 @@ TEST_CASE("table: columns aligned by what is shown, not by bytes", "[examples]")
         "  short         2.0 µs\n"
         "  longer one   12.3 ms\n"
         "  x             1.50 s\n");
+}
+
+TEST_CASE("queries are taken out of the rows, and where each row stood is kept", "[examples]") {
+  embit::matrix<float> all(57, 3);
+  for (std::size_t i = 0; i < all.values().size(); ++i) all.values()[i] = static_cast<float>(i);
+  embit::rng rng{1};
+  const auto split = example::take_queries(all, rng);
+  REQUIRE(split.queries.rows() == 5);
+  REQUIRE(split.rows.rows() == 52);
+  std::vector<embit::row_id> seen;
+  for (std::size_t i = 0; i < 5; ++i) {
+    CHECK(std::ranges::equal(split.queries[i], all[split.query_of[i]]));
+    seen.push_back(split.query_of[i]);
+  }
+  for (std::size_t i = 0; i < 52; ++i) {
+    CHECK(std::ranges::equal(split.rows[i], all[split.row_of[i]]));
+    seen.push_back(split.row_of[i]);
+  }
+  std::ranges::sort(seen);
+  for (std::size_t i = 0; i < 57; ++i) CHECK(seen[i] == i);
+  CHECK_THROWS_AS(example::take_queries(embit::matrix<float>(9, 3), rng), std::runtime_error);
 }

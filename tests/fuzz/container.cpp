@@ -71,6 +71,13 @@ void search_levels(const std::string& path) {
   });
 }
 
+void encode(const std::string& path) {
+  fuzz::attempt([&] {
+    const auto encoder = embit::load<embit::recurrent>(path);
+    if (encoder.encode(embit::matrix<float>(2, encoder.dim(), 1.f)).size() != 2) __builtin_trap();
+  });
+}
+
 }  // namespace
 
 void fuzz::write_seeds(const folder& seeds) {
@@ -84,6 +91,7 @@ void fuzz::read(const std::string& path) {
   search_binary(path);
   search_tables(path);
   search_levels(path);
+  encode(path);
   attempt([&] { embit::container_reader::open(path, {}).verify(); });
   attempt([&] {
     const auto reader = embit::container_reader::map(path, {});

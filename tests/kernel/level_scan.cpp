@@ -157,22 +157,51 @@ TEST_CASE("every level applies every choice of factors alike", "[level_scan]") {
     }
 }
 
+// By how much the distance of each row is off in units of its scale, and the magnitude of the terms of its product.
+std::vector<std::pair<double, double>> rounding_errors(const level_store& store, std::span<const float> z,
+                                                       std::size_t bits) {
+  level_query query;
+  query.assign(store.format(), z, bits, {.base = .25f, .scale = -2});
+  std::vector<std::pair<double, double>> errors;
+  for (std::size_t row = 0; row < store.size(); ++row) {
+    const auto [sum, magnitude] = product(z, store[row]);
+    const double scale = -2. * store[row].factor(row_factor::scale);
+    const double expected = .25 + store[row].factor(row_factor::offset) + scale * sum;
+    errors.emplace_back(std::abs((query(store[row]) - expected) / scale), magnitude);
+  }
+  return errors;
+}
+
 TEST_CASE("distances are those of the definition, within the rounding of the query", "[level_scan]") {
+  embit::rng rng{5};
+  for (const std::size_t width : {1u, 3u, 8u}) {
+    const auto store = support::random_store(
+        with_factors(uniform_format(130, width), {row_factor::offset, row_factor::scale}), 50, rng);
+    for (const auto& [bits, tolerance] : {std::pair<std::size_t, double>{6, .04}, {8, .012}, {14, 2e-4}}) {
+      const auto z = support::random_floats(130, -2, 2, rng);
+      for (const auto& [error, magnitude] : rounding_errors(store, z, bits)) CHECK(error <= tolerance * magnitude);
+    }
+  }
+}
+
+TEST_CASE("of several segments, rounding adds to the error of the codes as much as is said", "[level_scan]") {
   embit::rng rng{5};
   level_format format{.segments = {level_segment::uniform(20, 8, .01f), level_segment::uniform(50, 3, .2f),
                                    level_segment::uniform(58, 1)}};
-  format = with_factors(std::move(format), {row_factor::offset, row_factor::scale});
-  const auto store = support::random_store(format, 50, rng);
-  for (const auto& [bits, tolerance] : {std::pair<std::size_t, double>{6, .04}, {8, .012}, {14, 2e-4}}) {
+  const auto store = support::random_store(with_factors(format, {row_factor::offset, row_factor::scale}), 200, rng);
+  for (const std::size_t bits : {6u, 8u, 10u, 14u}) {
     const auto z = support::random_floats(format.dims(), -2, 2, rng);
-    level_query query;
-    query.assign(format, z, bits, {.base = .25f, .scale = -2});
-    for (std::size_t row = 0; row < store.size(); ++row) {
-      const auto [sum, magnitude] = product(z, store[row]);
-      const double scale = -2. * store[row].factor(row_factor::scale);
-      const double expected = .25 + store[row].factor(row_factor::offset) + scale * sum;
-      CHECK(std::abs(query(store[row]) - expected) <= tolerance * std::abs(scale) * magnitude);
+    double of_codes = 0, of_rounding = 0;
+    std::size_t first = 0;
+    for (const level_segment& s : format.segments)
+      for (const std::size_t end = first + s.dims; first < end; ++first)
+        of_codes += double{s.step} * s.step / 3 * double{z[first]} * z[first];
+    for (const auto& [error, magnitude] : rounding_errors(store, z, bits)) {
+      of_rounding += error * error / 200;
+      if (bits == 14) CHECK(error <= 2e-4 * magnitude);
     }
+    INFO(bits << " bits: " << of_rounding / of_codes);
+    CHECK(of_rounding <= 1.3 / 8 * std::exp2(2 * (8. - static_cast<double>(bits))) * of_codes);
   }
 }
 

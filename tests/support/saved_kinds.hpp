@@ -136,6 +136,15 @@ inline auto small_retriever() {
   return embit::retriever{encoder, embit::flat_index{encoder.encode(small_rows(3, 3))}};
 }
 
+inline embit::recurrent small_recurrent() {
+  using embit::detail::packed_block;
+  // 4 dimensions of rows, 3 of codes, hidden layers of 2, one loop.
+  const auto block = [](std::size_t in, std::size_t out) {
+    return packed_block(small_rows(2, in), small_rows(1, 2)[0], small_rows(out, in + 2), small_rows(1, out)[0]);
+  };
+  return embit::recurrent({{.5f, -.25f, 0, 1}, .5f, block(4, 3), {block(3, 4)}, {block(4, 3)}});
+}
+
 inline std::vector<saved_kind> saved_kinds() {
   using flat = embit::flat_index<embit::block_store<>, embit::hamming>;
   using flat_levels = embit::flat_index<embit::level_store, embit::symmetric>;
@@ -143,6 +152,12 @@ inline std::vector<saved_kind> saved_kinds() {
       kind_of<embit::code_store<>>("codes", small_codes),
       kind_of<embit::level_store>("levels", [] { return small_levels(false); }),
       kind_of<embit::level_store>("levels_half", [] { return small_levels(true); }),
+      kind_of<embit::version_column>("version_column",
+                                     [] {
+                                       embit::version_column column(4, 1);
+                                       column.append(3, 70000);
+                                       return column;
+                                     }),
       kind_of<flat>("flat_index",
                     [] {
                       embit::flat_index index{small_codes()};
@@ -151,6 +166,13 @@ inline std::vector<saved_kind> saved_kinds() {
                     }),
       kind_of<flat_levels>("flat_index_levels", [] { return embit::flat_index{small_levels(false)}; }),
       kind_of<embit::labelled_index<flat>>("labelled_index", small_labelled_index),
+      kind_of<embit::versioned_index<flat>>("versioned_index",
+                                            [] {
+                                              embit::versioned_index index{embit::flat_index{small_codes()}, 1};
+                                              index.add(small_codes(), 2);
+                                              index.remove(3);
+                                              return index;
+                                            }),
       kind_of<embit::multi_index<>>("multi_index",
                                     [] {
                                       embit::multi_index<> index{small_codes(), {.substrings = 5}};
@@ -205,6 +227,7 @@ inline std::vector<saved_kind> saved_kinds() {
                                         embit::rng rng{10};
                                         return embit::fit_transform_coder(small_rows(60, 5), {.bits = 16}, rng);
                                       }),
+      kind_of<embit::recurrent>("recurrent", small_recurrent),
   };
   for (saved_kind& kind : kinds) kind.exact = kind.name != "rabitq" && kind.name != "transform_coder";
   kinds[0].copy.push_back(load_and_save<embit::block_store<>>);

@@ -40,17 +40,18 @@ struct trained_recurrent {
 /// @param rows      n × dim; their lengths do not matter.
 /// @param progress  told of each step, where `objective` is the loss, and of each validation ("held-out", 1 - recall
 ///                  at 10). False stops and keeps the best state.
-/// @throws error errc::argument for fewer rows than a batch, or dims or loops out of range; errc::not_finite naming
-///         the row. A loss that is not finite ends the training (`report.end`), and the best state is kept.
+/// @throws error errc::argument for a batch of more rows than are learned from, for fewer than 16 where none is asked
+///         for, or dims or loops out of range; errc::not_finite naming the row. A loss that is not finite ends the
+///         training (`report.end`), and the best state is kept.
 template <std::uniform_random_bit_generator Engine, Executor Exec = inline_executor>
 trained_recurrent train_recurrent(matrix_view<const float> rows, const recurrent_options& options, Engine& engine,
                                   const progress_callback& progress = {}, const Exec& executor = {}) {
   detail::require_recurrent_options(rows, options);
+  const std::size_t count = detail::batch_items(options, detail::split_rows::learned_count(rows, options), 1);
   rng own(random_bits(engine));
   const detail::split_rows split(rows, options, own);
   const detail::neighbour_score<Exec> score(split, executor);
   auto net = detail::best_start(split, options, own, score, executor);
-  const std::size_t count = std::min(options.batch, split.learned.rows());
   detail::distilling<Exec> batch(split, count, own.split(1), options.temperature, executor);
   const std::size_t steps = detail::training_steps(options, split.learned.rows(), count);
   auto done = detail::run_training(std::move(net), options, steps, !split.held.empty(), batch, score, progress);
@@ -58,11 +59,12 @@ trained_recurrent train_recurrent(matrix_view<const float> rows, const recurrent
 }
 
 /// Learns codes that are alike where rows belong together: the contrastive loss of pairs (`info_nce`), where rows that
-/// pairs join, directly or through others, are no negatives of each other. Starts at the grid, as above; the state
-/// with the best mean average precision of held-out rows is kept, the start included.
+/// pairs join, directly or through others, are no negatives of each other. Negatives are the hardest of the batch and,
+/// with `queue`, of the batches before (`negative_queue`). Starts at the grid, as above; the state with the best mean
+/// average precision of held-out rows is kept, the start included.
 /// @param pairs     rows that belong together, such as `pairs_of_labels` makes; half a batch of pairs a step.
-/// @throws error errc::out_of_range naming a pair that is none of the rows; errc::argument for fewer pairs than half a
-///         batch among the rows that are not held out; and as above.
+/// @throws error errc::out_of_range naming a pair that is none of the rows; errc::argument for a batch of more pairs
+///         than are among the rows that are not held out, or fewer than 8 where none is asked for; and as above.
 template <std::uniform_random_bit_generator Engine, Executor Exec = inline_executor>
 trained_recurrent train_recurrent(matrix_view<const float> rows, std::span<const row_pair> pairs,
                                   const recurrent_options& options, Engine& engine,
@@ -72,13 +74,10 @@ trained_recurrent train_recurrent(matrix_view<const float> rows, std::span<const
   rng own(random_bits(engine));
   const detail::split_rows split(rows, options, own);
   const auto learned = detail::learned_pairs(split, pairs);
-  const std::size_t count = options.batch / 2;
-  if (learned.size() < count)
-    raise(errc::argument, "recurrent: ", learned.size(), " pairs among the rows to learn from, ", count,
-          " are needed for a batch");
+  const std::size_t count = detail::batch_items(options, learned.size(), 2);
   const detail::group_score<Exec> score(split, groups, executor);
   auto net = detail::best_start(split, options, own, score, executor);
-  detail::contrasting<Exec> batch(split, learned, groups, count, own.split(1), options.temperature, executor);
+  detail::contrasting<Exec> batch(split, learned, groups, count, own.split(1), options, executor);
   const std::size_t steps = detail::training_steps(options, learned.size(), count);
   auto done = detail::run_training(std::move(net), options, steps, !split.held.empty(), batch, score, progress);
   return {recurrent(detail::codes_of(done.net)), std::move(done.report)};

@@ -9,6 +9,10 @@
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/encode/detail/recurrent_codes.hpp>
+#include <embit/encode/detail/recurrent_file.hpp>
+#include <embit/io/container_layout.hpp>
+#include <embit/io/container_reader.hpp>
+#include <embit/io/container_writer.hpp>
 #include <embit/kernel/level_run.hpp>
 #include <embit/store/level_store.hpp>
 
@@ -29,7 +33,8 @@ namespace embit::inline EMBIT_ABI {
 /// bit, so that the code of fewer loops is a prefix of the bit planes.
 ///
 /// Shen et al., "Binary embedding-based retrieval at Tencent", KDD 2023, section 3.2, with linear skip connections.
-/// Made by `fit_recurrent`. Immutable; copies share the weights; safe to use from many threads.
+/// Made by `fit_recurrent`, or elsewhere and read by `import_recurrent`. Immutable; copies share the weights; safe to
+/// use from many threads.
 class recurrent {
  public:
   explicit recurrent(detail::recurrent_codes weights)
@@ -92,6 +97,11 @@ class recurrent {
   }
 
   const detail::recurrent_codes& weights() const noexcept { return *shared_; }
+
+  static constexpr file_kind file = detail::recurrent_file;
+  void write_to(const section_writer& out) const { detail::write_recurrent(out, *shared_); }
+  /// @throws error errc::format, errc::checksum or errc::io.
+  static recurrent read_from(const section_reader& in) { return recurrent(detail::read_recurrent(in)); }
 
  private:
   /// The value of one step of a level, half the distance of two.

@@ -62,8 +62,10 @@ class level_query {
 
   /// Rounds a query of as many numbers as the format has dimensions to at most 2^bits − 1 steps. Up to 8 bits a nibble
   /// of a code costs one lookup, and so that four numbers fit them together, steps may be coarser at 8; from 9 bits on
-  /// two lookups. Segments of 7 and 8 bits have use for more, and get 4 bits more, up to 14. O(bytes of a plane of each
-  /// segment).
+  /// two lookups. A segment of 7 or 8 bits has use for more, and gets 4 bits more, up to 14. Of several segments, what
+  /// nibbles add is rounded, at 8 bits so finely that it adds up to an eighth to the squared error of the codes, at
+  /// each bit more or less by a quarter or four times that; the highest planes of segments of many bits may take two
+  /// lookups. O(bytes of a plane), of several segments O(bytes of a row).
   /// @param bits    2 to 14, of each number of z with its sign; fewer are used where sums would not fit 31 bits
   /// @param factor  what scales the product row by row (`scale`, `inverse_norm`), if the format has it
   /// @throws error errc::argument for other bits, errc::not_finite.

@@ -38,16 +38,16 @@ struct relu {
 
  private:
   static void forward_row(float* x, std::size_t n) noexcept {
-    std::size_t k = 0;
-    for (; k + detail::vector_step <= n; k += detail::vector_step)
-      for (std::size_t c = k; c < k + detail::vector_step; ++c) x[c] = x[c] > 0 ? x[c] : 0.f;
-    for (; k < n; ++k) x[k] = x[k] > 0 ? x[k] : 0.f;
+    detail::each_element(n, [=](std::size_t c) {
+      const float value = x[c];
+      x[c] = value > 0 ? value : 0.f;
+    });
   }
   static void backward_row(const float* EMBIT_RESTRICT y, float* EMBIT_RESTRICT dy, std::size_t n) noexcept {
-    std::size_t k = 0;
-    for (; k + detail::vector_step <= n; k += detail::vector_step)
-      for (std::size_t c = k; c < k + detail::vector_step; ++c) dy[c] = y[c] > 0 ? dy[c] : 0.f;
-    for (; k < n; ++k) dy[k] = y[k] > 0 ? dy[k] : 0.f;
+    detail::each_element(n, [=](std::size_t c) {
+      const float slope = dy[c];
+      dy[c] = y[c] > 0 ? slope : 0.f;
+    });
   }
 };
 
@@ -57,12 +57,12 @@ struct relu {
 struct straight_through_sign {
   /// out += factor · sign(x).
   static void add(float factor, std::span<const float> x, std::span<float> out) noexcept {
-    std::size_t k = 0;
     const float *EMBIT_RESTRICT from = x.data(), above = factor, below = -factor;
     float* EMBIT_RESTRICT to = out.data();
-    for (; k + detail::vector_step <= x.size(); k += detail::vector_step)
-      for (std::size_t c = k; c < k + detail::vector_step; ++c) to[c] += from[c] > 0 ? above : below;
-    for (; k < x.size(); ++k) to[k] += from[k] > 0 ? above : below;
+    detail::each_element(x.size(), [=](std::size_t c) {
+      const float sign = from[c] > 0 ? above : below;
+      to[c] += sign;
+    });
   }
 
   /// dx = factor · dy where |x| ≤ 1, else 0.
@@ -70,10 +70,10 @@ struct straight_through_sign {
                        std::span<float> dx) noexcept {
     const float *EMBIT_RESTRICT at = x.data(), *EMBIT_RESTRICT slope = dy.data();
     float* EMBIT_RESTRICT to = dx.data();
-    std::size_t k = 0;
-    for (; k + detail::vector_step <= x.size(); k += detail::vector_step)
-      for (std::size_t c = k; c < k + detail::vector_step; ++c) to[c] = std::abs(at[c]) <= 1 ? factor * slope[c] : 0.f;
-    for (; k < x.size(); ++k) to[k] = std::abs(at[k]) <= 1 ? factor * slope[k] : 0.f;
+    detail::each_element(x.size(), [=](std::size_t c) {
+      const float scaled = factor * slope[c];
+      to[c] = std::abs(at[c]) <= 1 ? scaled : 0.f;
+    });
   }
 };
 

@@ -131,12 +131,8 @@ struct batch_norm {
   void slope_row(const float* EMBIT_RESTRICT normalized, const float* EMBIT_RESTRICT factor,
                  const float* EMBIT_RESTRICT mean_slope, const float* EMBIT_RESTRICT mean_product,
                  float* EMBIT_RESTRICT d) const noexcept {
-    const std::size_t n = width();
-    std::size_t k = 0;
-    for (; k + detail::vector_step <= n; k += detail::vector_step)
-      for (std::size_t c = k; c < k + detail::vector_step; ++c)
-        d[c] = factor[c] * (d[c] - mean_slope[c] - normalized[c] * mean_product[c]);
-    for (; k < n; ++k) d[k] = factor[k] * (d[k] - mean_slope[k] - normalized[k] * mean_product[k]);
+    detail::each_element(
+        width(), [=](std::size_t c) { d[c] = factor[c] * (d[c] - mean_slope[c] - normalized[c] * mean_product[c]); });
   }
 };
 

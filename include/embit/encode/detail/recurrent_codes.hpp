@@ -9,7 +9,6 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/kernel/gemm.hpp>
 #include <embit/kernel/inner_product.hpp>
-#include <embit/learn/activation.hpp>
 #include <embit/learn/skip_block.hpp>
 
 #include <algorithm>
@@ -17,14 +16,23 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 namespace embit::inline EMBIT_ABI {
 
 namespace detail {
 
-/// Elements that loops take at a time, a constant, so that compilers make vector instructions of them.
-inline constexpr std::size_t code_step = 8;
+/// f(first, count) over n elements, count being a constant: 8, then 1 for the rest. With intermediate results in
+/// arrays of `count` floats compilers make vector instructions of f at every level of optimization, where longer loops
+/// over elements need -O3 and shorter ones end there as branches.
+template <class F>
+void in_steps(std::size_t n, F&& f) {
+  constexpr std::integral_constant<std::size_t, 8> step;
+  std::size_t k = 0;
+  for (; k + step <= n; k += step) f(k, step);
+  for (; k < n; ++k) f(k, std::integral_constant<std::size_t, 1>{});
+}
 
 /// One block of the recurrence: y = output · [x | relu(hidden · x + hidden_bias)] + output_bias.
 struct packed_block {
@@ -32,13 +40,16 @@ struct packed_block {
   std::vector<float> hidden_bias, output_bias;
 
   packed_block() = default;
-  explicit packed_block(const skip_block& trained) {
-    const skip_block block = trained.folded();
-    hidden = row_panels(block.hidden.weight.value.view());
-    output = row_panels(block.output.weight.value.view());
-    hidden_bias.assign(block.hidden.bias.value.values().begin(), block.hidden.bias.value.values().end());
-    output_bias.assign(block.output.bias.value.values().begin(), block.output.bias.value.values().end());
-  }
+
+  /// @param hidden_weight  width × in @param output_weight  out × (in + width): [A | O] of `skip_block`
+  packed_block(matrix_view<const float> hidden_weight, std::span<const float> of_hidden,
+               matrix_view<const float> output_weight, std::span<const float> of_output)
+      : hidden(hidden_weight),
+        output(output_weight),
+        hidden_bias(of_hidden.begin(), of_hidden.end()),
+        output_bias(of_output.begin(), of_output.end()) {}
+
+  explicit packed_block(const skip_block& trained) : packed_block(of_folded(trained.folded())) {}
 
   std::size_t in() const noexcept { return output.dim() - hidden_bias.size(); }
   std::size_t out() const noexcept { return output.rows(); }
@@ -57,28 +68,24 @@ struct packed_block {
   }
 
  private:
+  static packed_block of_folded(const skip_block& b) {
+    return packed_block(b.hidden.weight.value, b.hidden.bias.value.values(), b.output.weight.value,
+                        b.output.bias.value.values());
+  }
+
   static void bend(const float* EMBIT_RESTRICT bias, float* EMBIT_RESTRICT x, std::size_t n) noexcept {
-    std::size_t k = 0;
-    const auto one = [&](std::size_t c) {
-      const float value = x[c] + bias[c];
-      x[c] = value > 0 ? value : 0.f;
-    };
-    for (; k + code_step <= n; k += code_step)
-      for (std::size_t c = k; c < k + code_step; ++c) one(c);
-    for (; k < n; ++k) one(k);
+    in_steps(n, [=](std::size_t k, auto count) {
+      float sum[count];
+      for (std::size_t c = 0; c < count; ++c) sum[c] = x[k + c] + bias[k + c];
+      for (std::size_t c = 0; c < count; ++c) x[k + c] = sum[c] > 0 ? sum[c] : 0.f;
+    });
   }
 };
 
-/// y = a · x + b · y, eight elements at a time.
-inline void blend(float a, const float* EMBIT_RESTRICT x, float b, float* EMBIT_RESTRICT y, std::size_t n) noexcept {
-  std::size_t k = 0;
-  for (; k + code_step <= n; k += code_step)
-    for (std::size_t c = k; c < k + code_step; ++c) y[c] = a * x[c] + b * y[c];
-  for (; k < n; ++k) y[k] = a * x[k] + b * y[k];
-}
-
-/// All weights of an encoder, and its work on a block of rows.
+/// All weights of an encoder, and its work on a block of rows. All blocks have hidden layers of one width.
 struct recurrent_codes {
+  static constexpr std::size_t most_loops = 7;
+
   std::vector<float> mean;
   float deviation = 1;
   packed_block project;
@@ -93,26 +100,28 @@ struct recurrent_codes {
 
   struct workspace {
     matrix<float> u, row_side, code_side, decisions, rebuilt, codes;
-    explicit workspace(const recurrent_codes& of)
-        : u(block_rows, of.dim()),
-          row_side(block_rows, of.project.width()),
-          code_side(block_rows, of.loops() == 0 ? 0 : of.rebuild[0].width()),
-          decisions(block_rows, of.dims()),
-          rebuilt(block_rows, of.loops() == 0 ? 0 : of.dim()),
-          codes(block_rows, of.dims()) {}
+    workspace(const recurrent_codes& of, std::size_t rows)
+        : u(rows, of.dim()),
+          row_side(rows, of.project.width()),
+          code_side(rows, of.loops() == 0 ? 0 : of.rebuild[0].width()),
+          decisions(rows, of.dims()),
+          rebuilt(rows, of.loops() == 0 ? 0 : of.dim()),
+          codes(rows, of.dims()) {}
   };
 
-  /// The codes of at most block_rows rows, as multiples of 2^-loops in [-2, 2], into the first rows of work.codes.
+  /// The codes of no more rows than `work` has, as multiples of 2^-loops in [-2, 2], into the first rows of work.codes.
   void run(const product_level& level, matrix_view<const float> rows, workspace& work) const {
     const std::size_t n = rows.rows(), m = dims();
     const auto first = [n](matrix<float>& all) { return all.view().middle_rows(0, n); };
-    for (std::size_t i = 0; i < n; ++i) standardize_row(rows[i], work.u[i]);
     const auto row_side = first(work.row_side), decisions = first(work.decisions), codes = first(work.codes);
-    for (std::size_t i = 0; i < n; ++i) std::ranges::copy(work.u[i], row_side[i].begin());
+    for (std::size_t i = 0; i < n; ++i) {
+      standardize_row(rows[i], work.u[i]);
+      std::ranges::copy(work.u[i], row_side[i].begin());
+    }
     project.run(level, row_side, decisions);
     for (std::size_t i = 0; i < n; ++i) {
       std::ranges::fill(codes[i], 0.f);
-      decide(1.f, project.output_bias, decisions[i], codes[i]);
+      decide(1, project.output_bias.data(), decisions[i].data(), codes[i].data(), m);
     }
     float weight = 1;
     for (std::size_t t = 0; t < loops(); ++t) {
@@ -120,13 +129,11 @@ struct recurrent_codes {
       const auto code_side = first(work.code_side), rebuilt = first(work.rebuilt);
       for (std::size_t i = 0; i < n; ++i) std::copy_n(codes[i].begin(), m, code_side[i].begin());
       rebuild[t].run(level, code_side, rebuilt);
-      for (std::size_t i = 0; i < n; ++i) {
-        blend(1, rebuild[t].output_bias.data(), 1, rebuilt[i].data(), dim());
-        blend(1, work.u[i].data(), -1, rebuilt[i].data(), dim());
-        std::ranges::copy(rebuilt[i], row_side[i].begin());
-      }
+      for (std::size_t i = 0; i < n; ++i)
+        subtract(work.u[i].data(), rebuilt[i].data(), rebuild[t].output_bias.data(), row_side[i].data(), dim());
       refine[t].run(level, row_side, decisions);
-      for (std::size_t i = 0; i < n; ++i) decide(weight, refine[t].output_bias, decisions[i], codes[i]);
+      for (std::size_t i = 0; i < n; ++i)
+        decide(weight, refine[t].output_bias.data(), decisions[i].data(), codes[i].data(), m);
     }
   }
 
@@ -137,7 +144,7 @@ struct recurrent_codes {
     std::vector<std::vector<workspace>> work(executor.concurrency());
     run_ranges(executor, rows.rows(), block_rows, executor.concurrency() * 4,
                [&](std::size_t begin, std::size_t end, std::size_t worker) {
-                 if (work[worker].empty()) work[worker].emplace_back(*this);
+                 if (work[worker].empty()) work[worker].emplace_back(*this, std::min(block_rows, rows.rows()));
                  for (std::size_t at = begin; at < end; at += block_rows) {
                    const std::size_t count = std::min(block_rows, end - at);
                    run(level, rows.middle_rows(at, count), work[worker][0]);
@@ -150,7 +157,11 @@ struct recurrent_codes {
   void standardize_row(std::span<const float> row, std::span<float> u) const {
     const float square = dot(row.data(), row.data(), row.size());
     const float length = square > 0 && std::isfinite(square) ? 1 / std::sqrt(square) : exact_inverse_length(row);
-    for (std::size_t k = 0; k < u.size(); ++k) u[k] = (row[k] * length - mean[k]) / deviation;
+    const float factor = 1 / deviation, *EMBIT_RESTRICT from = row.data(), *EMBIT_RESTRICT center = mean.data();
+    float* EMBIT_RESTRICT to = u.data();
+    in_steps(u.size(), [=](std::size_t k, auto count) {
+      for (std::size_t c = k; c < k + count; ++c) to[c] = (from[c] * length - center[c]) * factor;
+    });
   }
 
   /// For rows whose square overflows or vanishes.
@@ -160,9 +171,22 @@ struct recurrent_codes {
     return square > 0 ? static_cast<float>(1 / std::sqrt(square)) : 0.f;
   }
 
-  static void decide(float weight, const std::vector<float>& bias, std::span<float> decisions, std::span<float> codes) {
-    blend(1, bias.data(), 1, decisions.data(), decisions.size());
-    straight_through_sign::add(weight, decisions, codes);
+  /// codes += weight · s(x + bias).
+  static void decide(float weight, const float* EMBIT_RESTRICT bias, const float* EMBIT_RESTRICT x,
+                     float* EMBIT_RESTRICT codes, std::size_t n) noexcept {
+    in_steps(n, [=](std::size_t k, auto count) {
+      float sign[count];
+      for (std::size_t c = 0; c < count; ++c) sign[c] = x[k + c] + bias[k + c] > 0 ? weight : -weight;
+      for (std::size_t c = 0; c < count; ++c) codes[k + c] += sign[c];
+    });
+  }
+
+  /// out = u - (x + bias).
+  static void subtract(const float* EMBIT_RESTRICT u, const float* EMBIT_RESTRICT x, const float* EMBIT_RESTRICT bias,
+                       float* EMBIT_RESTRICT out, std::size_t n) noexcept {
+    in_steps(n, [=](std::size_t k, auto count) {
+      for (std::size_t c = k; c < k + count; ++c) out[c] = u[c] - (x[c] + bias[c]);
+    });
   }
 };
 

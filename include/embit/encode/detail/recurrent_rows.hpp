@@ -36,12 +36,16 @@ struct split_rows {
     std::vector<row_id> order(rows.rows());
     std::iota(order.begin(), order.end(), row_id{0});
     shuffle(std::span(order), engine);
-    const std::size_t held_count = std::min(options.held_out, rows.rows() / 10);
+    const std::size_t held_count = rows.rows() - learned_count(rows, options);
     held_ids.assign(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(held_count));
     learned_ids.assign(order.begin() + static_cast<std::ptrdiff_t>(held_count), order.end());
     std::ranges::sort(learned_ids);
     learned = gather(rows, learned_ids);
     held = gather(rows, held_ids);
+  }
+
+  static std::size_t learned_count(matrix_view<const float> rows, const recurrent_options& options) {
+    return rows.rows() - std::min(options.held_out, rows.rows() / 10);
   }
 
   static matrix<float> gather(matrix_view<const float> rows, std::span<const row_id> ids) {

@@ -9,7 +9,9 @@
 #include <embit/core/types.hpp>
 #include <embit/encode/detail/recurrent_rows.hpp>
 #include <embit/encode/detail/recurrent_training.hpp>
+#include <embit/encode/recurrent_options.hpp>
 #include <embit/learn/info_nce.hpp>
+#include <embit/learn/parameter.hpp>
 #include <embit/learn/sampler.hpp>
 #include <embit/learn/similarity_distillation.hpp>
 
@@ -18,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -82,12 +85,13 @@ inline std::vector<row_pair> learned_pairs(const split_rows& rows, std::span<con
   return found;
 }
 
-/// Steps that draw pairs together: the first rows of the pairs in the upper half of a batch, the others below.
+/// Steps that draw pairs together: the first rows of the pairs in the upper half of a batch, the others below. The
+/// queue of more negatives is filled by a copy of the network that follows it slowly, so that its codes age less.
 template <Executor Exec>
 class contrasting {
  public:
   contrasting(const split_rows& rows, std::span<const row_pair> pairs, std::span<const std::uint32_t> groups,
-              std::size_t count, rng engine, float temperature, const Exec& executor)
+              std::size_t count, rng engine, const recurrent_options& options, const Exec& executor)
       : rows_(&rows),
         pairs_(pairs),
         groups_(groups),
@@ -95,7 +99,9 @@ class contrasting {
         batches_(pairs.size(), count, engine),
         unit_(2 * count, rows.learned.cols()),
         batch_groups_(count),
-        temperature_(temperature) {}
+        loss_{.temperature = options.temperature, .hard_negatives = options.hard_negatives},
+        queued_(options.queue),
+        momentum_(options.momentum) {}
 
   double operator()(trained_net& net) {
     const std::size_t count = batch_groups_.size();
@@ -108,15 +114,31 @@ class contrasting {
     }
     const matrix<float>& codes = codes_.forward(net, unit_, *executor_);
     if (slope_.empty()) slope_ = matrix<float>(codes.rows(), codes.cols());
-    const auto half = [count](auto view, std::size_t which) { return view.middle_rows(which * count, count); };
     const double loss = info_nce(half(codes.view(), 0), half(codes.view(), 1), batch_groups_, half(slope_.view(), 0),
-                                 half(slope_.view(), 1), {.temperature = temperature_}, nullptr, *executor_);
+                                 half(slope_.view(), 1), loss_, queue_ ? &*queue_ : nullptr, *executor_);
     net.log_scale.gradient.values()[0] = 0;
     codes_.backward(net, slope_, *executor_);
+    if (queued_ != 0) remember(net);
     return loss;
   }
 
  private:
+  template <class View>
+  View half(View view, std::size_t which) const {
+    return view.middle_rows(which * batch_groups_.size(), batch_groups_.size());
+  }
+
+  /// Lets the slow network follow, and queues its codes of the batch for the steps to come.
+  void remember(trained_net& net) {
+    if (!slow_) {
+      slow_ = net;
+      queue_.emplace(queued_, net.dims());
+    }
+    follow(slow_->parameters(), net.parameters(), momentum_);
+    const matrix<float>& codes = slow_codes_.forward(*slow_, unit_, *executor_);
+    for (const std::size_t which : {0u, 1u}) queue_->push(half(codes.view(), which), batch_groups_);
+  }
+
   const split_rows* rows_;
   std::span<const row_pair> pairs_;
   std::span<const std::uint32_t> groups_;
@@ -125,7 +147,12 @@ class contrasting {
   code_batch codes_;
   matrix<float> unit_, slope_;
   std::vector<std::uint32_t> batch_groups_;
-  float temperature_;
+  info_nce_options loss_;
+  std::size_t queued_;
+  float momentum_;
+  std::optional<trained_net> slow_;
+  std::optional<negative_queue> queue_;
+  code_batch slow_codes_;
 };
 
 }  // namespace detail

@@ -36,32 +36,33 @@ inline void require_recurrent_options(matrix_view<const float> rows, const recur
   };
   if (rows.empty() || rows.cols() == 0)
     raise(errc::argument, "recurrent: ", rows.rows(), " rows of ", rows.cols(), " dimensions");
-  const bool both = o.dims != automatic && o.loops != automatic;
+  const bool both = o.dims && o.loops;
   if (o.bits == 0 && !both) raise(errc::argument, "recurrent: either bits, or dims and loops must be given");
-  if (o.dims != automatic) between(o.dims, 1, rows.cols(), "dims");
-  if (o.loops != automatic) between(o.loops, 0, 7, "loops");
-  if (both && o.bits != 0 && o.dims * (o.loops + 1) > o.bits)
-    raise(errc::argument, "recurrent: ", o.dims, " dims of ", o.loops + 1, " bits are more than ", o.bits, " bits");
-  between(o.batch, 2, rows.rows(), "batch (rows to learn from)");
+  if (o.dims) between(*o.dims, 1, rows.cols(), "dims");
+  if (o.loops) between(*o.loops, 0, 7, "loops");
+  if (both && o.bits != 0 && *o.dims * (*o.loops + 1) > o.bits)
+    raise(errc::argument, "recurrent: ", *o.dims, " dims of ", *o.loops + 1, " bits are more than ", o.bits, " bits");
+  if (o.batch == 1) raise(errc::argument, "recurrent: a batch of 1, which has no others to learn from");
   if (!(o.rate > 0) || !(o.temperature > 0))
     raise(errc::argument, "recurrent: rate ", o.rate, ", temperature ", o.temperature);
+  if (!(o.momentum >= 0 && o.momentum < 1))
+    raise(errc::argument, "recurrent: momentum is ", o.momentum, " where 0 to below 1 can be had");
   require_finite(rows, "rows");
 }
 
 /// The shapes that the options allow, most bits a dimension last.
 inline std::vector<recurrent_shape> possible_shapes(std::size_t dim, const recurrent_options& o) {
-  if (o.dims != automatic && o.loops != automatic) return {{o.dims, o.loops}};
+  if (o.dims && o.loops) return {{*o.dims, *o.loops}};
   std::vector<recurrent_shape> shapes;
   for (std::size_t loops = 0; loops < 8; ++loops) {
-    if (o.loops != automatic && loops != o.loops) continue;
-    const std::size_t dims = o.dims != automatic ? o.dims : o.bits / (loops + 1);
+    if (o.loops && loops != *o.loops) continue;
+    const std::size_t dims = o.dims.value_or(o.bits / (loops + 1));
     if (dims == 0 || dims * (loops + 1) > o.bits) continue;
     if (dims <= dim) shapes.push_back({dims, loops});
   }
   // More bits than the finest grid of all dimensions holds: that one.
-  if (shapes.empty() && o.loops == automatic && o.bits >= 8 * dim) shapes.push_back({dim, 7});
-  if (shapes.empty() && o.dims == automatic && o.loops != automatic && o.bits / (o.loops + 1) > dim)
-    shapes.push_back({dim, o.loops});
+  if (shapes.empty() && !o.loops && o.bits >= 8 * dim) shapes.push_back({dim, 7});
+  if (shapes.empty() && !o.dims && o.loops && o.bits / (*o.loops + 1) > dim) shapes.push_back({dim, *o.loops});
   if (shapes.empty()) raise(errc::argument, "recurrent: ", o.bits, " bits are too few for the dims and loops given");
   return shapes;
 }
@@ -115,6 +116,21 @@ class code_batch {
   matrix<float> scaled_, codes_;
   std::vector<float> norms_;
 };
+
+/// Items in a batch, rows or pairs of two: as many as the options say, or all, at most 768 rows, where they do not.
+inline std::size_t batch_items(const recurrent_options& options, std::size_t items, std::size_t rows_each) {
+  constexpr std::size_t usual_rows = 768, fewest_rows = 16;
+  const char* const what = rows_each == 1 ? " rows" : " pairs of rows";
+  if (options.batch == 0) {
+    if (items < fewest_rows / rows_each)
+      raise(errc::argument, "recurrent: ", items, what, " to learn from, at least ", fewest_rows / rows_each,
+            " are needed, or a smaller batch be asked for");
+    return std::min(usual_rows / rows_each, items);
+  }
+  const std::size_t count = options.batch / rows_each;
+  if (count > items) raise(errc::argument, "recurrent: batches of ", count, what, ", but ", items, " to learn from");
+  return count;
+}
 
 inline std::size_t training_steps(const recurrent_options& options, std::size_t items, std::size_t batch) {
   return options.epochs == 0 ? options.steps : std::max<std::size_t>(options.epochs * (items / batch), 1);

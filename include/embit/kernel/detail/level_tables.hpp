@@ -26,12 +26,20 @@ namespace embit::inline EMBIT_ABI::detail {
 /// Entry b of a nibble is Σ max(q_j, 0) over its set bits j + Σ max(−q_j, 0) over the others: never negative, and
 /// Σ q_j s(b_j) = 2 · entry − Σ |q_j|. Entries beyond 8 bits are split into 7 low bits and the high ones, each with a
 /// section of its own.
+///
+/// The planes of a single segment share their entries and differ in what sums are weighted with. Planes of several
+/// segments have entries of their own in one unit for all, so that short planes add up like one long one.
 class level_tables {
  public:
   /// As level_query::assign.
   void round(const level_format& format, std::span<const float> z, std::size_t bits) {
     measure(format, z);
-    choose_steps(format, bits);
+    if (format.segments.size() > 1) {
+      choose_common_unit(format, bits);
+      write_planes(format, z);
+      return;
+    }
+    unit_ = total_ > 0 ? std::max(wanted_step(format.segments[0], extents_[0], bits), total_ / most_sum) : 1.0;
     write(format, z);
   }
 
@@ -43,7 +51,6 @@ class level_tables {
     measure(format, z);
     if (total_ > most_sum * step * step) return round(format, z, 14);
     unit_ = step * step;
-    multiples_.assign(1, 1);
     write(format, z);
   }
 
@@ -58,12 +65,20 @@ class level_tables {
  private:
   static constexpr double most_sum = 1 << 29;  // of magnitudes of numbers times values, in units
   static constexpr std::uint32_t most_group = 0xffff;
+  static constexpr int most_entry = 253;              // that fits 8 bits whatever is rounded up
+  static constexpr int most_wide = most_entry * 128;  // the same where 7 low bits have an entry of their own
 
   struct extent {
     double number, nibble;  // the largest magnitude of a number, and sum of the four of a nibble
+    double square;          // sum of squares
   };
 
   void measure(const level_format& format, std::span<const float> z) {
+    sections_.clear();
+    tables_.clear();
+    bias_ = 0;
+    coarse_count_ = 0;
+    group_weight_ = 0;
     extents_.clear();
     total_ = 0;
     std::size_t first = 0;
@@ -75,6 +90,7 @@ class level_tables {
         for (std::size_t i = j; i < std::min(j + 4, first + s.dims); ++i) {
           const double x = std::abs(double{z[i]});
           most.number = std::max(most.number, x);
+          most.square += x * x;
           nibble += x;
         }
         most.nibble = std::max(most.nibble, nibble);
@@ -102,36 +118,34 @@ class level_tables {
     return step * s.step;
   }
 
-  // Numbers of segment s are rounded to multiples of multiples_[s] · unit_ / its step, so that products with values
-  // are whole multiples of unit_ in every segment.
-  void choose_steps(const level_format& format, std::size_t bits) {
-    double least = std::numeric_limits<double>::infinity();
-    for (std::size_t i = 0; i < extents_.size(); ++i)
-      if (extents_[i].number > 0) least = std::min(least, wanted_step(format.segments[i], extents_[i], bits));
-    // Several segments need a unit that divides the step of each nearly enough.
-    unit_ = format.segments.size() == 1 ? least : least / 16;
-    unit_ = total_ > 0 ? std::max(unit_, total_ / most_sum) : 1.0;
-    multiples_.clear();
+  // Levels of a segment lie 2 steps apart, so that a code is off by step² / 3 in a number: ⟨z, values⟩ by the sum of
+  // squares of z times that. Rounding entries to multiples of 2 units adds unit² / 3 an entry, which at 8 bits may be
+  // an eighth of it. Planes whose entries do not fit 8 bits then take two lookups; the others leave the unit as fine as
+  // they can.
+  void choose_common_unit(const level_format& format, std::size_t bits) {
+    double error = 0, entries = 0, largest = 0;
     for (std::size_t i = 0; i < extents_.size(); ++i) {
-      const double step = wanted_step(format.segments[i], extents_[i], bits);
-      multiples_.push_back(std::max(1, static_cast<std::int32_t>(std::ceil(step / unit_ * (1 - 1e-9)))));
+      const level_segment& s = format.segments[i];
+      error += double{s.step} * s.step * extents_[i].square;
+      entries += static_cast<double>(2 * s.bytes());
+      for (const std::uint8_t weight : s.weights) largest = std::max(largest, extents_[i].nibble * s.step * weight);
     }
+    double wanted = std::sqrt(error / (8 * entries)) * std::exp2(8. - static_cast<double>(bits));
+    if (bits > 8) wanted = std::min(wanted, largest / (most_entry << (bits - 7)));
+    double narrow = 0;
+    for (std::size_t i = 0; i < extents_.size(); ++i)
+      for (const std::uint8_t weight : format.segments[i].weights) {
+        const double most = extents_[i].nibble * format.segments[i].step * weight;
+        if (most <= most_entry * wanted) narrow = std::max(narrow, most);
+      }
+    unit_ = narrow > 0 ? narrow / most_entry : wanted;
+    unit_ = total_ > 0 ? std::max({unit_, largest / most_wide, total_ / most_sum}) : 1.0;
   }
 
   void write(const level_format& format, std::span<const float> z) {
-    sections_.clear();
-    tables_.clear();
-    bias_ = 0;
-    coarse_count_ = 0;
-    group_weight_ = 0;
-    std::uint32_t byte = 0;
-    for (std::size_t i = 0; i < format.segments.size(); ++i) {
-      const level_segment& s = format.segments[i];
-      round_segment(s, z.first(s.dims), s.step / (multiples_[i] * unit_));
-      z = z.subspan(s.dims);
-      write_segment(s, multiples_[i], byte, i == 0 && format.has(row_factor::error));
-      byte += static_cast<std::uint32_t>(s.bytes());
-    }
+    const level_segment& s = format.segments[0];
+    round_segment(s, z, s.step / unit_);
+    write_segment(s, format.has(row_factor::error));
     close_group();
   }
 
@@ -145,33 +159,113 @@ class level_tables {
       rounded_[j] = static_cast<std::int16_t>(std::bit_cast<std::int64_t>(double{z[j]} * inverse + pusher));
   }
 
-  void write_segment(const level_segment& s, std::int32_t multiple, std::uint32_t byte, bool bounded) {
-    std::int32_t magnitude = 0, largest = 0;
+  struct sums_of_magnitudes {
+    std::int32_t all = 0, nibble = 0;  // of the numbers, and of the four of a nibble at most
+  };
+
+  sums_of_magnitudes rounded_sums() const noexcept {
+    sums_of_magnitudes sums;
     for (std::size_t j = 0; j < rounded_.size(); j += 4) {
       std::int32_t nibble = 0;
       for (std::size_t i = j; i < j + 4; ++i) nibble += std::abs(std::int32_t{rounded_[i]});
-      magnitude += nibble;
-      largest = std::max(largest, nibble);
+      sums.all += nibble;
+      sums.nibble = std::max(sums.nibble, nibble);
     }
-    const auto low_table = static_cast<std::uint32_t>(tables_.size());
+    return sums;
+  }
+
+  void write_segment(const level_segment& s, bool bounded) {
+    const auto [magnitude, largest] = rounded_sums();
     const auto bytes = static_cast<std::uint32_t>(s.plane_bytes());
     const bool wide = largest > 255;
     write_entries(wide);
-    for (std::size_t plane = 0; plane < s.bits; ++plane, byte += bytes) {
+    for (std::size_t plane = 0; plane < s.bits; ++plane) {
       const std::int32_t weight = s.weights[plane];
-      const level_section low{.first = byte, .bytes = bytes, .table = low_table};
-      add_section(low, weight, wide ? 127 : largest, magnitude, multiple);
-      if (wide) {
-        const level_section high{.first = byte, .bytes = bytes, .table = low_table + 32 * bytes};
-        add_section(high, 128 * weight, largest >> 7, magnitude >> 7, multiple);
-      }
-      bias_ -= multiple * weight * magnitude;
-      if (plane != 0 || !bounded) continue;
-      close_group();
-      coarse_count_ = sections_.size();
-      coarse_bias_ = bias_;
-      coarse_unit_ = unit_ / (double{s.step} * weight);
+      const auto first = static_cast<std::uint32_t>(plane) * bytes;
+      add_section({.first = first, .bytes = bytes, .table = 0}, weight, wide ? 127 : largest, magnitude);
+      if (wide)
+        add_section({.first = first, .bytes = bytes, .table = 32 * bytes}, 128 * weight, largest >> 7, magnitude >> 7);
+      bias_ -= weight * magnitude;
+      if (plane == 0 && bounded) end_coarse(s);
     }
+  }
+
+  // What is written so far is the first plane.
+  void end_coarse(const level_segment& s) noexcept {
+    close_group();
+    coarse_count_ = sections_.size();
+    coarse_bias_ = bias_;
+    coarse_unit_ = unit_ / (double{s.step} * s.weights[0]);
+  }
+
+  // Every plane with entries of its own, one section for the low bits of as many planes as possible.
+  void write_planes(const level_format& format, std::span<const float> z) {
+    tables_.resize(32 * format.row_bytes());
+    level_section low;
+    sums_of_magnitudes of_low;
+    const auto end_low = [&] {
+      if (low.bytes != 0) add_section(low, 1, of_low.nibble, of_low.all);
+      low = {.first = low.first + low.bytes, .bytes = 0, .table = low.table + 32 * low.bytes};
+      of_low = {};
+    };
+    for (std::size_t i = 0; i < format.segments.size(); ++i) {
+      const level_segment& s = format.segments[i];
+      const double number = extents_[i].nibble / most_wide;  // the unit of rounded ones
+      round_segment(s, z.first(s.dims), number > 0 ? 1 / number : 0.);
+      z = z.subspan(s.dims);
+      const auto sums = rounded_sums();
+      fine_.resize(4 * rounded_.size());
+      for (std::size_t n = 0; 4 * n < rounded_.size(); ++n)
+        write_nibble(rounded_.data() + 4 * n, fine_.data() + 16 * n);
+      for (std::size_t plane = 0; plane < s.bits; ++plane) {
+        const double part = number * s.step * s.weights[plane] / unit_ * 65536;
+        const auto multiple = static_cast<std::uint16_t>(std::min(part + .5, 65535.));
+        const sums_of_magnitudes whole{static_cast<std::int32_t>((std::int64_t{sums.all} * multiple + 32768) >> 16),
+                                       scaled(sums.nibble, multiple)};
+        // (More nibbles may be rounded up than down.)
+        const auto most = whole.all + static_cast<std::int32_t>(rounded_.size() / 4);
+        const level_section high = write_plane(low, multiple, whole.nibble > 255);
+        low.bytes += static_cast<std::uint32_t>(s.plane_bytes());
+        of_low.nibble = std::max(of_low.nibble, high.bytes != 0 ? 127 : whole.nibble);
+        of_low.all += most;
+        if (high.bytes != 0) add_section(high, 128, whole.nibble >> 7, most >> 7);
+        bias_ -= whole.all;
+        if (i != 0 || plane != 0 || !format.has(row_factor::error)) continue;
+        end_low();
+        end_coarse(s);
+      }
+    }
+    end_low();
+    close_group();
+  }
+
+  /// The nearest whole number to x · multiple / 2^16, for x and multiple below 2^15 and 2^16.
+  static constexpr std::uint16_t scaled(std::int32_t x, std::uint16_t multiple) noexcept {
+    const std::uint32_t half = multiple == 0 ? 0 : 32768u / multiple;
+    return static_cast<std::uint16_t>((static_cast<std::uint32_t>(x) + half) * multiple >> 16);
+  }
+
+  /// Writes the entries of one plane, `fine_` times `multiple`, where the section `low` ends.
+  /// @return  that of their high bits, empty unless `wide`
+  level_section write_plane(const level_section& low, std::uint16_t multiple, bool wide) {
+    const std::size_t at = low.table + 32 * low.bytes;
+    if (!wide) {
+      std::uint8_t* const entry = tables_.data() + at;
+      for (std::size_t e = 0; e < fine_.size(); ++e) entry[e] = static_cast<std::uint8_t>(scaled(fine_[e], multiple));
+      return {};
+    }
+    const std::size_t end = tables_.size();
+    tables_.resize(end + fine_.size());
+    std::uint8_t* const entry = tables_.data() + at;
+    std::uint8_t* const high = tables_.data() + end;
+    for (std::size_t e = 0; e < fine_.size(); ++e) {
+      const std::uint16_t x = scaled(fine_[e], multiple);
+      entry[e] = x & 127;
+      high[e] = static_cast<std::uint8_t>(x >> 7);
+    }
+    return {.first = low.first + low.bytes,
+            .bytes = static_cast<std::uint32_t>(fine_.size() / 32),
+            .table = static_cast<std::uint32_t>(end)};
   }
 
   // Whether bit i of b is set, all ones or none.
@@ -197,9 +291,9 @@ class level_tables {
   }
 
   void write_entries(bool wide) {
-    const std::size_t nibbles = rounded_.size() / 4, first = tables_.size();
-    tables_.resize(first + 16 * nibbles * (wide ? 2 : 1));
-    std::uint8_t* low = tables_.data() + first;
+    const std::size_t nibbles = rounded_.size() / 4;
+    tables_.resize(16 * nibbles * (wide ? 2 : 1));
+    std::uint8_t* low = tables_.data();
     for (std::size_t n = 0; n < nibbles; ++n, low += 16) {
       if (!wide) {
         write_nibble(rounded_.data() + 4 * n, low);
@@ -214,25 +308,25 @@ class level_tables {
     }
   }
 
-  /// @param most  of the sum of the section
-  void add_section(level_section s, std::int32_t weight, std::int32_t largest, std::int32_t most,
-                   std::int32_t multiple) {
+  /// @param largest  of the entries
+  /// @param most     of the sum of the section
+  void add_section(level_section s, std::int32_t weight, std::int32_t largest, std::int32_t most) {
     s.entries_in_byte = static_cast<std::uint16_t>(255 / std::max(largest, 1));
     const auto sum = static_cast<std::uint32_t>(std::min(most, 2 * static_cast<std::int32_t>(s.bytes) * largest));
     if (sum > most_group) {  // in two halves, each of whole registers but for the last
       level_section half = s;
       half.bytes = (s.bytes / 2 + 1) / 2 * 2;
-      add_section(half, weight, largest, most, multiple);
+      add_section(half, weight, largest, most);
       half.first += half.bytes;
       half.table += 32 * half.bytes;
       half.bytes = s.bytes - half.bytes;
-      add_section(half, weight, largest, most, multiple);
+      add_section(half, weight, largest, most);
       return;
     }
     const auto scaled = static_cast<std::uint64_t>(weight) * sum;
-    if (group_weight_ != 2 * multiple || group_sum_ + scaled > most_group) {
+    if (group_weight_ != 2 || group_sum_ + scaled > most_group) {
       close_group();
-      group_weight_ = 2 * multiple;
+      group_weight_ = 2;
       group_sum_ = 0;
     }
     if (scaled > most_group) {
@@ -251,11 +345,11 @@ class level_tables {
     group_weight_ = 0;
   }
 
-  std::vector<extent> extents_;          // a segment
-  std::vector<std::int32_t> multiples_;  // a segment
-  double total_ = 0;                     // of magnitudes of numbers times the largest value
+  std::vector<extent> extents_;  // a segment
+  double total_ = 0;             // of magnitudes of numbers times the largest value
   double unit_ = 1, coarse_unit_ = 0;
   std::vector<std::int16_t> rounded_;  // numbers of one segment
+  std::vector<std::uint16_t> fine_;    // entries of one segment before they are rounded to units
   aligned_vector<std::uint8_t> tables_;
   std::vector<level_section> sections_;
   std::int32_t bias_ = 0, coarse_bias_ = 0;

@@ -17,6 +17,17 @@ namespace detail {
 
 inline constexpr std::size_t vector_step = 8;
 
+/// f(c) for every c < n. GCC vectorizes loops of a constant length at -O2 too; told not to unroll them, it does so at
+/// -O3 as well, where it would first write them out, and what selects between numbers then ends as branches.
+template <class F>
+void each_element(std::size_t n, F f) noexcept {
+  std::size_t k = 0;
+  for (; k + vector_step <= n; k += vector_step)
+#pragma GCC unroll 1
+    for (std::size_t c = k; c < k + vector_step; ++c) f(c);
+  for (; k < n; ++k) f(k);
+}
+
 /// Columns [first, first + count) of a matrix.
 template <class T>
 matrix_view<T> columns_of(matrix_view<T> m, std::size_t first, std::size_t count) {
@@ -30,10 +41,7 @@ inline void copy_rows(matrix_view<const float> from, matrix_view<float> to) {
 
 /// y += f · x.
 inline void add_scaled(float f, const float* EMBIT_RESTRICT x, float* EMBIT_RESTRICT y, std::size_t n) noexcept {
-  std::size_t k = 0;
-  for (; k + vector_step <= n; k += vector_step)
-    for (std::size_t c = k; c < k + vector_step; ++c) y[c] += f * x[c];
-  for (; k < n; ++k) y[k] += f * x[k];
+  each_element(n, [=](std::size_t c) { y[c] += f * x[c]; });
 }
 
 inline float row_dot(const float* x, const float* y, std::size_t n) noexcept {
@@ -49,35 +57,23 @@ inline float row_dot(const float* x, const float* y, std::size_t n) noexcept {
 
 /// sums += x, in double.
 inline void add_to_sums(const float* EMBIT_RESTRICT x, double* EMBIT_RESTRICT sums, std::size_t n) noexcept {
-  std::size_t k = 0;
-  for (; k + vector_step <= n; k += vector_step)
-    for (std::size_t c = k; c < k + vector_step; ++c) sums[c] += double{x[c]};
-  for (; k < n; ++k) sums[k] += double{x[k]};
+  each_element(n, [=](std::size_t c) { sums[c] += double{x[c]}; });
 }
 
 /// sums += x · y, in double.
 inline void add_products(const float* EMBIT_RESTRICT x, const float* EMBIT_RESTRICT y, double* EMBIT_RESTRICT sums,
                          std::size_t n) noexcept {
-  std::size_t k = 0;
-  for (; k + vector_step <= n; k += vector_step)
-    for (std::size_t c = k; c < k + vector_step; ++c) sums[c] += double{x[c] * y[c]};
-  for (; k < n; ++k) sums[k] += double{x[k] * y[k]};
+  each_element(n, [=](std::size_t c) { sums[c] += double{x[c] * y[c]}; });
 }
 
 /// sums += x², in double.
 inline void add_squares(const float* EMBIT_RESTRICT x, double* EMBIT_RESTRICT sums, std::size_t n) noexcept {
-  std::size_t k = 0;
-  for (; k + vector_step <= n; k += vector_step)
-    for (std::size_t c = k; c < k + vector_step; ++c) sums[c] += double{x[c] * x[c]};
-  for (; k < n; ++k) sums[k] += double{x[k] * x[k]};
+  each_element(n, [=](std::size_t c) { sums[c] += double{x[c] * x[c]}; });
 }
 
 /// x *= factors.
 inline void scale_by(const float* EMBIT_RESTRICT factors, float* EMBIT_RESTRICT x, std::size_t n) noexcept {
-  std::size_t k = 0;
-  for (; k + vector_step <= n; k += vector_step)
-    for (std::size_t c = k; c < k + vector_step; ++c) x[c] *= factors[c];
-  for (; k < n; ++k) x[k] *= factors[k];
+  each_element(n, [=](std::size_t c) { x[c] *= factors[c]; });
 }
 
 /// y = x · factors + offsets; y may be x.
@@ -92,13 +88,12 @@ inline void scale_and_shift(const float* x, const float* EMBIT_RESTRICT factors,
   for (; k < n; ++k) y[k] = x[k] * factors[k] + offsets[k];
 }
 
-/// e^x for x ≤ 0, relative error below 1e-6; 2^-126 where that would be smaller. The same float on every machine
-/// that does not contract a product and a sum into one operation.
-inline float exp_falling(float x) noexcept {
-  const float power = std::max(x * 0x1.715476p+0f, -126.f);
+/// 2^x for -126 ≤ x ≤ 0, relative error below 1e-6. The same float on every machine that does not contract a product
+/// and a sum into one operation.
+inline float power_of_two(float x) noexcept {
   // Adding and taking away 1.5 · 2^23 rounds to a whole number, which then lies in the low bits.
-  const float shifted = power + 0x1.8p+23f;
-  const float fraction = power - (shifted - 0x1.8p+23f);
+  const float shifted = x + 0x1.8p+23f;
+  const float fraction = x - (shifted - 0x1.8p+23f);
   float p = 1.5403530e-4f;  // the series of 2^x: ln(2)^k / k!
   p = p * fraction + 1.3333558e-3f;
   p = p * fraction + 9.6181291e-3f;
@@ -110,14 +105,14 @@ inline float exp_falling(float x) noexcept {
   return std::bit_cast<float>(std::bit_cast<std::int32_t>(p) + whole);
 }
 
-/// out = e^(x - top), where no x is above `top`; the sum of it.
+/// out = e^(x - top), where no x is above `top`, 2^-126 where that would be smaller; the sum of it.
 inline double exp_row(const float* EMBIT_RESTRICT x, float top, float* EMBIT_RESTRICT out, std::size_t n) noexcept {
+  // Two loops: in one, compilers make a branch of the smallest power, for which the rest is a constant.
+  each_element(n, [=](std::size_t c) { out[c] = std::max((x[c] - top) * 0x1.715476p+0f, -126.f); });
+  each_element(n, [=](std::size_t c) { out[c] = power_of_two(out[c]); });
+  float sums[vector_step] = {};
   std::size_t k = 0;
   for (; k + vector_step <= n; k += vector_step)
-    for (std::size_t c = k; c < k + vector_step; ++c) out[c] = exp_falling(x[c] - top);
-  for (; k < n; ++k) out[k] = exp_falling(x[k] - top);
-  float sums[vector_step] = {};
-  for (k = 0; k + vector_step <= n; k += vector_step)
     for (std::size_t c = 0; c < vector_step; ++c) sums[c] += out[k + c];
   double sum = 0;
   for (const float s : sums) sum += double{s};
