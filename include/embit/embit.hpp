@@ -54,6 +54,7 @@
 #include <embit/index/multi_index.hpp>
 #include <embit/index/plan_lsh.hpp>
 #include <embit/index/tune.hpp>
+#include <embit/index/versioned.hpp>
 #include <embit/io/append_log.hpp>
 #include <embit/io/checksum.hpp>
 #include <embit/io/container.hpp>

@@ -7,6 +7,7 @@
 #include <support/catch.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -301,6 +302,30 @@ TEST_CASE("multi_index refuses what it cannot do, and is unchanged") {
   throws(errc::argument, "9999", [&] { odd->add(embit::code_view<>(many.data(), many.size(), 63)); });
   REQUIRE(odd->rows() == 100);
   require_equal(*odd, *make_flat(make(kind::uniform, 100, 63, 1)), make(kind::uniform, 5, 63, 2));
+}
+
+TEST_CASE("multi_index counts the bits of every key it may have") {
+  std::size_t wrong = 0;
+  for (std::uint32_t key = 0; key < std::uint32_t{1} << embit::detail::longest_key; ++key)
+    wrong += embit::detail::row_sample::set_bits(key) != static_cast<std::uint32_t>(std::popcount(key));
+  REQUIRE(wrong == 0);
+}
+
+TEMPLATE_TEST_CASE("multi_index answers as flat_index does where tables are built in parts", "", embit::inlined_codes,
+                   embit::ids_only) {
+  // More rows than are sorted at once; keys that spread over all parts, and keys that meet in one.
+  for (const kind what : {kind::clustered, kind::all_equal})
+    for (const std::size_t bits : {64u, 100u, 150u}) {
+      CAPTURE(static_cast<int>(what), bits);
+      const auto codes = make(what, 70'001, bits, 3, 60), queries = make(what, 3, bits, 4, 60);
+      const embit::flat_index flat{codes};
+      for (const bool reorder : {false, true}) {
+        const embit::multi_index<TestType> multi{codes,
+                                                 {.substrings = bits / 12, .reorder_bits = reorder, .bail_out = false}};
+        for (const std::size_t k : {1u, 50u}) REQUIRE(same(multi.search(queries, k), flat.search(queries, k)));
+        REQUIRE(same(multi.range_search(queries, 4), flat.range_search(queries, 4)));
+      }
+    }
 }
 
 TEST_CASE("multi_index reports its memory, and tables of ids are small") {

@@ -9,113 +9,22 @@
 #include <embit/store/popcount_store.hpp>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstdint>
-#include <functional>
-#include <limits>
 #include <string>
 #include <tuple>
-#include <type_traits>
 #include <vector>
 
 #include "../support/catch.hpp"
 #include "../support/real_data.hpp"
+#include "sets.hpp"
 
 namespace {
 
-using embit::code_store;
-using embit::row_id;
-
-enum class kind { spread, narrow, duplicates, equal, empty };
-
-// `spread` has all popcounts, `narrow` close ones, `duplicates` few distinct codes.
-code_store<> make_sets(kind what, std::size_t n, std::size_t bits, std::uint64_t seed) {
-  embit::rng rng{seed};
-  code_store<> codes(n, bits);
-  for (std::size_t i = 0; i < n; ++i) {
-    if (what == kind::duplicates && i >= 5) {
-      codes.copy_row(rng() % 5, codes.row(i));
-      continue;
-    }
-    const std::uint64_t share = what == kind::spread ? rng() % 11 : 3;
-    for (std::size_t j = 0; j < bits && what != kind::empty; ++j)
-      if (what == kind::equal ? j % 3 == 0 : rng() % 10 < share) codes.row(i)[j / 64] |= embit::word{1} << j % 64;
-  }
-  return codes;
-}
-
-struct counts {
-  std::uint32_t a = 0, b = 0, common = 0;
-};
-
-counts count(embit::code_span<> x, embit::code_span<> y) {
-  counts c;
-  for (std::size_t w = 0; w < x.size(); ++w) {
-    c.a += static_cast<std::uint32_t>(std::popcount(x[w]));
-    c.b += static_cast<std::uint32_t>(std::popcount(y[w]));
-    c.common += static_cast<std::uint32_t>(std::popcount(x[w] & y[w]));
-  }
-  return c;
-}
-
-// The definitions, written down a second time.
-float reference_score(const embit::jaccard&, counts c) {
-  return c.a + c.b == 0 ? 1 : static_cast<float>(c.common) / static_cast<float>(c.a + c.b - c.common);
-}
-std::uint32_t reference_score(const embit::and_count&, counts c) { return c.common; }
-float reference_score(const embit::tversky& t, counts c) {
-  const double missing = double{t.options().alpha} * (c.a - c.common) + double{t.options().beta} * (c.b - c.common);
-  if (c.common == 0) return missing == 0 ? 1.f : 0.f;
-  return static_cast<float>(1 / (1 + missing / c.common));
-}
-
-template <class K>
-using list = std::vector<embit::neighbor<typename K::distance_type>>;
-
-// All rows that `accepts` says, best first.
-template <class K>
-list<K> reference(const K& kernel, embit::code_span<> query, embit::code_view<> codes,
-                  const std::function<bool(row_id)>& accepts = {}) {
-  list<K> all;
-  for (std::size_t i = 0; i < codes.size(); ++i)
-    if (!accepts || accepts(static_cast<row_id>(i)))
-      all.push_back({static_cast<row_id>(i), reference_score(kernel, count(query, codes[i]))});
-  std::sort(all.begin(), all.end(), [](const auto& x, const auto& y) {
-    return x.distance != y.distance ? x.distance > y.distance : x.id < y.id;
-  });
-  return all;
-}
-
-template <class K>
-list<K> first(list<K> all, std::size_t k) {
-  all.resize(std::min(k, all.size()));
-  return all;
-}
-
-template <class K>
-list<K> within(list<K> all, typename K::distance_type radius) {
-  std::erase_if(all, [&](const auto& n) { return n.distance < radius; });
-  return all;
-}
-
-template <class K, class Found>
-bool equal(const list<K>& expected, const Found& found) {
-  return std::equal(expected.begin(), expected.end(), found.begin(), found.end());
-}
-
-// Queries: half of them rows, half of them of their own, all popcounts mixed.
-code_store<> make_queries(embit::code_view<> codes, std::uint64_t seed) {
-  code_store<> queries = make_sets(kind::spread, 5, codes.bits(), seed);
-  if (!codes.empty()) queries.append(codes.middle_rows(codes.size() / 2, 1));
-  if (codes.size() > 3) queries.append(codes.middle_rows(0, 3));
-  queries.append(make_sets(kind::empty, 1, codes.bits(), 0));
-  return queries;
-}
+using namespace support::sets;
 
 constexpr std::size_t widths[] = {1, 63, 64, 65, 127, 128, 167, 1000, 1024};
 constexpr std::size_t sizes[] = {0, 1, 7, 8, 513, 2000};
-constexpr kind kinds[] = {kind::spread, kind::narrow, kind::duplicates, kind::equal, kind::empty};
 
 // The scan itself, at a given level, in `parts` shares.
 template <class K>
@@ -169,58 +78,6 @@ void check_levels(const K& kernel) {
       }
 }
 
-// Search, range search, filters, removal, additions and compaction of one index.
-template <class K, class Exec>
-void check_index(const K& kernel, const Exec& executor, kind what, std::size_t n, std::size_t bits) {
-  CAPTURE(static_cast<int>(what), n, bits);
-  code_store<> codes = make_sets(what, n, bits, 77 + bits + n);
-  const code_store<> queries = make_queries(codes, n + 1);
-  embit::flat_index index{codes.view().middle_rows(0, n - n / 4), kernel, executor};
-  static_assert(std::is_same_v<typename decltype(index)::store_type, embit::popcount_store<>>);
-  for (std::size_t i = n - n / 4; i < n;) {  // added in pieces of growing size
-    const std::size_t count = std::min(n - i, 1 + i % 37);
-    CHECK(index.add(codes.view().middle_rows(i, count)) == i);
-    i += count;
-  }
-
-  const auto check = [&](const std::function<bool(row_id)>& accepts, const auto& filter) {
-    for (const std::size_t k : {std::size_t{1}, std::size_t{10}, n + 5}) {
-      const auto found = index.search(queries, k, filter);
-      for (std::size_t q = 0; q < queries.size(); ++q) {
-        const list<K> expected = reference(kernel, queries[q], codes, accepts);
-        REQUIRE(equal<K>(first<K>(expected, k), found[q]));
-        if (k != 10 || expected.empty()) continue;
-        for (const auto radius : {expected[expected.size() / 3].distance, expected.front().distance}) {
-          const auto in_range = index.range_search(queries.view().middle_rows(q, 1), radius, filter);
-          REQUIRE(equal<K>(within<K>(expected, radius), in_range[0]));
-        }
-      }
-    }
-  };
-  check({}, embit::accept_all{});
-  const auto third = [](row_id row) { return row % 3 == 0; };
-  check(third, third);
-  embit::row_bitset many(n), few(n);
-  for (std::size_t i = 0; i < n; ++i) many.set(i, i % 7 != 0), few.set(i, i % 97 == 1);
-  check([&](row_id row) { return many.test(row); }, many);
-  check([&](row_id row) { return few.test(row); }, few);
-
-  std::vector<bool> removed(n, false);
-  for (std::size_t i = 0; i < n; i += 5) removed[i] = index.remove(static_cast<row_id>(i));
-  const auto live = [&](row_id row) { return !removed[row]; };
-  check(live, embit::accept_all{});
-  check([&](row_id row) { return live(row) && few.test(row); }, few);
-
-  const auto renumbered = index.compact();
-  code_store<> left(0, bits);
-  for (std::size_t i = 0; i < n; ++i) {
-    CHECK((renumbered[i] == embit::no_row) == removed[i]);
-    if (!removed[i]) left.append(codes.view().middle_rows(i, 1));
-  }
-  codes = left;
-  check({}, embit::accept_all{});
-}
-
 }  // namespace
 
 TEST_CASE("every level finds what the scalar reference finds, by Jaccard") { check_levels(embit::jaccard{}); }
@@ -228,21 +85,6 @@ TEST_CASE("every level finds what the scalar reference finds, by Tversky") {
   check_levels(embit::tversky{{.alpha = .9f, .beta = .05f}});
 }
 TEST_CASE("every level finds what the scalar reference finds, by common bits") { check_levels(embit::and_count{}); }
-
-TEST_CASE("an index of sets agrees with the reference through its whole life") {
-  const embit::thread_pool pool{2};
-  for (const std::size_t bits : {1u, 65u, 167u, 1000u})
-    for (const std::size_t n : {0u, 1u, 8u, 513u, 1200u})
-      for (const kind what : kinds) {
-        check_index(embit::jaccard{}, embit::inline_executor{}, what, n, bits);
-        check_index(embit::jaccard{}, pool, what, n, bits);
-      }
-  for (const kind what : kinds) {
-    check_index(embit::tversky{{.alpha = 1, .beta = 0}}, pool, what, 600, 127);
-    check_index(embit::tversky{{.alpha = 0, .beta = .5f}}, pool, what, 600, 127);
-    check_index(embit::and_count{}, pool, what, 600, 127);
-  }
-}
 
 TEST_CASE("many queries at once find what each finds alone") {
   const code_store<> codes = make_sets(kind::spread, 2000, 167, 1);

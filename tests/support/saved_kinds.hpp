@@ -166,6 +166,13 @@ inline std::vector<saved_kind> saved_kinds() {
                     }),
       kind_of<flat_levels>("flat_index_levels", [] { return embit::flat_index{small_levels(false)}; }),
       kind_of<embit::labelled_index<flat>>("labelled_index", small_labelled_index),
+      kind_of<embit::versioned_index<flat>>("versioned_index",
+                                            [] {
+                                              embit::versioned_index index{embit::flat_index{small_codes()}, 1};
+                                              index.add(small_codes(), 2);
+                                              index.remove(3);
+                                              return index;
+                                            }),
       kind_of<embit::multi_index<>>("multi_index",
                                     [] {
                                       embit::multi_index<> index{small_codes(), {.substrings = 5}};

@@ -26,6 +26,7 @@
 #include <embit/store/code_store.hpp>
 
 #include <algorithm>
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -397,12 +398,37 @@ class lsh_table {
       for (const worker_state& mine : work->workers) *statistics += mine.did;
   }
 
+  // Buckets are read some time after they are known, so that memory has the time to bring them.
   void collect(const query_view& queries, std::size_t q, worker_state& mine) const {
-    probe(queries, q, mine, [&](std::size_t table, std::uint32_t key) {
+    constexpr std::size_t waiting = 16, directory_first = 8;
+    struct bucket {
+      std::size_t table;
+      std::uint32_t key;
+    };
+    std::array<bucket, waiting> coming;
+    std::size_t known = 0, asked = 0, read = 0;
+    const auto ask = [&] {
+      const bucket& b = coming[asked++ % waiting];
+      tables_.prefetch_bucket(b.table, b.key);
+    };
+    const auto look = [&] {
+      const bucket& b = coming[read++ % waiting];
       ++mine.did.probes;
-      tables_.find(table, key, [&](std::span<const row_id> found) { mine.visit(found); });
+      tables_.find(b.table, b.key, [&](std::span<const row_id> found) { mine.visit(found); });
       return mine.candidates.size() < rows();  // beyond, nothing new can come
+    };
+    bool more = true;
+    probe(queries, q, mine, [&](std::size_t table, std::uint32_t key) {
+      tables_.prefetch_directory(table, key);
+      coming[known++ % waiting] = {table, key};
+      if (known - asked > directory_first) ask();
+      if (known - read == waiting) more = look();
+      return more;
     });
+    while (more && read < known) {
+      if (asked < known) ask();
+      more = look();
+    }
   }
 
   std::uint32_t key_of(const query_view& queries, std::size_t q, std::size_t table) const noexcept {

@@ -247,9 +247,6 @@ class multi_index {
   }
 
  private:
-  // The share of a scan's time that tables may promise to take and still be tried: a promise may be wrong.
-  static constexpr double worth = 0.75;
-
   using scan_workspace = detail::knn_workspace<hamming, block_store<>>;
   using scan_queries = detail::prepared_queries<hamming, block_store<>>;
 
@@ -358,7 +355,7 @@ class multi_index {
     const auto sought = static_cast<std::size_t>(static_cast<double>(result.k()) / std::max(share, 1e-3));
     const auto outlook = tables_.expect(std::min(sought, rows()));
     const double limit = scan_cost(queries.size());
-    if (tables_.empty() || (options_.bail_out && (share == 0 || outlook.cost > worth * limit))) {
+    if (tables_.empty() || (options_.bail_out && (share == 0 || outlook.cost > detail::worth_trying * limit))) {
       detail::exhaustive_knn(hamming{}, store_, executor_, queries, choice, result, work->scan,
                              statistics != nullptr ? &statistics->scan : nullptr);
       if (statistics != nullptr) statistics->scanned += queries.size();
@@ -408,7 +405,7 @@ class multi_index {
                     range_result<std::uint32_t>& result, multi_index_statistics* statistics) const {
     search_statistics* scan_statistics = statistics != nullptr ? &statistics->scan : nullptr;
     const double limit = scan_cost(queries.size());
-    if (tables_.empty() || tables_.plan().cost(0, std::size_t{radius} + 1) > worth * limit) {
+    if (tables_.empty() || tables_.plan().cost(0, std::size_t{radius} + 1) > detail::worth_trying * limit) {
       result = detail::exhaustive_range(hamming{}, store_, executor_, queries, radius, choice, scan_statistics);
       if (statistics != nullptr) statistics->scanned += queries.size();
       return;

@@ -41,10 +41,16 @@ class version_column {
   /// Rows of a version. O(size).
   std::size_t count(version of) const noexcept { return static_cast<std::size_t>(std::ranges::count(versions_, of)); }
 
+  /// Makes sure that `count` more rows can be added without allocation. Amortized O(1) a row.
+  void reserve(std::size_t count) {
+    require_room(count);
+    if (size() + count > versions_.capacity()) versions_.reserve(std::max(size() + count, 2 * size()));
+  }
+
   /// Adds as many rows as were added to the index beside it. Amortized O(rows).
   /// @throws error errc::argument for more rows than can be numbered; the column is unchanged then.
   void append(std::size_t rows, version of_all) {
-    require_room(rows);
+    reserve(rows);
     versions_.resize(size() + rows, of_all);
   }
 
@@ -97,9 +103,9 @@ class version_column {
  private:
   static constexpr std::uint64_t most_rows = std::numeric_limits<row_id>::max();
 
-  void require_room(std::size_t rows) const {
-    if (rows > most_rows - size())
-      raise(errc::argument, "version_column: ", rows, " rows to ", size(), " where ", most_rows, " can be numbered");
+  void require_room(std::size_t count) const {
+    if (count > most_rows - size())
+      raise(errc::argument, "version_column: ", count, " rows to ", size(), " where ", most_rows, " can be numbered");
   }
 
   aligned_vector<version> versions_;

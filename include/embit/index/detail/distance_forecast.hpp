@@ -52,18 +52,28 @@ class row_sample {
   std::span<const row_id> query_rows() const noexcept { return query_rows_; }
   code_view<> codes() const noexcept { return codes_; }
 
+  /// Set bits of a key, in operations that compilers make vectors of; std::popcount is a call on old processors.
+  static constexpr std::uint32_t set_bits(std::uint32_t key) noexcept {
+    key -= key >> 1 & 0x55555555;
+    key = (key & 0x33333333) + (key >> 2 & 0x33333333);
+    key = (key + (key >> 4)) & 0x0f0f0f0f;
+    key += key >> 8;
+    return (key + (key >> 16)) & 0x3f;
+  }
+
   /// For each key, the share of rows at each difference from a query. Wide codes have many keys and use fewer rows.
   std::vector<std::vector<double>> shares(const key_split& keys) const {
     const std::size_t rows = std::min<std::size_t>(codes_.size(), std::max<std::size_t>((1 << 17) / keys.size(), 1024));
     std::vector<std::vector<double>> shares(keys.size());
-    std::vector<std::uint32_t> row_keys(rows);
+    std::vector<std::uint32_t> row_keys(rows), differences(rows);
     for (std::size_t k = 0; k < keys.size(); ++k) {
       // Rows spread over all of the sample, whichever part of it is used.
       for (std::size_t i = 0; i < rows; ++i) row_keys[i] = keys.key(k, codes_[i * codes_.size() / rows].data(), 1);
       std::vector<std::size_t> counts(keys.length(k) + 1, 0);
       for (std::size_t q = 0; q < queries_.size(); ++q) {
         const std::uint32_t key = keys.key(k, queries_[q].data(), 1);
-        for (const std::uint32_t other : row_keys) ++counts[static_cast<std::size_t>(std::popcount(key ^ other))];
+        for (std::size_t i = 0; i < rows; ++i) differences[i] = set_bits(key ^ row_keys[i]);
+        for (const std::uint32_t d : differences) ++counts[d];
       }
       const double pairs = static_cast<double>(std::max<std::size_t>(rows * queries_.size(), 1));
       for (const std::size_t count : counts) shares[k].push_back(static_cast<double>(count) / pairs);

@@ -45,6 +45,13 @@ class lsh_buckets {
     return {rows_.data() + (range.first - keys_.data()), static_cast<std::size_t>(range.second - range.first)};
   }
 
+  /// Ask for the memory that `find` reads: the directory, and once that is there, what it points to.
+  void prefetch_directory(std::uint32_t key) const noexcept { __builtin_prefetch(starts_.data() + slot(key)); }
+  void prefetch_bucket(std::uint32_t key) const noexcept {
+    const std::size_t first = starts_[slot(key)];
+    __builtin_prefetch(shift_ == 0 ? static_cast<const void*>(rows_.data() + first) : keys_.data() + first);
+  }
+
   /// Calls `f(key, row)` for every row.
   template <class F>
   void for_each(F&& f) const {

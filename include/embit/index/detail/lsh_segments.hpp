@@ -87,6 +87,14 @@ class lsh_segments {
     for (const segment& s : segments_) f(s.tables[table].find(key));
   }
 
+  /// Ask for the memory that `find` will read, first and then.
+  void prefetch_directory(std::size_t table, std::uint32_t key) const noexcept {
+    for (const segment& s : segments_) s.tables[table].prefetch_directory(key);
+  }
+  void prefetch_bucket(std::size_t table, std::uint32_t key) const noexcept {
+    for (const segment& s : segments_) s.tables[table].prefetch_bucket(key);
+  }
+
   /// Calls `f(key, row)` for every row of a table.
   template <class F>
   void for_each(std::size_t table, F&& f) const {

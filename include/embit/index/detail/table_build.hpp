@@ -41,6 +41,9 @@ inline constexpr std::size_t fewest_rows = 4096;
 inline constexpr double cached_lookup = 6, lookup_guess = 16, word_guess = 0.3, gathered_guess = 2.5;
 inline constexpr double candidate_against_scan = 2, cache_bytes = 1 << 24;
 
+/// The share of a scan's time that tables may promise to take and still be tried: a promise may be wrong.
+inline constexpr double worth_trying = 0.75;
+
 /// Queries from which on a scan is at its cheapest for each.
 inline constexpr std::size_t full_batch = 64;
 
@@ -75,9 +78,18 @@ struct scan_times {
     const code_store<> queries = copy_rows(store, rows);
     knn_workspace<hamming, block_store<>> work;
     single = batched = std::numeric_limits<double>::max();
-    for (std::size_t q = 0; q < std::min<std::size_t>(queries.size(), 4); ++q)
-      single = std::min(single, time(store, queries.view().middle_rows(q, 1), work));
+    time_single(store);
     for (int repeat = 0; repeat < 2; ++repeat) batched = std::min(batched, time(store, queries.view(), work));
+    batched = std::min(batched, single);
+  }
+
+  /// Times single queries once more: what else runs may have held up all those that were timed in one moment.
+  void time_single(const block_store<>& store) {
+    constexpr std::size_t repeats = 4;
+    const code_store<> queries = copy_rows(store, spread_rows(store.size(), repeats));
+    knn_workspace<hamming, block_store<>> work;
+    for (std::size_t q = 0; q < queries.size(); ++q)
+      single = std::min(single, time(store, queries.view().middle_rows(q, 1), work));
     batched = std::min(batched, single);
   }
 
@@ -120,7 +132,8 @@ class multi_tables {
     fill(store, executor);
     if (wishes.measure) {
       calibrate(store, sample, distances, wishes.neighbors);
-      if (wishes.keys == 0 && mean_cost(plan_, distances.distances(wishes.neighbors)) > scans_.single) {
+      scans_.time_single(store);
+      if (wishes.keys == 0 && mean_cost(plan_, distances.distances(wishes.neighbors)) > worth_trying * scans_.single) {
         drop();
         return;
       }
@@ -182,7 +195,7 @@ class multi_tables {
       return true;
     }
     const auto neighbors = distances.distances(wishes.neighbors);
-    double best = 0.8 * scans_.single;
+    double best = worth_trying * scans_.single;
     if (!wishes.measure) best = std::numeric_limits<double>::max();
     std::size_t best_keys = 0;
     for (std::size_t length = longest_tried, before = 0; length >= shortest_tried; --length) {
@@ -258,7 +271,7 @@ class multi_tables {
     plan_.scale(factor);
   }
 
-  // Tables that turned out slower than a scan are not worth their memory.
+  // Tables that searches would not try are not worth their memory.
   void drop() noexcept {
     tables_ = {};
     flips_ = {};

@@ -1,0 +1,127 @@
+// Any index, with the version of the model that made the code of each row.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/concepts.hpp>
+#include <embit/core/error.hpp>
+#include <embit/core/results.hpp>
+#include <embit/core/types.hpp>
+#include <embit/io/metadata.hpp>
+#include <embit/io/save.hpp>
+#include <embit/store/version_column.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace embit::inline EMBIT_ABI {
+
+/// An index and a `version_column` that stay in step as rows are added, removed and numbered anew, and are one file:
+/// where codes of an old and of a new model live together until all rows are encoded again. Const members may be called
+/// from many threads at once where those of the index may; what changes the index needs it to itself.
+template <MutableIndex Rows>
+class versioned_index {
+ public:
+  using index_type = Rows;
+  using query_view = typename Rows::query_view;
+  using codes_view = typename Rows::codes_view;
+  using distance_type = typename Rows::distance_type;
+  using compare = typename Rows::compare;
+  using version = version_column::version;
+
+  /// @param current  of all rows that there are, and of those that `add` adds without a word.
+  /// @throws error errc::argument for more rows than can be numbered.
+  explicit versioned_index(Rows index, version current = 0)
+      : index_(std::move(index)), versions_(index_.rows(), current), current_(current) {}
+
+  /// Rows that can be found.
+  std::size_t size() const noexcept { return index_.size(); }
+  /// Those and the removed ones.
+  std::size_t rows() const noexcept { return index_.rows(); }
+  bool contains(row_id row) const noexcept { return index_.contains(row); }
+  const Rows& index() const noexcept { return index_; }
+  const version_column& versions() const noexcept { return versions_; }
+  version current() const noexcept { return current_; }
+
+  /// Filters of searches, as long as the index lives and stays where it is: rows of one version, and of it or later.
+  version_filter only(version which) const& noexcept { return only_version(versions_, which); }
+  version_filter only(version) const&& = delete;
+  version_filter from(version first) const& noexcept { return from_version(versions_, first); }
+  version_filter from(version) const&& = delete;
+
+  /// As `search` of the index. @throws error as the index does.
+  template <class... Options>
+  auto search(query_view queries, std::size_t k, const Options&... options) const {
+    return index_.search(queries, k, options...);
+  }
+  /// As `search_into` of the index. @throws error as the index does.
+  template <class... Options>
+  void search_into(query_view queries, std::size_t k, knn_result<distance_type>& result,
+                   const Options&... options) const {
+    index_.search_into(queries, k, result, options...);
+  }
+  /// As `range_search` of the index. @throws error as the index does.
+  template <class... Options>
+  auto range_search(query_view queries, distance_type radius,
+                    const Options&... options) const requires RangeIndex<Rows> {
+    return index_.range_search(queries, radius, options...);
+  }
+
+  /// Adds rows of a version, which becomes the current one; returns the id of the first.
+  /// @throws error as the index does; nothing has changed then.
+  row_id add(codes_view codes, version of_all) {
+    versions_.reserve(codes.size());
+    const row_id first = index_.add(codes);
+    versions_.append(codes.size(), of_all);
+    current_ = of_all;
+    return first;
+  }
+  /// Adds rows of the current version.
+  row_id add(codes_view codes) { return add(codes, current_); }
+
+  /// As `remove` of the index.
+  bool remove(row_id row) { return index_.remove(row); }
+
+  /// As `compact` of the index: returns the new id of every old row.
+  std::vector<row_id> compact() {
+    auto renumbered = index_.compact();
+    versions_.renumber(renumbered);
+    return renumbered;
+  }
+
+  static constexpr file_kind file{"versioned_index", 1};
+
+  /// The sections of the file that `save` writes: "current", the column under "versions/", the index under "index/".
+  void write_to(const section_writer& out) const requires Savable<Rows> {
+    metadata_writer current;
+    current.u32(current_);
+    out.add("current", std::move(current));
+    detail::write_part<version_column>(out, "versions", versions_);
+    detail::write_part<Rows>(out, "index", index_);
+  }
+
+  /// @param parts  what `load` of the index takes again
+  /// @throws error errc::format, errc::kind for another index, errc::checksum or errc::io.
+  template <class... Parts>
+    requires Loadable<Rows, Parts...>
+  static versioned_index read_from(const section_reader& in, Parts&&... parts) {
+    const version current = in.metadata("current").u32();
+    auto versions = detail::read_part<version_column>(in, "versions");
+    versioned_index result(detail::read_part<Rows>(in, "index", std::forward<Parts>(parts)...), current);
+    if (versions.size() != result.rows())
+      raise(errc::format, in.path(), ": byte ", in.info("current").offset, ": ", versions.size(), " versions of ",
+            result.rows(), " rows");
+    result.versions_ = std::move(versions);
+    return result;
+  }
+
+ private:
+  Rows index_;
+  version_column versions_;
+  version current_;
+};
+
+}  // namespace embit::inline EMBIT_ABI
