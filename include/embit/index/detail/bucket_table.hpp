@@ -8,6 +8,7 @@
 #include <embit/index/detail/key_split.hpp>
 #include <embit/kernel/block_run.hpp>
 #include <embit/kernel/bucket_scan.hpp>
+#include <embit/kernel/line_scan.hpp>
 #include <embit/store/block_store.hpp>
 
 #include <algorithm>
@@ -45,7 +46,9 @@ class bucket_table {
   bucket_table(const block_store<>& store, std::size_t rows, const key_split& keys, std::size_t which, bool inlined)
       : rows_(rows), words_(inlined ? store.words() : 0) {
     starts_.assign((std::size_t{1} << keys.length(which)) + 2, 0);
-    memory_.resize(rows * (words_ * sizeof(word) + sizeof(row_id)));
+    // Whole lines of codes may be read.
+    const std::size_t bytes = rows * (words_ * sizeof(word) + sizeof(row_id));
+    memory_.resize((bytes + line_bytes - 1) / line_bytes * line_bytes);
     if (keys.adjacent())
       fill_any(store, keys.length(which), [range = keys.range(which)](const word* code, std::size_t stride) {
         return key_split::cut(range, code, stride);

@@ -14,6 +14,7 @@
 #include <embit/index/detail/probe_plan.hpp>
 #include <embit/index/detail/table_probe.hpp>
 #include <embit/kernel/bucket_scan.hpp>
+#include <embit/kernel/line_scan.hpp>
 #include <embit/search/exhaustive.hpp>
 #include <embit/store/block_store.hpp>
 
@@ -117,12 +118,12 @@ template <bool Inlined>
 class multi_tables {
  public:
   /// No tables over no rows.
-  explicit multi_tables(std::size_t bits) : keys_(bits, 1), scan_(words_for(bits)) {}
+  explicit multi_tables(std::size_t bits) : keys_(bits, 1), scan_(words_for(bits)), by_line_(words_for(bits)) {}
 
   /// @throws error errc::argument for a number of keys that does not fit the width.
   template <Executor Exec>
   multi_tables(const block_store<>& store, const table_wishes& wishes, const Exec& executor)
-      : keys_(store.bits(), 1), scan_(store.words()) {
+      : keys_(store.bits(), 1), scan_(store.words()), by_line_(store.words()) {
     const std::size_t rows = store.size();
     if (rows == 0 || (wishes.keys == 0 && rows < fewest_rows)) return;
     const row_sample sample(store);
@@ -149,7 +150,7 @@ class multi_tables {
   const scan_times& scans() const noexcept { return scans_; }
 
   table_set set(const block_store<>& store) const noexcept {
-    return {store, keys_, tables_, flips_, plan_, scan_, costs_};
+    return {store, keys_, tables_, flips_, plan_, scan_, by_line_, costs_};
   }
 
   /// What is expected of a search for k neighbours: how far the last one is, and what it costs to be certain of it.
@@ -310,6 +311,7 @@ class multi_tables {
 
   key_split keys_;
   bucket_scan scan_;
+  line_scan by_line_;
   std::size_t rows_ = 0;
   std::vector<bucket_table> tables_;
   std::vector<flip_list> flips_;

@@ -10,6 +10,7 @@
 #include <embit/index/detail/key_split.hpp>
 #include <embit/index/detail/probe_plan.hpp>
 #include <embit/kernel/bucket_scan.hpp>
+#include <embit/kernel/line_scan.hpp>
 #include <embit/store/block_store.hpp>
 
 #include <algorithm>
@@ -34,7 +35,10 @@ inline void prefetch(const void* address) noexcept {
 
 /// Lookups of one table that are made together, and how many such groups, and cache lines, may wait for their codes:
 /// enough to hide the latency of memory, and few enough to stay in the first-level cache.
-inline constexpr std::size_t grouped_lookups = 16, waiting_groups = 8, waiting_lines = 384;
+inline constexpr std::size_t grouped_lookups = 24, waiting_groups = 8, waiting_lines = 384;
+
+/// Cache lines that are listed one by one may wait in larger numbers, since only so many of them are fetched ahead.
+inline constexpr std::ptrdiff_t listed_lines = 640, fetched_lines = 192;
 
 /// Codes copied together where a table holds row ids only.
 inline constexpr std::size_t gathered_codes = 256;
@@ -53,7 +57,8 @@ struct lookup_group {
   std::size_t filled;  // ranges that have codes
   std::size_t lookups;
   std::size_t candidates;
-  std::size_t lines;      // being fetched
+  std::size_t lines;      // being fetched or listed
+  bool listed;            // all of its lines are
   std::uint32_t largest;  // range
   bool last;              // of its step
 };
@@ -64,11 +69,47 @@ struct waiting_hit {
   std::uint32_t distance;
 };
 
+/// The lines of the groups that wait, in order: they are fetched one by one as others before them are compared.
+class line_list {
+ public:
+  /// Room for so many more.
+  code_line* room(std::size_t count) {
+    if (first_ > 4 * listed_lines) {
+      std::copy(lines_.begin() + first_, lines_.begin() + end_, lines_.begin());
+      end_ -= first_;
+      fetched_ -= first_;
+      first_ = 0;
+    }
+    if (lines_.size() < static_cast<std::size_t>(end_) + count) lines_.resize(static_cast<std::size_t>(end_) + count);
+    return lines_.data() + end_;
+  }
+  void add(std::size_t count) noexcept { end_ += static_cast<std::ptrdiff_t>(count); }
+  void clear() noexcept { first_ = fetched_ = end_ = 0; }
+
+  std::span<const code_line> first(std::size_t count) const noexcept { return {lines_.data() + first_, count}; }
+  /// What to fetch while the first `count` are compared, with enough of those before being on their way.
+  std::span<const code_line> ahead(std::size_t count) noexcept {
+    const std::ptrdiff_t enough = std::min(end_, first_ + fetched_lines);
+    for (; fetched_ < enough; ++fetched_) prefetch(lines_[static_cast<std::size_t>(fetched_)].words());
+    return {lines_.data() + fetched_, std::min(count, static_cast<std::size_t>(end_ - fetched_))};
+  }
+  /// Forgets the first lines, which were compared, while as many as `ahead` said were fetched.
+  void drop(std::size_t count, std::size_t fetched) noexcept {
+    first_ += static_cast<std::ptrdiff_t>(count);
+    fetched_ = std::max(fetched_ + static_cast<std::ptrdiff_t>(fetched), first_);
+  }
+
+ private:
+  std::vector<code_line> lines_;
+  std::ptrdiff_t first_ = 0, fetched_ = 0, end_ = 0;
+};
+
 /// What one worker writes while it probes.
 struct probe_scratch {
   std::array<lookup_group, waiting_groups> groups;  // a ring
   bucket_scan::scratch hits;
   std::array<waiting_hit, bucket_hit_room> waiting;
+  line_list lines;
   std::vector<std::uint32_t> keys;
   std::array<row_id, gathered_codes> ids;
   aligned_vector<word> codes;
@@ -89,6 +130,7 @@ struct table_set {
   std::span<const flip_list> flips;  // of the longer keys, and of those one bit shorter where there are any
   const probe_plan& plan;
   const bucket_scan& scan;
+  const line_scan& by_line;
   probe_costs costs;
 
   const flip_list& flips_of(std::size_t table) const noexcept { return flips[keys.length(table) != keys.length(0)]; }
@@ -104,6 +146,8 @@ class table_probe {
     scratch_.keys.resize(set.tables.size());
     for (std::size_t t = 0; t < set.tables.size(); ++t) scratch_.keys[t] = set.keys.key(t, query, 1);
     if constexpr (!Inlined) scratch_.codes.resize(gathered_codes * set.store.words());
+    scratch_.lines.clear();
+    listing_ = Inlined && line_scan::takes(set.store.words());
   }
 
   /// Takes step after step until `goal.reached(steps)`. Gives up, returning false, as soon as what is left to do is
@@ -174,7 +218,7 @@ class table_probe {
 
   lookup_group& group_at(std::size_t index) noexcept { return scratch_.groups[index % waiting_groups]; }
   bool has_room(std::size_t oldest) const noexcept {
-    return looked_up_ - oldest < waiting_groups && lines_ < waiting_lines;
+    return looked_up_ - oldest < waiting_groups && lines_ < (listing_ ? std::size_t{listed_lines} : waiting_lines);
   }
 
   // Meets the rows at the distance of the last of a full list: those beyond its id no longer count. Lookups that ran
@@ -183,6 +227,7 @@ class table_probe {
     last_row_ = last_row;
     share_ = static_cast<float>(last_row) / static_cast<float>(set_.tables[step.table].ids().size());
     lines_ = flip_ = 0;
+    listing_ = false;  // where buckets are read in part and some of them again
     bool more = true;
     for (std::size_t oldest = looked_up_; more || oldest != looked_up_; ++oldest) {
       while (more && has_room(oldest)) more = !look_up(step);
@@ -201,7 +246,9 @@ class table_probe {
     counts_.lookups += group.lookups;
     counts_.candidates += group.candidates;
     const auto ranges = std::span<const code_range>(group.ranges).first(group.filled);
-    if (group.largest <= large_bucket)
+    if (group.listed)
+      compare_lines(*group.table, group.lines);
+    else if (group.largest <= large_bucket)
       compare(*group.table, ranges, 0);
     else
       compare_in_pieces(*group.table, ranges);
@@ -231,11 +278,16 @@ class table_probe {
       group.largest = std::max(group.largest, range.count);
       group.counts[group.filled] = range.count;
       if (last_row_ != no_last_row) range.count = before_last_row(table, range);
-      group.lines += prefetch_bucket(table, range);
       group.ranges[group.filled] = range;
       group.filled += range.count != 0;
       group.candidates += range.count;
     }
+    const auto ranges = std::span<const code_range>(group.ranges).first(group.filled);
+    group.listed = listing_ && group.largest <= large_bucket;
+    if (group.listed)
+      group.lines = list_lines(table, ranges);
+    else
+      for (const code_range range : ranges) group.lines += prefetch_bucket(table, range);
     lines_ += group.lines;
     flip_ += group.lookups;
     group.last = flip_ == flips.size();
@@ -280,6 +332,23 @@ class table_probe {
     const std::size_t lines = std::min((last + line - 1) / line - first, most_lines);
     for (std::size_t i = 0; i < lines; ++i) prefetch(base + (first + i) * line);
     return lines;
+  }
+
+  // Returns how many lines.
+  std::size_t list_lines(const bucket_table& table, std::span<const code_range> ranges) {
+    std::size_t count = 0;
+    const std::size_t words = set_.store.words(), most = large_bucket * words / line_words + 2;
+    code_line* const lines = scratch_.lines.room(ranges.size() * most + listed_step);
+    for (const code_range range : ranges) count += lines_of(table.codes(), words, range, lines + count);
+    scratch_.lines.add(count);
+    return count;
+  }
+
+  void compare_lines(const bucket_table& table, std::size_t count) {
+    sink to{*this, table.ids().data()};
+    const auto ahead = scratch_.lines.ahead(count);
+    if (to.threshold() != 0) set_.by_line(table.codes(), scratch_.lines.first(count), ahead, query_, scratch_.hits, to);
+    scratch_.lines.drop(count, ahead.size());
   }
 
   void compare_in_pieces(const bucket_table& table, std::span<const code_range> ranges) {
@@ -335,6 +404,7 @@ class table_probe {
   std::size_t looked_up_ = 0;        // groups
   std::size_t lines_ = 0;            // of the groups that wait
   std::size_t waiting_hits_ = 0;
+  bool listing_ = false;           // lines one by one
   row_id last_row_ = no_last_row;  // rows beyond do not count
   float share_ = 1;                // of rows up to it
 };
