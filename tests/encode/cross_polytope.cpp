@@ -3,6 +3,7 @@
 #include <embit/core/thread_pool.hpp>
 #include <embit/encode/cross_polytope.hpp>
 #include <support/catch.hpp>
+#include <support/normal_rows.hpp>
 #include <support/refusal.hpp>
 
 #include <bit>
@@ -15,13 +16,7 @@
 namespace {
 
 using support::refusal;
-
-embit::matrix<float> normal_rows(std::size_t rows, std::size_t cols, std::uint64_t seed) {
-  embit::rng rng{seed};
-  embit::matrix<float> m(rows, cols);
-  for (float& x : m.values()) x = embit::normal(rng);
-  return m;
-}
+using support::normal_rows;
 
 /// Rows at about the angle from those of `from`, in high dimension.
 embit::matrix<float> turned(const embit::matrix<float>& from, double angle, std::uint64_t seed) {

@@ -6,6 +6,7 @@
 
 #include <support/catch.hpp>
 #include <support/codes.hpp>
+#include <support/normal_rows.hpp>
 #include <support/refusal.hpp>
 
 #include <algorithm>
@@ -18,13 +19,7 @@ namespace {
 
 using support::contains;
 using support::refusal;
-
-embit::matrix<float> normal_rows(std::size_t rows, std::size_t cols, std::uint64_t seed) {
-  embit::rng rng{seed};
-  embit::matrix<float> m(rows, cols);
-  for (auto& x : m.values()) x = embit::normal(rng);
-  return m;
-}
+using support::normal_rows;
 
 bool bit(std::span<const embit::word> code, std::size_t j) { return (code[j / 64] >> j % 64 & 1) != 0; }
 

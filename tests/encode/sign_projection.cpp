@@ -7,6 +7,7 @@
 #include <embit/kernel/inner_product.hpp>
 
 #include <support/catch.hpp>
+#include <support/normal_rows.hpp>
 
 #include <cmath>
 #include <cstdint>
@@ -16,12 +17,7 @@
 
 namespace {
 
-embit::matrix<float> normal_rows(std::size_t rows, std::size_t cols, std::uint64_t seed) {
-  embit::rng rng{seed};
-  embit::matrix<float> m(rows, cols);
-  for (auto& x : m.values()) x = embit::normal(rng);
-  return m;
-}
+using support::normal_rows;
 
 bool same(embit::code_view<> a, embit::code_view<> b) {
   return a.size() == b.size() && a.bits() == b.bits() &&

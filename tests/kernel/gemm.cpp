@@ -5,6 +5,7 @@
 #include <embit/kernel/gemm.hpp>
 
 #include <support/catch.hpp>
+#include <support/normal_rows.hpp>
 
 #include <cmath>
 #include <cstdint>
@@ -12,12 +13,7 @@
 
 namespace {
 
-embit::matrix<float> normal_rows(std::size_t rows, std::size_t cols, std::uint64_t seed) {
-  embit::rng rng{seed};
-  embit::matrix<float> m(rows, cols);
-  for (auto& x : m.values()) x = embit::normal(rng);
-  return m;
-}
+using support::normal_rows;
 
 // Compared by == on floats: the product promises the same float, not a near one.
 bool same(embit::matrix_view<const float> a, embit::matrix_view<const float> b) {

@@ -5,6 +5,7 @@
 #include <embit/kernel/hadamard.hpp>
 
 #include <support/catch.hpp>
+#include <support/normal_rows.hpp>
 #include <support/refusal.hpp>
 
 #include <bit>
@@ -16,12 +17,7 @@
 
 namespace {
 
-embit::matrix<float> normal_rows(std::size_t rows, std::size_t cols, std::uint64_t seed) {
-  embit::rng rng{seed};
-  embit::matrix<float> m(rows, cols);
-  for (auto& x : m.values()) x = embit::normal(rng);
-  return m;
-}
+using support::normal_rows;
 
 // To the bit: -0 is not 0.
 bool same_bits(std::span<const float> a, std::span<const float> b) {

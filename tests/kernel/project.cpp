@@ -5,6 +5,7 @@
 #include <embit/kernel/project.hpp>
 
 #include <support/catch.hpp>
+#include <support/normal_rows.hpp>
 
 #include <cstdint>
 #include <limits>
@@ -13,12 +14,7 @@
 
 namespace {
 
-embit::matrix<float> normal_rows(std::size_t rows, std::size_t cols, std::uint64_t seed) {
-  embit::rng rng{seed};
-  embit::matrix<float> m(rows, cols);
-  for (auto& x : m.values()) x = embit::normal(rng);
-  return m;
-}
+using support::normal_rows;
 
 }  // namespace
 

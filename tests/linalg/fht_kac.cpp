@@ -4,6 +4,7 @@
 #include <embit/linalg/fht_kac.hpp>
 
 #include <support/catch.hpp>
+#include <support/normal_rows.hpp>
 #include <support/refusal.hpp>
 
 #include <bit>
@@ -16,13 +17,7 @@ namespace {
 
 using support::contains;
 using support::refusal;
-
-embit::matrix<float> normal_rows(std::size_t rows, std::size_t cols, std::uint64_t seed) {
-  embit::rng rng{seed};
-  embit::matrix<float> m(rows, cols);
-  for (auto& x : m.values()) x = embit::normal(rng);
-  return m;
-}
+using support::normal_rows;
 
 double dot(std::span<const float> a, std::span<const float> b) {
   double sum = 0;

@@ -11,6 +11,7 @@
 #include <embit/linalg/whitening.hpp>
 
 #include <support/catch.hpp>
+#include <support/normal_rows.hpp>
 #include <support/refusal.hpp>
 
 #include <algorithm>
@@ -24,13 +25,7 @@ namespace {
 
 using support::contains;
 using support::refusal;
-
-embit::matrix<float> normal_rows(std::size_t rows, std::size_t cols, std::uint64_t seed) {
-  embit::rng rng{seed};
-  embit::matrix<float> m(rows, cols);
-  for (auto& x : m.values()) x = embit::normal(rng);
-  return m;
-}
+using support::normal_rows;
 
 /// Rows off the origin whose columns have very different deviations.
 embit::matrix<float> skewed_rows(std::size_t rows, std::size_t cols, std::uint64_t seed) {

@@ -9,6 +9,7 @@
 #include <support/catch.hpp>
 #include <support/codes.hpp>
 #include <support/matchers.hpp>
+#include <support/normal_rows.hpp>
 
 namespace {
 
@@ -33,12 +34,7 @@ struct contrary_encoder : sign_encoder {
 };
 static_assert(embit::Encoder<sign_encoder> && embit::AsymmetricEncoder<contrary_encoder>);
 
-embit::matrix<float> normal_rows(std::size_t rows, std::size_t cols, std::uint64_t seed) {
-  embit::rng rng{seed};
-  embit::matrix<float> x(rows, cols);
-  for (float& v : x.values()) v = embit::normal(rng);
-  return x;
-}
+using support::normal_rows;
 
 double l2(std::span<const float> a, std::span<const float> b) {
   double sum = 0;
