@@ -4,6 +4,7 @@
 //   tokens ──muvera──▶ 1-bit codes ──flat_index──▶ candidates ──chamfer_rerank──▶ results
 //
 // SPDX-License-Identifier: MIT
+#include "support/run.hpp"
 #include "support/show.hpp"
 #include "support/table.hpp"
 #include "support/token_sets.hpp"
@@ -16,7 +17,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <exception>
 #include <stdexcept>
 #include <string>
 
@@ -142,12 +142,5 @@ void run(const options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    run(parse_command_line(argc, argv));
-    if (std::fflush(stdout) != 0) throw std::runtime_error("standard output: cannot be written");
-    return 0;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "late_interaction: %s\n", example::one_line(e.what(), 300).c_str());
-    return 2;
-  }
+  return example::run_program("late_interaction", [&] { run(parse_command_line(argc, argv)); });
 }

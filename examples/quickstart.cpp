@@ -5,6 +5,7 @@
 // SPDX-License-Identifier: MIT
 #include "support/corpus.hpp"
 #include "support/options.hpp"
+#include "support/run.hpp"
 #include "support/sample_lines.hpp"
 #include "support/saved_codes.hpp"
 #include "support/show.hpp"
@@ -18,7 +19,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdio>
-#include <exception>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -173,16 +173,11 @@ void search_vectors(const options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
+  return example::run_program("quickstart", [&] {
     const auto options = example::parse_command_line(argc, argv);
     if (options.base.empty())
       search_text(options);
     else
       search_vectors(options);
-    if (std::fflush(stdout) != 0) throw std::runtime_error("standard output: cannot be written");
-    return 0;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "quickstart: %s\n", example::one_line(e.what(), 300).c_str());
-    return 2;
-  }
+  });
 }

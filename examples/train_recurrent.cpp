@@ -4,6 +4,7 @@
 //   float rows ──fit_recurrent──▶ encoder ──▶ codes ──flat_index──▶ candidates ──float_rerank──▶ results
 //
 // SPDX-License-Identifier: MIT
+#include "support/run.hpp"
 #include "support/show.hpp"
 #include "support/split_rows.hpp"
 #include "support/table.hpp"
@@ -17,7 +18,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <exception>
 #include <stdexcept>
 #include <string>
 
@@ -218,12 +218,5 @@ void run(const options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    run(parse_command_line(argc, argv));
-    if (std::fflush(stdout) != 0) throw std::runtime_error("standard output: cannot be written");
-    return 0;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "train_recurrent: %s\n", example::one_line(e.what(), 300).c_str());
-    return 2;
-  }
+  return example::run_program("train_recurrent", [&] { run(parse_command_line(argc, argv)); });
 }

@@ -3,15 +3,8 @@
 #   cmake -DQUICKSTART=<executable> -DWORK_DIR=<scratch directory> -P quickstart_cli.cmake
 cmake_minimum_required(VERSION 3.24)
 
-foreach(needed QUICKSTART WORK_DIR)
-  if(NOT DEFINED ${needed})
-    message(FATAL_ERROR "give -D${needed}=...")
-  endif()
-  cmake_path(ABSOLUTE_PATH ${needed})
-endforeach()
-find_program(PRINTF printf REQUIRED) # writes the bytes that CMake's own file() cannot
-file(REMOVE_RECURSE "${WORK_DIR}")
-file(MAKE_DIRECTORY "${WORK_DIR}")
+set(program QUICKSTART)
+include("${CMAKE_CURRENT_LIST_DIR}/cli.cmake")
 
 # Reports the last run and goes on; the script then ends with an error.
 function(fail text)
@@ -59,16 +52,6 @@ function(accepted pattern)
   elseif(out MATCHES "${escape}")
     fail("expected plain text in a pipe")
   endif()
-endfunction()
-
-# npy(<file> <descr> <True|False: Fortran order> <shape> <payload in octal escapes>)
-function(npy file descr fortran shape payload)
-  set(header "{'descr': '${descr}', 'fortran_order': ${fortran}, 'shape': ${shape}, }")
-  string(LENGTH "${header}" length)
-  math(EXPR padding "117 - ${length}") # magic and length are 10 bytes, the header ends with a line end: 128 in all
-  string(REPEAT " " ${padding} padding)
-  execute_process(COMMAND "${PRINTF}" "\\223NUMPY\\001\\000\\166\\000${header}${padding}\\n${payload}"
-                  OUTPUT_FILE "${WORK_DIR}/${file}" COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 
 # ---- the command line --------------------------------------------------------------------------------------------

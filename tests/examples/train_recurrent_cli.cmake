@@ -3,33 +3,11 @@
 #   cmake -DTRAIN_RECURRENT=<executable> -DWORK_DIR=<scratch directory> -P train_recurrent_cli.cmake
 cmake_minimum_required(VERSION 3.24)
 
-foreach(needed TRAIN_RECURRENT WORK_DIR)
-  if(NOT DEFINED ${needed})
-    message(FATAL_ERROR "give -D${needed}=...")
-  endif()
-  cmake_path(ABSOLUTE_PATH ${needed})
-endforeach()
-find_program(PRINTF printf REQUIRED) # writes the bytes that CMake's own file() cannot
-file(REMOVE_RECURSE "${WORK_DIR}")
-file(MAKE_DIRECTORY "${WORK_DIR}")
+set(program TRAIN_RECURRENT)
+include("${CMAKE_CURRENT_LIST_DIR}/cli.cmake")
 
-# expect(<status> <regex of stdout> <regex of stderr> <arguments>...)
-function(expect status out err)
-  execute_process(COMMAND "${TRAIN_RECURRENT}" ${ARGN} WORKING_DIRECTORY "${WORK_DIR}" TIMEOUT 120
-                  RESULT_VARIABLE found OUTPUT_VARIABLE stdout ERROR_VARIABLE stderr)
-  if(NOT found STREQUAL "${status}" OR NOT stdout MATCHES "${out}" OR NOT stderr MATCHES "${err}")
-    message(SEND_ERROR "expected ${status}, ${out}, ${err}\n  arguments: ${ARGN}\n  status: ${found}\n"
-                       "  stdout: ${stdout}\n  stderr: ${stderr}")
-  endif()
-  set(stdout "${stdout}" PARENT_SCOPE)
-endfunction()
-
-# npy(<file> <rows> <columns>): rows of float32
-function(npy file rows columns)
-  set(header "{'descr': '<f4', 'fortran_order': False, 'shape': (${rows}, ${columns}), }")
-  string(LENGTH "${header}" length)
-  math(EXPR padding "117 - ${length}") # magic and length are 10 bytes, the header ends with a line end: 128 in all
-  string(REPEAT " " ${padding} padding)
+# rows(<file> <rows> <columns>): rows of float32
+function(rows file rows columns)
   set(payload "")
   math(EXPR last "${rows} * ${columns} - 1")
   foreach(i RANGE ${last})
@@ -37,13 +15,12 @@ function(npy file rows columns)
     math(EXPR b "(${i} * 53 + ${i} / 7 * 29) % 8")
     string(APPEND payload "\\000\\000\\2${b}${a}\\077")
   endforeach()
-  execute_process(COMMAND "${PRINTF}" "\\223NUMPY\\001\\000\\166\\000${header}${padding}\\n${payload}"
-                  OUTPUT_FILE "${WORK_DIR}/${file}" COMMAND_ERROR_IS_FATAL ANY)
+  npy(${file} "<f4" False "(${rows}, ${columns})" "${payload}")
 endfunction()
 
-npy(rows.npy 60 6)
-npy(queries.npy 4 6)
-npy(narrow.npy 4 5)
+rows(rows.npy 60 6)
+rows(queries.npy 4 6)
+rows(narrow.npy 4 5)
 set(small --generated 400 --steps 60 --hidden 16 --threads 2)
 
 expect(0 "--vectors" "^$" --help)
