@@ -91,9 +91,7 @@ class rabitq_symmetric {
   const level_format& format() const noexcept { return model_->format; }
   /// @throws error errc::shape for codes of another format.
   void require_format(const level_format& codes) const {
-    if (!(codes == format()))
-      raise(errc::shape, "codes: ", codes.dims(), " dimensions in ", codes.row_bytes(), " bytes, the kernel scores ",
-            format().dims(), " in ", format().row_bytes(), ", or values or factors differ");
+    detail::require_level_format(codes, format());
   }
 
   /// @throws error errc::shape for a code of another format.

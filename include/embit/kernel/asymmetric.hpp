@@ -58,9 +58,7 @@ class asymmetric {
 
   /// @throws error errc::shape for codes that are not of `format()`.
   void require_format(const level_format& codes) const {
-    if (!(codes == format()))
-      raise(errc::shape, "codes: ", codes.dims(), " dimensions in ", codes.row_bytes(), " bytes, the kernel scores ",
-            format().dims(), " in ", format().row_bytes(), ", or values or factors differ");
+    detail::require_level_format(codes, format());
   }
 
   /// @throws error errc::shape for binary codes that are not of as many bits, or where codes are of several bits a

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <embit/config.hpp>
+#include <embit/core/error.hpp>
 #include <embit/core/half.hpp>
 #include <embit/core/types.hpp>
 
@@ -94,6 +95,17 @@ struct level_format {
 
   friend bool operator==(const level_format&, const level_format&) = default;
 };
+
+namespace detail {
+
+/// @throws error errc::shape for codes of another format than a kernel scores.
+inline void require_level_format(const level_format& codes, const level_format& scored) {
+  if (!(codes == scored))
+    raise(errc::shape, "codes: ", codes.dims(), " dimensions in ", codes.row_bytes(), " bytes, the kernel scores ",
+          scored.dims(), " in ", scored.row_bytes(), ", or values or factors differ");
+}
+
+}  // namespace detail
 
 /// Adjacent rows in memory. Byte p of row r of a block (8 dimensions of one plane, least significant bit first) is
 /// `codes[block · 32 · row_bytes + p · 32 + r]`; the bytes of a row are its segments in order, each plane by plane from
