@@ -25,7 +25,7 @@ TEST_CASE("a knn_result gives what was found, not what was asked", "[results]") 
   CHECK(result.k() == 4);
   for (std::size_t q = 0; q < 3; ++q) CHECK(result[q].empty());
 
-  const auto slots = result.slots(1);
+  const auto slots = result.places(1);
   CHECK(slots.size() == 4);
   slots[0] = {7, 1};
   slots[1] = {9, 2};
@@ -39,12 +39,12 @@ TEST_CASE("a knn_result gives what was found, not what was asked", "[results]") 
 TEST_CASE("a knn_result is reused without a trace of the last search", "[results]") {
   embit::knn_result<int> result;
   result.reset(2, 3);
-  result.slots(0)[0] = {1, 1};
+  result.places(0)[0] = {1, 1};
   result.set_found(0, 1);
-  const auto* memory = result.slots(0).data();
+  const auto* memory = result.places(0).data();
   result.reset(3, 2);
   CHECK(result[0].empty());
-  CHECK(result.slots(0).data() == memory);
+  CHECK(result.places(0).data() == memory);
   result.reset(5, 0);
   CHECK(result.queries() == 5);
   CHECK(result[4].empty());

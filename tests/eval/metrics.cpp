@@ -142,8 +142,8 @@ TEST_CASE("means over queries") {
   found.reset(2, 4);
   const auto put = [](auto& result, std::size_t query, const std::vector<embit::row_id>& ids) {
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      result.slots(query)[i].id = ids[i];
-      result.slots(query)[i].distance = static_cast<unsigned char>(i / 2);
+      result.places(query)[i].id = ids[i];
+      result.places(query)[i].distance = static_cast<unsigned char>(i / 2);
     }
     result.set_found(query, ids.size());
   };

@@ -33,7 +33,7 @@ embit::knn_result<std::uint32_t> hamming_neighbors(const embit::code_store<>& co
   for (std::size_t q = 0; q < found.queries(); ++q) {
     std::size_t count = 0;
     for (const auto& n : found[q])
-      if (n.id != q && count < k) others.slots(q)[count++] = n;
+      if (n.id != q && count < k) others.places(q)[count++] = n;
     others.set_found(q, count);
   }
   return others;

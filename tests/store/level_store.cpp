@@ -146,7 +146,7 @@ TEST_CASE("symmetric search is 1 - cos of the values, ties by row, the same for 
     CHECK(same_lists(index.search(queries.middle_rows(q, 1), 50), [&] {
       embit::knn_result<float> one;
       one.reset(1, 50);
-      std::ranges::copy(found[q], one.slots(0).begin());
+      std::ranges::copy(found[q], one.places(0).begin());
       one.set_found(0, found[q].size());
       return one;
     }()));

@@ -83,11 +83,11 @@ template <CodeStore Store>
 void write_faiss_codes(std::string path, const Store& codes, std::span<const row_label> labels = {}) {
   const std::size_t bits = (codes.bits() + 7) / 8 * 8, rows = codes.size();
   if (codes.bits() == 0) raise(errc::shape, "codes: ", rows, " of 0 bits");
-  if (bits > std::size_t{std::numeric_limits<std::int32_t>::max()})
+  if (bits > std::size_t{(std::numeric_limits<std::int32_t>::max)()})
     raise(errc::argument, "codes: ", codes.bits(), " bits, more than FAISS can count");
   if (!labels.empty() && labels.size() != rows) raise(errc::shape, "labels: ", labels.size(), " for ", rows, " codes");
   for (std::size_t i = 0; i < labels.size(); ++i)
-    if (labels[i] == std::numeric_limits<row_label>::max())
+    if (labels[i] == (std::numeric_limits<row_label>::max)())
       raise(errc::argument, "labels: number ", i, " is 2^64 - 1, which FAISS means nothing by");
 
   detail::faiss_writer out(std::move(path));

@@ -88,7 +88,7 @@ inline void require_hdf5_size(hid_t dataset, std::array<hsize_t, 2> shape, std::
   const hsize_t stored = H5Dget_storage_size(dataset);
   const hdf5_handle creation(H5Dget_create_plist(dataset), H5Pclose);
   const bool packed = H5Pget_layout(*creation) == H5D_CHUNKED;
-  constexpr hsize_t most = std::numeric_limits<std::ptrdiff_t>::max();
+  constexpr hsize_t most = (std::numeric_limits<std::ptrdiff_t>::max)();
   const bool fits = shape[1] == 0 || shape[0] <= most / element / shape[1];
   const hsize_t bytes = fits ? shape[0] * shape[1] * element : 0;
   if (!fits || (packed ? bytes / 1032 > stored : bytes != stored))
@@ -125,10 +125,10 @@ matrix<T> read_hdf5(const std::string& path, const std::string& dataset) {
   matrix<T> values(static_cast<std::size_t>(shape[0]), static_cast<std::size_t>(shape[1]));
   const std::size_t row_bytes = values.cols() * size_of(number.type);
   if (values.rows() == 0 || row_bytes == 0) return values;
-  const std::size_t step = std::min(values.rows(), std::max<std::size_t>(1, (std::size_t{1} << 20) / row_bytes));
+  const std::size_t step = (std::min)(values.rows(), std::max<std::size_t>(1, (std::size_t{1} << 20) / row_bytes));
   std::vector<std::byte> chunk(step * row_bytes);
   for (std::size_t row = 0; row < values.rows(); row += step) {
-    const std::size_t rows = std::min(step, values.rows() - row);
+    const std::size_t rows = (std::min)(step, values.rows() - row);
     const std::array<hsize_t, 2> first{row, 0}, count{rows, shape[1]};
     H5Sselect_hyperslab(*space, H5S_SELECT_SET, first.data(), nullptr, count.data(), nullptr);
     const detail::hdf5_handle memory(H5Screate_simple(dims, count.data(), nullptr), H5Sclose);

@@ -35,7 +35,7 @@ struct aligned_allocator {
   aligned_allocator(const aligned_allocator<U>&) noexcept {}
 
   T* allocate(std::size_t n) {
-    if (n > std::numeric_limits<std::size_t>::max() / sizeof(T)) throw_length();
+    if (n > (std::numeric_limits<std::size_t>::max)() / sizeof(T)) throw_length();
     const std::size_t bytes = n * sizeof(T);
     void* memory = ::operator new (bytes, std::align_val_t{alignment(bytes)});
 #ifdef MADV_HUGEPAGE

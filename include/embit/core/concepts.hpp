@@ -99,25 +99,25 @@ concept AsymmetricEncoder = Encoder<E, Rows> && requires(const E& encoder, Rows 
 };
 
 /// Answers k-nearest-neighbour queries.
-template <class I>
-concept Index = requires(const I& index, typename I::query_view queries, std::size_t k,
-                         knn_result<typename I::distance_type>& result) {
+template <class Searched>
+concept Index = requires(const Searched& index, typename Searched::query_view queries, std::size_t k,
+                         knn_result<typename Searched::distance_type>& result) {
   { index.size() } -> std::convertible_to<std::size_t>;
-  { index.search(queries, k) } -> std::same_as<knn_result<typename I::distance_type>>;
-  { index.search(queries, k, accept_all{}) } -> std::same_as<knn_result<typename I::distance_type>>;
+  { index.search(queries, k) } -> std::same_as<knn_result<typename Searched::distance_type>>;
+  { index.search(queries, k, accept_all{}) } -> std::same_as<knn_result<typename Searched::distance_type>>;
   index.search_into(queries, k, result);
 };
 
 /// An Index that also finds everything within a radius, the radius included.
-template <class I>
-concept RangeIndex = Index<I> &&
-    requires(const I& index, typename I::query_view queries, typename I::distance_type radius) {
-  { index.range_search(queries, radius) } -> std::same_as<range_result<typename I::distance_type>>;
+template <class Searched>
+concept RangeIndex = Index<Searched> &&
+    requires(const Searched& index, typename Searched::query_view queries, typename Searched::distance_type radius) {
+  { index.range_search(queries, radius) } -> std::same_as<range_result<typename Searched::distance_type>>;
 };
 
 /// An Index that rows can be added to and removed from; `compact` renumbers and returns old row → new row.
-template <class I>
-concept MutableIndex = Index<I> && requires(I& index, typename I::codes_view codes, row_id row) {
+template <class Searched>
+concept MutableIndex = Index<Searched> && requires(Searched& index, typename Searched::codes_view codes, row_id row) {
   { index.add(codes) } -> std::convertible_to<row_id>;
   { index.remove(row) } -> std::convertible_to<bool>;
   index.compact();

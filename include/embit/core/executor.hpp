@@ -51,11 +51,11 @@ void run_bulk(const Exec& executor, std::size_t items, F&& f) {
 template <Executor Exec, class F>
 void run_ranges(const Exec& executor, std::size_t n, std::size_t grain, std::size_t pieces, F&& f) {
   const std::size_t grains = n / grain + (n % grain != 0);
-  const std::size_t ranges = std::min(std::max<std::size_t>(pieces, 1), grains);
+  const std::size_t ranges = (std::min)(std::max<std::size_t>(pieces, 1), grains);
   run_bulk(executor, ranges, [&](std::size_t i, std::size_t worker) {
-    const std::size_t first = grains / ranges * i + std::min(i, grains % ranges);
+    const std::size_t first = grains / ranges * i + (std::min)(i, grains % ranges);
     const std::size_t last = first + grains / ranges + (i < grains % ranges);
-    f(first * grain, std::min(last * grain, n), worker);
+    f(first * grain, (std::min)(last * grain, n), worker);
   });
 }
 

@@ -92,7 +92,7 @@ class matrix {
 
  private:
   static std::size_t count(std::size_t rows, std::size_t cols) {
-    constexpr auto most = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max()) / sizeof(T);
+    constexpr auto most = static_cast<std::size_t>((std::numeric_limits<std::ptrdiff_t>::max)()) / sizeof(T);
     if (cols != 0 && rows > most / cols)
       raise(errc::shape, "matrix: ", rows, " x ", cols, " elements do not fit in memory");
     return rows * cols;

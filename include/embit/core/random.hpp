@@ -33,8 +33,8 @@ class rng {
     }
   }
 
-  static constexpr result_type min() noexcept { return 0; }
-  static constexpr result_type max() noexcept { return std::numeric_limits<result_type>::max(); }
+  static constexpr result_type(min)() noexcept { return 0; }
+  static constexpr result_type(max)() noexcept { return (std::numeric_limits<result_type>::max)(); }
 
   constexpr result_type operator()() noexcept {
     const std::uint64_t result = std::rotl(state_[0] + state_[3], 23) + state_[0];
@@ -63,14 +63,14 @@ class rng {
 /// 64 random bits from any engine.
 template <std::uniform_random_bit_generator Engine>
 constexpr std::uint64_t random_bits(Engine& engine) {
-  constexpr auto range = static_cast<std::uint64_t>(Engine::max() - Engine::min());
-  if constexpr (range == std::numeric_limits<std::uint64_t>::max()) {
-    return engine() - Engine::min();
+  constexpr auto range = static_cast<std::uint64_t>((Engine::max)() - (Engine::min)());
+  if constexpr (range == (std::numeric_limits<std::uint64_t>::max)()) {
+    return engine() - (Engine::min)();
   } else if constexpr (std::has_single_bit(range + 1)) {
     constexpr int width = std::countr_zero(range + 1);
     std::uint64_t bits = 0;
     for (int have = 0; have < 64; have += width)
-      bits = (bits << width) | static_cast<std::uint64_t>(engine() - Engine::min());
+      bits = (bits << width) | static_cast<std::uint64_t>(engine() - (Engine::min)());
     return bits;
   } else {
     // An odd range: take the low bits below the largest power of two, refuse values above it.
@@ -78,7 +78,7 @@ constexpr std::uint64_t random_bits(Engine& engine) {
     std::uint64_t bits = 0;
     for (int have = 0; have < 64; have += width) {
       std::uint64_t draw = range;
-      while (draw >> width != 0) draw = static_cast<std::uint64_t>(engine() - Engine::min());
+      while (draw >> width != 0) draw = static_cast<std::uint64_t>(engine() - (Engine::min)());
       bits = (bits << width) | draw;
     }
     return bits;

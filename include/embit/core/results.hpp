@@ -63,8 +63,8 @@ class knn_result {
     k_ = k;
   }
 
-  /// The k slots of one query, to be filled in order, and how many of them are filled.
-  std::span<neighbor_type> slots(std::size_t query) noexcept { return {slots_.data() + query * k_, k_}; }
+  /// The k places of one query, to be filled in order, and how many of them are filled.
+  std::span<neighbor_type> places(std::size_t query) noexcept { return {slots_.data() + query * k_, k_}; }
   void set_found(std::size_t query, std::size_t count) noexcept {
     EMBIT_ASSERT(count <= k_);
     found_[query] = count;

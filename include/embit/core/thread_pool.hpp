@@ -24,7 +24,7 @@ class thread_pool {
  public:
   /// @param threads  workers in all, the calling thread among them; 0 takes one a processor.
   explicit thread_pool(std::size_t threads = 0) : pool_(std::make_shared<pool>()) {
-    if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency());
+    if (threads == 0) threads = (std::max)(1u, std::thread::hardware_concurrency());
     concurrency_ = threads;
     pool_->threads.reserve(threads - 1);
     for (std::size_t i = 1; i < threads; ++i) pool_->threads.emplace_back([p = pool_.get()] { p->serve(); });
@@ -35,7 +35,7 @@ class thread_pool {
   template <class F>
   void bulk(std::size_t items, F&& f) const {
     if (items == 0) return;
-    const std::size_t helpers = std::min(items, concurrency_) - 1;
+    const std::size_t helpers = (std::min)(items, concurrency_) - 1;
     if (helpers == 0) {
       for (std::size_t i = 0; i < items; ++i) f(i, std::size_t{0});
       return;

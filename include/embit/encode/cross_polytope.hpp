@@ -151,7 +151,7 @@ class cross_polytope {
   void scale(std::span<const float> row, aligned_vector<float>& out) const {
     out.assign(padded(), 0.f);
     float largest = 0;
-    for (const float x : row) largest = std::max(largest, std::abs(x));
+    for (const float x : row) largest = (std::max)(largest, std::abs(x));
     if (largest != 0) std::transform(row.begin(), row.end(), out.begin(), [=](float x) { return x / largest; });
   }
 
@@ -173,7 +173,7 @@ class cross_polytope {
   std::uint32_t hash_of(std::span<const float> rotated) const noexcept {
     const auto magnitude = [](float x) { return std::bit_cast<std::int32_t>(x) & 0x7fffffff; };
     std::int32_t most = 0;
-    for (const float x : rotated) most = std::max(most, magnitude(x));
+    for (const float x : rotated) most = (std::max)(most, magnitude(x));
     std::size_t best = 0;
     while (magnitude(rotated[best]) != most) ++best;
     return vertex_at(best, rotated[best] < 0);
@@ -216,7 +216,7 @@ class cross_polytope {
       if ((a.hash == own) != (b.hash == own)) return a.hash == own;
       return a.hash < b.hash;
     };
-    const auto kept = static_cast<std::ptrdiff_t>(std::min(count, nearest.size()));
+    const auto kept = static_cast<std::ptrdiff_t>((std::min)(count, nearest.size()));
     std::partial_sort(nearest.begin(), nearest.begin() + kept, nearest.end(), before);
     nearest.resize(static_cast<std::size_t>(kept));
   }

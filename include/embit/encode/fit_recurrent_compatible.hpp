@@ -43,7 +43,7 @@ inline recurrent_options compatible_options(matrix_view<const float> rows, level
     raise(errc::argument, "recurrent: compatibility is ", options.compatibility, " where 0 to 1 can be had");
   options.bits = 0;
   options.loops = shape.loops;
-  options.dims = std::min(shape.dims, rows.cols());  // codes of a larger old model may have more
+  options.dims = (std::min)(shape.dims, rows.cols());  // codes of a larger old model may have more
   require_recurrent_options(rows, options);
   options.dims = shape.dims;
   return options;

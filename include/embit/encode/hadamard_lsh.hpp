@@ -118,7 +118,7 @@ class hadamard_projection {
                  for (std::size_t i = first; i < last; ++i)
                    for (std::size_t t = 0; t < transforms(); ++t) {
                      transform(level, rows[i], t, block.data());
-                     const std::size_t count = std::min(padded(), bits() - t * padded());
+                     const std::size_t count = (std::min)(padded(), bits() - t * padded());
                      std::transform(block.data(), block.data() + count, out[i].data() + t * padded(),
                                     [f = length()](float x) { return static_cast<float>(double{x} / f); });
                    }
@@ -193,7 +193,7 @@ class hadamard_projection {
   std::size_t transforms() const noexcept { return (bits() - 1) / padded() + 1; }
   std::size_t sign_words() const noexcept { return transforms() * rounds() * words_for(padded()); }
   /// Floats that are packed at once: a transform, or as many small ones as make a word.
-  std::size_t block_size() const noexcept { return std::max(padded(), word_bits); }
+  std::size_t block_size() const noexcept { return (std::max)(padded(), word_bits); }
   /// Of the planes before they are scaled to 1.
   double length() const noexcept {
     return std::sqrt(std::ldexp(1., static_cast<int>(rounds()) * std::countr_zero(padded())));
@@ -230,9 +230,9 @@ class hadamard_projection {
                   std::span<word> code) const noexcept {
     const std::size_t size = padded(), together = block.size() / size, words = block.size() / word_bits;
     for (std::size_t t = 0, at = 0; t < transforms(); t += together, at += words) {
-      for (std::size_t i = 0; i < std::min(together, transforms() - t); ++i)
+      for (std::size_t i = 0; i < (std::min)(together, transforms() - t); ++i)
         transform(level, row, t + i, block.data() + i * size);
-      level.signs(block.data(), limits_->scaled.data() + at * word_bits, std::min(words, code.size() - at),
+      level.signs(block.data(), limits_->scaled.data() + at * word_bits, (std::min)(words, code.size() - at),
                   code.data() + at);
     }
     return std::isfinite(block[0]);

@@ -70,7 +70,7 @@ matrix<float> itq_coordinates(matrix_view<const float> rows, const itq_model& mo
   constexpr std::size_t chunk = 4096;  // rows centered at a time, so that there is no second copy of them all
   double square = 0;
   for (std::size_t first = 0; first < rows.rows(); first += chunk) {
-    const std::size_t count = std::min(chunk, rows.rows() - first);
+    const std::size_t count = (std::min)(chunk, rows.rows() - first);
     const auto part = coordinates.view().middle_rows(first, count);
     gemm(centered(rows.middle_rows(first, count), model.mean), basis, part, executor);
   }

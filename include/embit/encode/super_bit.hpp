@@ -35,9 +35,9 @@ sign_projection super_bit(super_bit_options options, Engine& engine) {
     raise(errc::argument, "super_bit: groups of ", options.group, " orthogonal planes in ", options.dim, " dimensions");
   const std::size_t group = options.group == 0 ? options.dim : options.group;
   matrix<float> planes(options.bits, options.dim);
-  matrix<double> drawn(std::min(group, options.bits), options.dim);
+  matrix<double> drawn((std::min)(group, options.bits), options.dim);
   for (std::size_t first = 0; first < options.bits; first += group) {
-    const auto some = drawn.view().middle_rows(0, std::min(group, options.bits - first));
+    const auto some = drawn.view().middle_rows(0, (std::min)(group, options.bits - first));
     for (std::size_t i = 0; i < some.rows(); ++i)
       for (double& x : some[i]) x = double{normal(engine)};
     orthonormalize_rows(some);

@@ -133,7 +133,7 @@ class transform_coder {
     constexpr std::size_t chunk = 8 * level_block_rows;
     std::vector<std::uint8_t> levels(model_->dims());
     for (; first < last; first += chunk) {
-      const std::size_t count = std::min(chunk, last - first);
+      const std::size_t count = (std::min)(chunk, last - first);
       auto [z, square, along] = model_->coordinates(rows.middle_rows(first, count));
       for (std::size_t i = 0; i < count; ++i) {
         const float scale = model_->quantize(z[i], square[i], levels);

@@ -25,11 +25,11 @@ struct compatibility_report {
 /// @param old_queries  codes of the queries by the old model, @param new_queries by the new one.
 /// @throws error errc::shape for codes of another format or another number of queries than `truth` has,
 ///         errc::argument when there are none or k is 0.
-template <class Exact, Index I>
-compatibility_report compatibility(const knn_result<Exact>& truth, const I& old_index, const I& new_index,
-                                   typename I::query_view old_queries, typename I::query_view new_queries,
+template <class Exact, Index Searched>
+compatibility_report compatibility(const knn_result<Exact>& truth, const Searched& old_index, const Searched& new_index,
+                                   typename Searched::query_view old_queries, typename Searched::query_view new_queries,
                                    std::size_t k) {
-  const auto recall = [&](const I& index, const typename I::query_view& queries) {
+  const auto recall = [&](const Searched& index, const typename Searched::query_view& queries) {
     return mean_recall(truth, index.search(queries, k), k, k);
   };
   return {.old_to_old = recall(old_index, old_queries),

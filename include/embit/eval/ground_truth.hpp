@@ -48,7 +48,7 @@ void exact_range(std::size_t rows, std::size_t first, std::size_t last, std::siz
   std::vector<heap_top_k<float, Compare>> best(last - first);
   for (auto& heap : best) heap.reset(k);
   for (std::size_t begin = 0; begin < rows; begin += rows_at_once) {
-    const std::size_t end = std::min(begin + rows_at_once, rows);
+    const std::size_t end = (std::min)(begin + rows_at_once, rows);
     for (std::size_t query = first; query < last; ++query)
       for (std::size_t row = begin; row < end; ++row)
         if (!exclude_self || row != query) best[query - first].offer(static_cast<row_id>(row), score(query, row));
@@ -57,7 +57,7 @@ void exact_range(std::size_t rows, std::size_t first, std::size_t last, std::siz
   for (std::size_t query = first; query < last; ++query) {
     const auto list = best[query - first].kept();
     kept.assign(list.begin(), list.end());
-    result.set_found(query, select_top_k<Compare>(kept, result.slots(query)));
+    result.set_found(query, select_top_k<Compare>(kept, result.places(query)));
   }
 }
 
@@ -68,7 +68,7 @@ knn_result<float> exact_search(matrix_view<const float> rows, matrix_view<const 
   const std::size_t rows_at_once =
       std::max<std::size_t>(tile_bytes / sizeof(float) / std::max<std::size_t>(rows.cols(), 1), 1);
   knn_result<float> result;
-  result.reset(queries.rows(), std::min(k, rows.rows()));
+  result.reset(queries.rows(), (std::min)(k, rows.rows()));
   if (result.k() == 0) return result;
   // A worker takes 16 queries at a time, so that rows are read from memory once for all of them.
   const std::size_t pieces = queries.rows() / queries_at_once + 1;

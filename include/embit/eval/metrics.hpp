@@ -49,7 +49,7 @@ std::size_t tie_end(std::span<const neighbor<Distance>> ranking, std::size_t beg
 template <class Distance, class Relevant, class F>
 void for_each_tie(std::span<const neighbor<Distance>> ranking, std::size_t depth, Relevant& relevant, tie_rule ties,
                   F&& f) {
-  for (std::size_t begin = 0, end; begin < std::min(depth, ranking.size()); begin = end) {
+  for (std::size_t begin = 0, end; begin < (std::min)(depth, ranking.size()); begin = end) {
     end = tie_end(ranking, begin, ties);
     std::size_t hits = 0;
     for (std::size_t i = begin; i < end; ++i)
@@ -67,11 +67,11 @@ double hits_at(std::span<const neighbor<Distance>> ranking, std::size_t r, Relev
                tie_rule ties = tie_rule::by_row) {
   double sum = 0;
   detail::for_each_tie(ranking, r, relevant, ties, [&](std::size_t begin, std::size_t end, std::size_t hits) {
-    const std::size_t size = end - begin, room = std::min(size, r - begin), misses = size - hits;
+    const std::size_t size = end - begin, room = (std::min)(size, r - begin), misses = size - hits;
     if (ties == tie_rule::expected)
       sum += static_cast<double>(hits) * static_cast<double>(room) / static_cast<double>(size);
     else
-      sum += static_cast<double>(room - std::min(room, misses));
+      sum += static_cast<double>(room - (std::min)(room, misses));
   });
   return sum;
 }
@@ -103,7 +103,7 @@ double average_precision(std::span<const neighbor<Distance>> ranking, Relevant r
   double sum = 0, above = 0;  // above: relevant rows before the tie
   detail::for_each_tie(ranking, depth, relevant, ties, [&](std::size_t begin, std::size_t end, std::size_t hits) {
     const double size = static_cast<double>(end - begin), found = static_cast<double>(hits);
-    const std::size_t stop = std::min(end, depth);
+    const std::size_t stop = (std::min)(end, depth);
     if (ties == tie_rule::expected) {
       // A rank of the tie is relevant with probability found / size; then those before it hold this share of the rest.
       const double rest = size > 1 ? (found - 1) / (size - 1) : 0;
@@ -115,7 +115,7 @@ double average_precision(std::span<const neighbor<Distance>> ranking, Relevant r
     }
     above += found;
   });
-  const std::size_t most = std::min(total, depth);
+  const std::size_t most = (std::min)(total, depth);
   return most == 0 ? 0. : sum / static_cast<double>(most);
 }
 
@@ -130,7 +130,7 @@ double ndcg_at(std::span<const neighbor<Distance>> ranking, std::size_t r, Gain 
   const auto discount = [](std::size_t i) { return 1 / std::log2(static_cast<double>(i) + 2); };
   std::vector<double> gains;
   double sum = 0;
-  for (std::size_t begin = 0, end; begin < std::min(r, ranking.size()); begin = end) {
+  for (std::size_t begin = 0, end; begin < (std::min)(r, ranking.size()); begin = end) {
     end = detail::tie_end(ranking, begin, ties);
     gains.clear();
     double mean = 0;
@@ -139,13 +139,13 @@ double ndcg_at(std::span<const neighbor<Distance>> ranking, std::size_t r, Gain 
       mean += gains.back() / static_cast<double>(end - begin);
     }
     std::ranges::sort(gains);
-    for (std::size_t i = begin; i < std::min(end, r); ++i)
+    for (std::size_t i = begin; i < (std::min)(end, r); ++i)
       sum += discount(i) * (ties == tie_rule::expected ? mean : gains[i - begin]);
   }
   gains.assign(all_gains.begin(), all_gains.end());
   std::ranges::sort(gains, std::greater<>{});
   double best = 0;
-  for (std::size_t i = 0; i < std::min(r, gains.size()); ++i) best += discount(i) * gains[i];
+  for (std::size_t i = 0; i < (std::min)(r, gains.size()); ++i) best += discount(i) * gains[i];
   return best > 0 ? sum / best : 0.;
 }
 
@@ -161,7 +161,7 @@ double mean_recall(const knn_result<Exact>& truth, const knn_result<Distance>& f
   double sum = 0;
   std::unordered_set<row_id> wanted;
   for (std::size_t i = 0; i < truth.queries(); ++i) {
-    const auto list = truth[i].first(std::min(k, truth[i].size()));
+    const auto list = truth[i].first((std::min)(k, truth[i].size()));
     wanted.clear();
     for (const auto& n : list) wanted.insert(n.id);
     sum += list.empty() ? 1.

@@ -268,7 +268,7 @@ class durable_index {
 
   void apply_add(detail::log_record_reader& in, bool labelled) {
     const auto rows = in.get<std::uint64_t>(), bits = in.get<std::uint64_t>();
-    if (bits == 0 || bits > std::numeric_limits<std::uint32_t>::max() || rows > std::numeric_limits<row_id>::max())
+    if (bits == 0 || bits > (std::numeric_limits<std::uint32_t>::max)() || rows > (std::numeric_limits<row_id>::max)())
       in.refuse();
     const std::uint64_t replace = labelled ? in.get<std::uint64_t>() : 0;
     const auto labels = in.array<row_label>(labelled ? rows : 0);
@@ -291,7 +291,7 @@ class durable_index {
       if (!labelled) in.refuse();
       index_.remove(name);
     } else {
-      if (labelled || name > std::numeric_limits<row_id>::max()) in.refuse();
+      if (labelled || name > (std::numeric_limits<row_id>::max)()) in.refuse();
       index_.remove(static_cast<row_id>(name));
     }
   }

@@ -179,7 +179,7 @@ class flat_index {
     require_queries(queries);
     if (k == 0) raise(errc::argument, "k: 0, but at least 1 neighbour must be asked for");
     live_.require_filter(filter);
-    result.reset(queries.size(), std::min(k, rows()));
+    result.reset(queries.size(), (std::min)(k, rows()));
     if (queries.size() == 0 || rows() == 0) return;
 
     const auto work = workspaces_.take();

@@ -70,8 +70,8 @@ class labelled_index {
       result.reset(found.queries(), found.k());
       for (std::size_t q = 0; q < found.queries(); ++q) {
         result.set_found(q, found[q].size());
-        const auto slots = result.slots(q);
-        for (std::size_t i = 0; i < found[q].size(); ++i) slots[i] = labelled(found[q][i]);
+        const auto places = result.places(q);
+        for (std::size_t i = 0; i < found[q].size(); ++i) places[i] = labelled(found[q][i]);
       }
     });
     return result;

@@ -138,12 +138,12 @@ class lsh_table {
     require_queries(queries);
     if (k == 0) raise(errc::argument, "k: 0, but at least 1 neighbour must be asked for");
     live_.require_filter(filter);
-    result.reset(queries.size(), std::min(k, rows()));
+    result.reset(queries.size(), (std::min)(k, rows()));
     live_.choose(filter, [&](const auto& choice) {
       for_each_query(queries, statistics, [&](std::size_t q, worker_state& mine) {
         const std::size_t scored = mine.scorer.nearest(store_, scorer_, queries.queries(), q, mine.candidates,
                                                        choice.accepts, result.k(), mine.scored);
-        result.set_found(q, select_top_k<compare>(mine.scored, result.slots(q)));
+        result.set_found(q, select_top_k<compare>(mine.scored, result.places(q)));
         return scored;
       });
     });
@@ -442,7 +442,7 @@ class lsh_table {
   void probe(const query_view& queries, std::size_t q, worker_state& mine, Look&& look) const {
     const std::size_t tables = options_.tables;
     const std::size_t all = std::size_t{1} << options_.bits;
-    const std::size_t probes = std::min(queries.probes() != 0 ? queries.probes() : options_.probes, all);
+    const std::size_t probes = (std::min)(queries.probes() != 0 ? queries.probes() : options_.probes, all);
     if (queries.keys().cols() > tables) {
       const auto keys = queries.keys()[q];
       for (std::size_t i = 0; i < keys.size(); ++i)

@@ -143,7 +143,7 @@ class multi_index {
     require_queries(queries);
     if (k == 0) raise(errc::argument, "k: 0, but at least 1 neighbour must be asked for");
     live_.require_filter(filter);
-    result.reset(queries.size(), std::min(k, rows()));
+    result.reset(queries.size(), (std::min)(k, rows()));
     if (queries.size() == 0 || rows() == 0) return;
     live_.choose(filter, [&](const auto& choice) { search_chosen(queries, result, choice, statistics); });
   }
@@ -178,7 +178,7 @@ class multi_index {
     const std::size_t first = rows(), grown = first + codes.size();
     detail::live_rows live = live_;
     live.grow(grown);
-    if (grown - tables_.rows() <= std::max(tables_.rows() / 8, detail::fewest_rows)) {
+    if (grown - tables_.rows() <= (std::max)(tables_.rows() / 8, detail::fewest_rows)) {
       store_.append(codes);
     } else {
       block_store<> store = store_;
@@ -352,8 +352,8 @@ class multi_index {
     const auto work = workspaces_.take();
     const double share = tables_.empty() ? 0 : share_of(choice);
     // Among fewer rows the k-th neighbour is as far as a later one among all.
-    const auto sought = static_cast<std::size_t>(static_cast<double>(result.k()) / std::max(share, 1e-3));
-    const auto outlook = tables_.expect(std::min(sought, rows()));
+    const auto sought = static_cast<std::size_t>(static_cast<double>(result.k()) / (std::max)(share, 1e-3));
+    const auto outlook = tables_.expect((std::min)(sought, rows()));
     const double limit = scan_cost(queries.size());
     if (tables_.empty() || (options_.bail_out && (share == 0 || outlook.cost > detail::worth_trying * limit))) {
       detail::exhaustive_knn(hamming{}, store_, executor_, queries, choice, result, work->scan,
@@ -380,7 +380,7 @@ class multi_index {
   }
 
   static void deliver(std::span<const std::uint64_t> keys, knn_result<std::uint32_t>& result, std::size_t query) {
-    std::transform(keys.begin(), keys.end(), result.slots(query).begin(), detail::neighbor_of);
+    std::transform(keys.begin(), keys.end(), result.places(query).begin(), detail::neighbor_of);
     result.set_found(query, keys.size());
   }
 
@@ -395,7 +395,7 @@ class multi_index {
                            choice, work.left_result, work.scan, statistics != nullptr ? &statistics->scan : nullptr);
     for (std::size_t i = 0; i < work.left.size(); ++i) {
       const auto list = work.left_result[i];
-      std::copy(list.begin(), list.end(), result.slots(work.left[i]).begin());
+      std::copy(list.begin(), list.end(), result.places(work.left[i]).begin());
       result.set_found(work.left[i], list.size());
     }
   }

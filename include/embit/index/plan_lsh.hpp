@@ -58,10 +58,10 @@ class flip_law {
   double within(double probes) const noexcept {
     double sum = 0;
     for (std::size_t flips = 0; flips < levels_ && probes > 0; ++flips) {
-      sum += std::min(probes, masks_[flips]) * of_mask_[flips];
+      sum += (std::min)(probes, masks_[flips]) * of_mask_[flips];
       probes -= masks_[flips];
     }
-    return std::min(sum, 1.0);
+    return (std::min)(sum, 1.0);
   }
 
   /// The fewest probes for which `within` is `share`.
@@ -173,19 +173,19 @@ inline lsh_plan plan_lsh(const plan_lsh_options& options) {
   const std::size_t last_tables = options.tables != 0 ? options.tables : options.max_tables;
   lsh_plan best;
   for (std::size_t bits = first_bits; bits <= last_bits; ++bits) {
-    const detail::flip_law near(bits, flip);
+    const detail::flip_law flips(bits, flip);
     const detail::crowd_law crowd(bits, options.typical_angle, options.spread);
     for (std::size_t tables = first_tables; tables <= last_tables; ++tables) {
       if (options.width != 0 && tables > options.width / bits) break;
       const double share = -std::expm1(std::log1p(-options.target_recall) / static_cast<double>(tables));
-      const double probes = near.probes_for(share);
+      const double probes = flips.probes_for(share);
       if (probes > static_cast<double>(options.max_probes)) continue;
       const auto met = crowd.met(probes, tables);
       const double lookups = probes * static_cast<double>(tables);
       const double cost = lookups * options.lookup_cost + rows * (pass_cost * met.times + met.once);
       if (best.tables != 0 && cost >= best.expected_cost) continue;
       best = {
-          tables,          bits, static_cast<std::size_t>(probes), detail::at_least_once(near.within(probes), tables),
+          tables,          bits, static_cast<std::size_t>(probes), detail::at_least_once(flips.within(probes), tables),
           rows * met.once, cost};
     }
   }

@@ -65,17 +65,18 @@ struct tune_report {
 namespace detail {
 
 /// The time of one query, in microseconds: the fastest pass of at least three.
-template <class I>
-double time_of_query(const I& index, code_view<> queries, const tune_options& options) {
+template <class Searched>
+double time_of_query(const Searched& index, code_view<> queries, const tune_options& options) {
   using clock = std::chrono::steady_clock;
   knn_result<std::uint32_t> result;
   double best = std::numeric_limits<double>::infinity(), total = 0;
   for (std::size_t passes = 0; passes < 3 || total < options.seconds; ++passes) {
     const auto start = clock::now();
     for (std::size_t first = 0; first < queries.size(); first += options.batch)
-      index.search_into(queries.middle_rows(first, std::min(options.batch, queries.size() - first)), options.k, result);
+      index.search_into(queries.middle_rows(first, (std::min)(options.batch, queries.size() - first)), options.k,
+                        result);
     const double seconds = std::chrono::duration<double>(clock::now() - start).count();
-    best = std::min(best, seconds);
+    best = (std::min)(best, seconds);
     total += seconds;
   }
   return best * 1e6 / static_cast<double>(queries.size());
@@ -122,9 +123,9 @@ class tuning {
     if (bits < multi::min_width || bits > multi::max_width) return counts;
     const std::size_t longest = std::clamp(key_bits(), shortest_key, longest_key);
     for (std::size_t shorter = 0; shorter <= 6; shorter += 2) {
-      const std::size_t length = std::max(longest, shortest_key + shorter) - shorter;
+      const std::size_t length = (std::max)(longest, shortest_key + shorter) - shorter;
       const std::size_t count = (bits + length - 1) / length;
-      if (counts.empty() || counts.back() != count) counts.push_back(std::min(count, bits / shortest_key));
+      if (counts.empty() || counts.back() != count) counts.push_back((std::min)(count, bits / shortest_key));
     }
     return counts;
   }
@@ -140,7 +141,7 @@ class tuning {
     const std::size_t longest = std::min<std::size_t>(codes_.bits(), 32);
     for (const std::size_t eighths : {8u, 10u, 6u}) {
       const std::size_t bits = std::clamp<std::size_t>(key_bits() * eighths / 8, 1, longest);
-      const std::size_t tables = std::min(options_.max_tables, codes_.bits() / bits);
+      const std::size_t tables = (std::min)(options_.max_tables, codes_.bits() / bits);
       add(tables, bits);
       add(tables / 2, bits);
     }
@@ -167,7 +168,7 @@ class tuning {
   bool try_tables(lsh_table_options options) {
     lsh_table<code_store<>, hamming, Exec> index{codes_, options, hamming{}, executor_};
     const std::size_t all = std::size_t{1} << options.bits;
-    for (;; options.probes = std::min(2 * options.probes, all)) {
+    for (;; options.probes = (std::min)(2 * options.probes, all)) {
       index.set_probes(options.probes);
       lsh_statistics did;
       const auto found = index.search(queries_, options_.k, accept_all{}, &did);
@@ -179,8 +180,8 @@ class tuning {
     }
   }
 
-  template <class I>
-  bool measured(const I& index, tune_figure figure, std::string_view stage) {
+  template <class Searched>
+  bool measured(const Searched& index, tune_figure figure, std::string_view stage) {
     figure.recall = recall_by_distance(index.search(queries_, options_.k), truth_);
     figure.microseconds = time_of_query(index, queries_, options_);
     auto& figures = report_.figures;

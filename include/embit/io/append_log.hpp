@@ -80,7 +80,7 @@ class append_log {
   /// log.
   static append_log create(std::string path, std::uint64_t generation, bool sync) {
     append_log log(std::move(path), sync);
-    log.read_header(std::numeric_limits<std::uint64_t>::max());
+    log.read_header((std::numeric_limits<std::uint64_t>::max)());
     log.reset(generation);
     return log;
   }
@@ -94,7 +94,7 @@ class append_log {
   /// could be done, refuses everything from then on.
   void append(std::span<const std::byte> bytes) {
     require_usable();
-    if (bytes.size() > std::numeric_limits<std::uint32_t>::max())
+    if (bytes.size() > (std::numeric_limits<std::uint32_t>::max)())
       raise(errc::argument, path_, ": a record of ", bytes.size(), " bytes");
     detail::record_header header{.size = static_cast<std::uint32_t>(bytes.size()),
                                  .payload_crc = crc32c(bytes),
@@ -225,7 +225,7 @@ class append_log {
   void get(std::uint64_t offset, std::span<std::byte> out) const {
     while (!out.empty()) {
       const ssize_t got = detail::uninterrupted([&] {
-        return ::pread(*file_, out.data(), std::min(out.size(), detail::transfer_limit), static_cast<off_t>(offset));
+        return ::pread(*file_, out.data(), (std::min)(out.size(), detail::transfer_limit), static_cast<off_t>(offset));
       });
       if (got < 0) detail::raise_errno(path_, "read");
       if (got == 0) raise(errc::io, path_, ": ends at byte ", offset, " where ", out.size(), " more are expected");
@@ -237,7 +237,7 @@ class append_log {
   bool put(std::uint64_t offset, std::span<const std::byte> bytes) noexcept {
     while (!bytes.empty()) {
       const ssize_t done = detail::uninterrupted([&] {
-        return ::pwrite(*file_, bytes.data(), std::min(bytes.size(), detail::transfer_limit),
+        return ::pwrite(*file_, bytes.data(), (std::min)(bytes.size(), detail::transfer_limit),
                         static_cast<off_t>(offset));
       });
       if (done < 0) return false;

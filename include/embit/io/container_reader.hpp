@@ -131,7 +131,7 @@ class container_reader {
     map_.require_unchanged_size();
     std::uint32_t crc = 0;
     for (std::size_t done = 0; done < out.size();) {
-      const auto part = out.subspan(done, std::min(chunk_size, out.size() - done));
+      const auto part = out.subspan(done, (std::min)(chunk_size, out.size() - done));
       fetch(s.offset + done, part);
       crc = crc32c(part, crc);
       done += part.size();

@@ -103,10 +103,10 @@ template <class T>
 void read_numbers(const input_file& file, std::uint64_t offset, dtype from, std::span<T> out) {
   if (from == dtype_of<T>) return file.read(offset, std::as_writable_bytes(out));
   constexpr std::size_t chunk_size = std::size_t{1} << 17;
-  aligned_vector<std::byte> chunk(std::min(chunk_size, out.size() * size_of(from)));
+  aligned_vector<std::byte> chunk((std::min)(chunk_size, out.size() * size_of(from)));
   const std::size_t step = chunk_size / size_of(from);
   for (std::size_t done = 0; done < out.size(); done += step) {
-    const auto part = out.subspan(done, std::min(step, out.size() - done));
+    const auto part = out.subspan(done, (std::min)(step, out.size() - done));
     const std::uint64_t at = offset + done * size_of(from);
     file.read(at, std::span(chunk).first(part.size() * size_of(from)));
     with_dtype(from, [&](auto source) {

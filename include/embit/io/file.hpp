@@ -125,7 +125,7 @@ class input_file {
   void read(std::uint64_t offset, std::span<std::byte> out) const {
     while (!out.empty()) {
       const ssize_t got = detail::uninterrupted([&] {
-        return ::pread(*file_, out.data(), std::min(out.size(), detail::transfer_limit), static_cast<off_t>(offset));
+        return ::pread(*file_, out.data(), (std::min)(out.size(), detail::transfer_limit), static_cast<off_t>(offset));
       });
       if (got < 0) detail::raise_errno(path_, "read");
       if (got == 0)
@@ -259,7 +259,7 @@ class atomic_file {
   void put_at(std::uint64_t offset, std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
       const ssize_t done = detail::uninterrupted([&] {
-        return ::pwrite(*file_, bytes.data(), std::min(bytes.size(), detail::transfer_limit),
+        return ::pwrite(*file_, bytes.data(), (std::min)(bytes.size(), detail::transfer_limit),
                         static_cast<off_t>(offset));
       });
       if (done < 0) give_up("write");

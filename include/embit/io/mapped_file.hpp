@@ -33,7 +33,7 @@ class mapped_file {
 
   /// @throws error errc::io when the file cannot be mapped.
   explicit mapped_file(input_file file) : file_(std::move(file)) {
-    if (file_.size() > static_cast<std::uint64_t>(std::numeric_limits<std::ptrdiff_t>::max()))
+    if (file_.size() > static_cast<std::uint64_t>((std::numeric_limits<std::ptrdiff_t>::max)()))
       raise(errc::io, path(), ": ", file_.size(), " bytes are more than can be mapped");
     if (file_.size() == 0) return;
     const auto size = static_cast<std::size_t>(file_.size());

@@ -48,7 +48,7 @@ class metadata_writer {
   /// Its length as u32, then its bytes.
   /// @throws error errc::argument for 4 GiB or more.
   metadata_writer& text(std::string_view value) {
-    if (value.size() > std::numeric_limits<std::uint32_t>::max())
+    if (value.size() > (std::numeric_limits<std::uint32_t>::max)())
       raise(errc::argument, "metadata: a text of ", value.size(), " bytes");
     u32(static_cast<std::uint32_t>(value.size()));
     detail::append_bytes(bytes_, std::as_bytes(std::span(value)));

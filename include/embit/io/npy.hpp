@@ -126,7 +126,8 @@ class npy_header_parser {
     std::size_t value = 0;
     for (; peek() >= '0' && peek() <= '9'; ++position_) {
       const auto digit = static_cast<std::size_t>(peek() - '0');
-      if (value > (std::numeric_limits<std::size_t>::max() - digit) / 10) refuse("a number in the shape is too large");
+      if (value > ((std::numeric_limits<std::size_t>::max)() - digit) / 10)
+        refuse("a number in the shape is too large");
       value = value * 10 + digit;
     }
     return value;
@@ -175,7 +176,7 @@ inline std::string text_of(const std::vector<std::size_t>& shape) {
 /// The numbers in all must be just those that the file has bytes for.
 inline void require_npy_size(const input_file& file, const npy_header& header) {
   const std::uint64_t there = file.size() - header.offset;
-  constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+  constexpr std::uint64_t most = (std::numeric_limits<std::uint64_t>::max)();
   std::uint64_t needed = size_of(header.type);
   for (const std::size_t n : header.shape) needed = n != 0 && needed > most / n ? most : needed * n;
   if (std::ranges::find(header.shape, std::size_t{0}) != header.shape.end()) needed = 0;  // whatever the others are

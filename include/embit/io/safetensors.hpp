@@ -120,7 +120,7 @@ class safetensors_parser {
     if (width == 0) refuse("tensor '", tensor.name, "': there is no type '", tensor.type, "'");
     std::uint64_t count = 1;
     for (const std::size_t n : tensor.shape) {
-      if (n != 0 && count > std::numeric_limits<std::uint64_t>::max() / width / n)
+      if (n != 0 && count > (std::numeric_limits<std::uint64_t>::max)() / width / n)
         refuse("tensor '", tensor.name, "': a shape beyond what can be addressed");
       count *= n;
     }
@@ -203,7 +203,7 @@ class safetensors_parser {
     const std::size_t begin = position_;
     for (; position_ < text_.size() && text_[position_] >= '0' && text_[position_] <= '9'; ++position_) {
       const auto digit = static_cast<std::uint64_t>(text_[position_] - '0');
-      if (value > (std::numeric_limits<std::uint64_t>::max() - digit) / 10) refuse("a number beyond 64 bits");
+      if (value > ((std::numeric_limits<std::uint64_t>::max)() - digit) / 10) refuse("a number beyond 64 bits");
       value = value * 10 + digit;
     }
     if (position_ == begin) refuse("a whole number is expected");

@@ -26,7 +26,7 @@ namespace embit::inline EMBIT_ABI {
 /// Which rows of a file to read.
 struct row_range {
   std::size_t first = 0;
-  std::size_t count = std::numeric_limits<std::size_t>::max();  ///< at most; the end of the file ends it too
+  std::size_t count = (std::numeric_limits<std::size_t>::max)();  ///< at most; the end of the file ends it too
 };
 
 namespace detail {
@@ -68,9 +68,9 @@ class vecs_file {
     constexpr std::size_t chunk_size = std::size_t{1} << 18;
     const auto bytes = static_cast<std::size_t>(row_bytes());
     const std::size_t step = std::max<std::size_t>(1, chunk_size / bytes);
-    aligned_vector<std::byte> chunk(std::min(step, count) * bytes);
+    aligned_vector<std::byte> chunk((std::min)(step, count) * bytes);
     for (std::size_t done = 0; done < count; done += step) {
-      const std::size_t rows = std::min(step, count - done);
+      const std::size_t rows = (std::min)(step, count - done);
       file_.read((first + done) * row_bytes(), std::span(chunk).first(rows * bytes));
       for (std::size_t i = 0; i < rows; ++i) {
         std::int32_t dim = 0;
@@ -116,7 +116,7 @@ matrix<T> read_vecs(std::string path, row_range range) {
   const vecs_file<S> file(std::move(path));
   if (range.first > file.rows())
     raise(errc::out_of_range, file.path(), ": rows from ", range.first, " on, of ", file.rows());
-  matrix<T> rows(std::min(range.count, file.rows() - range.first), file.dim());
+  matrix<T> rows((std::min)(range.count, file.rows() - range.first), file.dim());
   file.read(range.first, rows.view());
   return rows;
 }
@@ -124,7 +124,7 @@ matrix<T> read_vecs(std::string path, row_range range) {
 template <class S>
 void write_vecs(std::string path, matrix_view<const S> rows) {
   require_little_endian(path);
-  if (!rows.empty() && (rows.cols() == 0 || rows.cols() > std::size_t{std::numeric_limits<std::int32_t>::max()}))
+  if (!rows.empty() && (rows.cols() == 0 || rows.cols() > std::size_t{(std::numeric_limits<std::int32_t>::max)()}))
     raise(errc::shape, path, ": rows of ", rows.cols(), " elements cannot be written");
   const auto dim = static_cast<std::int32_t>(rows.cols());
   atomic_file file(std::move(path));

@@ -97,7 +97,7 @@ template <class Scan>
 float sum_of_best(std::size_t panels, Scan&& scan) noexcept {
   float sum = 0;
   for (std::size_t first = 0; first < panels; first += chamfer_group) {
-    const std::size_t some = std::min(chamfer_group, panels - first);
+    const std::size_t some = (std::min)(chamfer_group, panels - first);
     alignas(buffer_alignment) float best[chamfer_group * token_lanes];
     std::fill_n(best, some * token_lanes, -std::numeric_limits<float>::infinity());
     scan(first, some, best);
@@ -163,12 +163,12 @@ struct chamfer {
     const std::size_t dim = tokens.dim();
     EMBIT_ASSERT(dim <= widened_floats && (document.empty() || tokens.rows() == 0 || document.cols() == dim));
     constexpr std::size_t tile = 12;  // whole tiles at every level
-    const std::size_t at_once = dim * tile <= widened_floats ? widened_floats / std::max(dim * tile, tile) * tile : 1;
+    const std::size_t at_once = dim * tile <= widened_floats ? widened_floats / (std::max)(dim * tile, tile) * tile : 1;
     return detail::sum_of_best(tokens.panels(), [&](std::size_t panel, std::size_t panels, float* best) {
       alignas(buffer_alignment) float rows[widened_floats];
       document.for_each_run([&](std::size_t begin, std::size_t length) {
         for (std::size_t first = begin; first < begin + length; first += at_once) {
-          const std::size_t count = std::min(at_once, begin + length - first);
+          const std::size_t count = (std::min)(at_once, begin + length - first);
           for (std::size_t i = 0; i < count; ++i) {
             const T* const from = document.data() + (first + i) * document.stride();
             if constexpr (std::is_same_v<T, std::int8_t>)

@@ -47,7 +47,7 @@ class row_panels {
     packed.values_.resize(packed.panels() * packed.panel_size());
     float* to = packed.values_.data();
     for (std::size_t j = 0; j < packed.rows_; j += detail::panel_width) {
-      const std::size_t width = std::min(detail::panel_width, packed.rows_ - j);
+      const std::size_t width = (std::min)(detail::panel_width, packed.rows_ - j);
       for (std::size_t k = 0; k < packed.dim_; ++k, to += detail::panel_width) {
         const float* from = values.data() + k * values.stride() + j;
         if (width == detail::panel_width)
@@ -101,11 +101,11 @@ void for_each_tile(const product_level& level, std::size_t first, std::size_t la
   const std::size_t row_bytes = std::max<std::size_t>(planes.dim(), 1) * sizeof(float);
   const std::size_t block = std::max<std::size_t>(block_bytes / row_bytes / level.rows, 1) * level.rows;
   for (std::size_t begin = first; begin < last; begin += block) {
-    const std::size_t end = std::min(begin + block, last);
+    const std::size_t end = (std::min)(begin + block, last);
     for (std::size_t panel = 0; panel < planes.panels(); panel += group_panels) {
-      const std::size_t panels = std::min(group_panels, planes.panels() - panel);
+      const std::size_t panels = (std::min)(group_panels, planes.panels() - panel);
       for (std::size_t row = begin; row < end; row += level.rows)
-        visit(row, std::min(level.rows, end - row), panel, panels);
+        visit(row, (std::min)(level.rows, end - row), panel, panels);
     }
   }
 }
@@ -117,7 +117,7 @@ void gemm_at(const product_level& level, matrix_view<const float> a, const row_p
     for_each_tile(level, first, last, b,
                   [&](std::size_t row, std::size_t count, std::size_t panel, std::size_t panels) {
                     const std::size_t column = panel * panel_width;
-                    const std::size_t columns = std::min(panels * panel_width, b.rows() - column);
+                    const std::size_t columns = (std::min)(panels * panel_width, b.rows() - column);
                     const float* x = a.data() + row * a.stride();
                     float* out = c.data() + row * c.stride() + column;
                     if (columns == panels * panel_width)

@@ -166,7 +166,7 @@ class hamming_batch {
       const word* next = run.data + (first + tile) * words_ * block_rows;
       for (std::size_t query = 0; query < size_; ++query) {
         for (std::size_t i = 0; i < lines; ++i) __builtin_prefetch(next + (query * lines + i) * block_rows);
-        scan_tile(run, first, std::min(first + tile, run.blocks()), query, s, sink);
+        scan_tile(run, first, (std::min)(first + tile, run.blocks()), query, s, sink);
       }
     }
   }
@@ -202,13 +202,13 @@ class hamming_batch {
     const std::size_t count_words = detail::count_planes_for(words_) * ops_->sliced->rows / word_bits;
     const std::size_t query_bytes =
         program_size_ * sizeof(std::uint16_t) + (slabs() > 1 ? count_words * sizeof(word) : 0);
-    const std::size_t tile = std::min(size_, std::max<std::size_t>(tile_bytes / query_bytes, 32));
+    const std::size_t tile = (std::min)(size_, std::max<std::size_t>(tile_bytes / query_bytes, 32));
     s.limits_.resize(size_ * limit_words());
     s.table_.resize(detail::slab_shape{detail::slab_words}.table_planes() * ops_->sliced->rows / word_bits);
     s.counts_.resize(tile * count_words);
     if (planes == nullptr) s.planes_.resize(superblock_rows * words_);
     for (std::size_t first = 0; first < size_; first += tile) {
-      const std::size_t last = std::min(first + tile, size_);
+      const std::size_t last = (std::min)(first + tile, size_);
       for (std::size_t i = open_thresholds(run, first, last, s, sink); i < superblocks; ++i) {
         const word* stored = (planes == nullptr ? run.data : planes) + i * superblock_rows * words_;
         if (planes == nullptr) ops_->sliced->transpose(stored, words_, s.planes_.data());

@@ -92,7 +92,7 @@ class level_query {
     const detail::level_row_score score{job};
     const std::int32_t coarse = sum_of(row, 0, job.coarse_count);
     const float distance = score.distance(coarse + sum_of(row, job.coarse_count, job.section_count), row.index);
-    return job.coarse_count == 0 ? distance : std::max(distance, score.bound(coarse, row.index));
+    return job.coarse_count == 0 ? distance : (std::max)(distance, score.bound(coarse, row.index));
   }
 
   /// The distance of one row without regard to a bound. O(bytes of the row).
@@ -140,7 +140,7 @@ class level_query {
   }
 
   void set_terms(level_query_terms terms, row_factor factor) noexcept {
-    constexpr double most = std::numeric_limits<float>::max();
+    constexpr double most = (std::numeric_limits<float>::max)();
     const auto unit = [&](double x) { return static_cast<float>(std::clamp(terms.scale * x, -most, most)); };
     terms_ = terms;
     factor_ = factor;
@@ -188,7 +188,7 @@ class level_batch {
     const std::size_t block_bytes = std::max<std::size_t>(run.row_bytes * level_block_rows, 1);
     const std::size_t tile = size_ == 1 ? run.blocks() : std::max<std::size_t>(tile_bytes / block_bytes, 1);
     for (std::size_t first = 0; first < run.blocks(); first += tile)
-      for (std::size_t q = 0; q < size_; ++q) scan_tile(run, first, std::min(first + tile, run.blocks()), q, s, sink);
+      for (std::size_t q = 0; q < size_; ++q) scan_tile(run, first, (std::min)(first + tile, run.blocks()), q, s, sink);
   }
 
  private:
@@ -204,7 +204,7 @@ class level_batch {
       // An unlimited first block fills the collector; after it the limit is worth something.
       const auto limit = sink.limit(query);
       job.limit = limit.value_or(std::numeric_limits<float>::infinity());
-      job.last_block = limit ? last : std::min(job.first_block + 1, last);
+      job.last_block = limit ? last : (std::min)(job.first_block + 1, last);
       const auto stop = scan_(job);
       for (std::size_t i = 0; i < stop.hits; ++i)
         sink.offer(query, static_cast<row_id>(run.first_row + job.hits[i].row), job.hits[i].distance);

@@ -59,12 +59,12 @@ class set_kernel {
   /// The best score that sets of `a` and `b` members can have: that of the smaller within the larger.
   /// Swamidass and Baldi, "Bounds and algorithms for fast exact searches of chemical fingerprints in linear and
   /// sublinear time", J. Chem. Inf. Model. 47 (2007), section 2.
-  Score bound(std::uint32_t a, std::uint32_t b) const noexcept { return self().score(a, b, std::min(a, b)); }
+  Score bound(std::uint32_t a, std::uint32_t b) const noexcept { return self().score(a, b, (std::min)(a, b)); }
 
   /// The fewest common members with which sets of `a` and `b` score no worse than `limit`; more than either has
   /// where they cannot. Exact: decided by `score` itself.
   std::uint32_t least_common(std::uint32_t a, std::uint32_t b, Score limit) const noexcept {
-    const std::uint32_t most = std::min(a, b);
+    const std::uint32_t most = (std::min)(a, b);
     const double expected = self().expect(a, b, limit);
     std::uint32_t common = most;
     if (expected < most) common = expected > 0 ? static_cast<std::uint32_t>(expected) : 0;

@@ -42,7 +42,7 @@ struct batch_norm {
 
   /// Normalizes `x` (n × width) in place with the statistics of the batch, and takes them into the averages.
   void forward_training(matrix_view<float> x, trace& kept) {
-    const double n = static_cast<double>(x.rows()), weight = std::max(momentum, 1. / static_cast<double>(++batches));
+    const double n = static_cast<double>(x.rows()), weight = (std::max)(momentum, 1. / static_cast<double>(++batches));
     std::vector<double> sums(width());
     for (std::size_t i = 0; i < x.rows(); ++i) detail::add_to_sums(x[i].data(), sums.data(), width());
     std::vector<float> center(width());

@@ -40,7 +40,7 @@ class negative_queue {
       std::ranges::copy(rows[i], rows_[next_].begin());
       groups_[next_] = groups[i];
       next_ = (next_ + 1) % rows_.rows();
-      size_ = std::min(size_ + 1, rows_.rows());
+      size_ = (std::min)(size_ + 1, rows_.rows());
     }
   }
 
@@ -85,7 +85,7 @@ struct contrast_row {
     }
     const double own_logit = double{batch[positive]} / double{options.temperature};
     double top = own_logit;
-    for (const auto& c : candidates) top = std::max(top, double{c.first} / double{options.temperature});
+    for (const auto& c : candidates) top = (std::max)(top, double{c.first} / double{options.temperature});
     double sum = std::exp(own_logit - top);
     for (const auto& c : candidates) sum += std::exp(double{c.first} / double{options.temperature} - top);
     const double factor = weight / double{options.temperature};

@@ -32,7 +32,7 @@ inline double triplet_loss(matrix_view<const float> a, matrix_view<const float> 
     const float excess = margin - detail::row_dot(a[i].data(), p[i].data(), a.cols()) +
                          detail::row_dot(a[i].data(), n[i].data(), a.cols());
     const float w = excess > 0 ? static_cast<float>(weight) : 0.f;
-    loss += weight * double{std::max(excess, 0.f)};
+    loss += weight * double{(std::max)(excess, 0.f)};
     for (std::size_t k = 0; k < a.cols(); ++k) {
       da[i][k] = w * (n[i][k] - p[i][k]);
       dp[i][k] = -w * a[i][k];

@@ -105,7 +105,7 @@ inline std::vector<std::uint32_t> pair_groups(std::span<const row_pair> pairs, s
       raise(errc::out_of_range, "pairs: pair ", i, " is (", pairs[i].first, ", ", pairs[i].second, ") of ", rows,
             " rows");
     const auto a = root(pairs[i].first), b = root(pairs[i].second);
-    parent[std::max(a, b)] = std::min(a, b);
+    parent[(std::max)(a, b)] = (std::min)(a, b);
   }
   for (std::uint32_t i = 0; i < rows; ++i) parent[i] = root(i);
   return parent;

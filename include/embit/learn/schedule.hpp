@@ -26,7 +26,7 @@ struct step_schedule {
 
   /// The rate of step `step` (from 1) of `steps`.
   float operator()(std::size_t step, std::size_t steps) const noexcept {
-    const double each = std::max(at * static_cast<double>(steps), 1.);
+    const double each = (std::max)(at * static_cast<double>(steps), 1.);
     return rate * static_cast<float>(std::pow(double{factor}, std::floor(static_cast<double>(step - 1) / each)));
   }
 };
@@ -40,8 +40,8 @@ struct cosine_schedule {
   /// The rate of step `step` (from 1) of `steps`.
   float operator()(std::size_t step, std::size_t steps) const noexcept {
     const double t = static_cast<double>(step), all = static_cast<double>(std::max<std::size_t>(steps, 1));
-    const double rise = std::min(1., t / static_cast<double>(std::max<std::size_t>(warmup, 1)));
-    return rate * static_cast<float>(rise * .5 * (1 + std::cos(std::numbers::pi * std::min(t / all, 1.))));
+    const double rise = (std::min)(1., t / static_cast<double>(std::max<std::size_t>(warmup, 1)));
+    return rate * static_cast<float>(rise * .5 * (1 + std::cos(std::numbers::pi * (std::min)(t / all, 1.))));
   }
 };
 

@@ -139,7 +139,7 @@ float matching_scale(matrix_view<const float> teacher, matrix_view<const float> 
         squares += double{all[i][j]} * double{all[i][j]};
       }
     const double count = static_cast<double>(all.rows()) * (static_cast<double>(all.rows()) - 1) / 2;
-    return count > 0 ? std::sqrt(std::max(squares / count - sum / count * (sum / count), 0.)) : 0.;
+    return count > 0 ? std::sqrt((std::max)(squares / count - sum / count * (sum / count), 0.)) : 0.;
   };
   constexpr double rounding = 1e-6;
   const double of_teacher = deviation(teacher), of_student = deviation(student);

@@ -68,7 +68,7 @@ class affine_transform {
     matrix<float> out(rows.rows(), output_dim());
     constexpr std::size_t chunk = 1024;  // rows centered at a time, so that there is no second copy of them all
     for (std::size_t first = 0; first < rows.rows(); first += chunk) {
-      const auto part = rows.middle_rows(first, std::min(chunk, rows.rows() - first));
+      const auto part = rows.middle_rows(first, (std::min)(chunk, rows.rows() - first));
       const auto target = out.view().middle_rows(first, part.rows());
       if (center().empty())
         gemm(part, shared_->map, target, executor);

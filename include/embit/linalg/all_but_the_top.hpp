@@ -67,9 +67,9 @@ class all_but_the_top {
     detail::require_finite(rows, "rows");
     matrix<float> out = centered(rows, shared_->center);
     constexpr std::size_t chunk = 1024;
-    matrix<float> lengths(std::min(chunk, rows.rows()), removed()), common(lengths.rows(), dim());
+    matrix<float> lengths((std::min)(chunk, rows.rows()), removed()), common(lengths.rows(), dim());
     for (std::size_t first = 0; first < rows.rows(); first += chunk) {
-      const std::size_t count = std::min(chunk, rows.rows() - first);
+      const std::size_t count = (std::min)(chunk, rows.rows() - first);
       const auto some = out.view().middle_rows(first, count);
       gemm(some, shared_->across, lengths.view().middle_rows(0, count), executor);
       gemm(lengths.view().middle_rows(0, count), shared_->along, common.view().middle_rows(0, count), executor);

@@ -49,7 +49,7 @@ inline matrix<float> transposed(matrix_view<const float> rows, std::span<const f
   constexpr std::size_t columns_at_once = 16;  // as many lines as stay in the first-level cache while they fill
   matrix<float> out(rows.cols(), count);
   for (std::size_t begin = 0; begin < rows.cols(); begin += columns_at_once) {
-    const std::size_t end = std::min(begin + columns_at_once, rows.cols());
+    const std::size_t end = (std::min)(begin + columns_at_once, rows.cols());
     for (std::size_t i = 0; i < count; ++i) {
       const float* row = rows.data() + (first + i) * rows.stride();
       for (std::size_t k = begin; k < end; ++k)
@@ -69,7 +69,7 @@ matrix<double> cross_product(matrix_view<const float> x, std::span<const float> 
   matrix<double> sum(x.cols(), y.cols(), 0.);
   matrix<float> part(x.cols(), y.cols());
   for (std::size_t first = 0; first < x.rows(); first += chunk) {
-    const std::size_t count = std::min(chunk, x.rows() - first);
+    const std::size_t count = (std::min)(chunk, x.rows() - first);
     const matrix<float> left = transposed(x, x_center, first, count);
     gemm(left, same ? row_panels(left.view()) : row_panels(transposed(y, y_center, first, count)), part, executor);
     for (std::size_t i = 0; i < sum.values().size(); ++i) sum.values()[i] += double{part.values()[i]};

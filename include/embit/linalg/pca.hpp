@@ -44,7 +44,7 @@ principal_components fit_pca(matrix_view<const float> rows, pca_options options 
   detail::require_finite(spread.view(), "covariance of the rows");
   const auto pairs = symmetric_eigen(spread.view());
   for (std::size_t i = 0; i < dims; ++i) {
-    found.variances[i] = static_cast<float>(std::max(pairs.values[i], 0.));
+    found.variances[i] = static_cast<float>((std::max)(pairs.values[i], 0.));
     std::ranges::transform(pairs.vectors[i], found.directions[i].begin(),
                            [](double x) { return static_cast<float>(x); });
   }

@@ -87,16 +87,16 @@ class pipeline {
     std::apply([&](const Stages&... stages) { (f(stages), ...); }, stages_);
   }
 
-  template <class Exec, std::size_t... I>
-  matrix<float> back(matrix_view<const float> rows, const Exec& executor, std::index_sequence<I...>) const {
+  template <class Exec, std::size_t... Is>
+  matrix<float> back(matrix_view<const float> rows, const Exec& executor, std::index_sequence<Is...>) const {
     matrix<float> current(rows);
-    ((current = std::get<sizeof...(I) - 1 - I>(stages_).apply_inverse(current, executor)), ...);
+    ((current = std::get<sizeof...(Is) - 1 - Is>(stages_).apply_inverse(current, executor)), ...);
     return current;
   }
 
-  template <std::size_t... I>
-  static pipeline read_stages(const section_reader& in, std::index_sequence<I...>) {
-    std::tuple<Stages...> stages{detail::read_part<Stages>(in, std::to_string(I))...};
+  template <std::size_t... Is>
+  static pipeline read_stages(const section_reader& in, std::index_sequence<Is...>) {
+    std::tuple<Stages...> stages{detail::read_part<Stages>(in, std::to_string(Is))...};
     std::size_t given = std::get<0>(stages).dim();
     const auto require = [&](std::size_t number, const auto& stage) {
       if (stage.dim() != given)
@@ -104,7 +104,7 @@ class pipeline {
               " come");
       given = stage.output_dim();
     };
-    (require(I, std::get<I>(stages)), ...);
+    (require(Is, std::get<Is>(stages)), ...);
     return pipeline(std::move(stages));
   }
 

@@ -30,7 +30,7 @@ auto nearest_rotation(matrix_view<T> m) {
   matrix<Scalar> scaled(n, n);
   Scalar largest = 0;
   for (std::size_t i = 0; i < n; ++i)
-    for (const Scalar x : m[i]) largest = std::max(largest, std::abs(x));
+    for (const Scalar x : m[i]) largest = (std::max)(largest, std::abs(x));
   if (largest == 0) largest = 1;
   for (std::size_t i = 0; i < n; ++i)  // so that neither overflows nor vanishes what is squared
     std::ranges::transform(m[i], scaled[i].begin(), [largest](Scalar x) { return x / largest; });

@@ -39,7 +39,8 @@ auto symmetric_eigen(matrix_view<T> symmetric) {
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t k = 0; k <= i; ++k) input.data()[k * n + i] = symmetric[i][k];  // Eigen reads the same triangle
   const Eigen::SelfAdjointEigenSolver<dense> solver(input);
-  if (solver.info() != Eigen::Success) raise(errc::not_finite, "symmetric_eigen: no convergence");
+  constexpr int converged = 0;  // Eigen::Success, whose name X11 defines
+  if (static_cast<int>(solver.info()) != converged) raise(errc::not_finite, "symmetric_eigen: no convergence");
   for (std::size_t i = 0; i < n; ++i) {
     const std::span<const Scalar> column(solver.eigenvectors().data() + (n - 1 - i) * n, n);
     found.values[i] = solver.eigenvalues().data()[n - 1 - i];

@@ -50,7 +50,7 @@ inline void require_rotatable(matrix_view<const float> rows, std::size_t dim) {
     require_finite(rows, "rows");
     double square = 0;
     for (const float x : rows[i]) square += double{x} * double{x};
-    const double longest = double{std::numeric_limits<float>::max()} / 2;
+    const double longest = double{(std::numeric_limits<float>::max)()} / 2;
     if (std::sqrt(square) > longest)
       raise(errc::not_finite, "rows: row ", i, " has the norm ", std::sqrt(square), ", more than ", longest);
   }

@@ -37,7 +37,7 @@ inline std::vector<double> whitening_deviations(const principal_components& comp
   double square = 0, total = 0;
   for (const float m : components.mean) square += double{m} * double{m};
   // Below this a variance is what rounding left of none: of the covariance, or of the mean that was subtracted.
-  const double least = std::max(double{components.variances[0]} * 1e-6, square * 1e-13);
+  const double least = (std::max)(double{components.variances[0]} * 1e-6, square * 1e-13);
   std::vector<double> variances(components.variances.size());
   for (std::size_t i = 0; i < variances.size(); ++i) {
     variances[i] = double{components.variances[i]} > least ? double{components.variances[i]} : 0.;

@@ -91,7 +91,7 @@ void check_options(const muvera_options& o, const Refuse& refuse) {
   if (o.simhash_bits > 16) refuse("simhash_bits ", o.simhash_bits, " where 16 are possible");
   if (o.projection != fde_projection::identity && o.projected_dim > o.dim)
     refuse("projected_dim ", o.projected_dim, " for tokens of dimension ", o.dim);
-  constexpr std::size_t most = std::numeric_limits<std::int32_t>::max();
+  constexpr std::size_t most = (std::numeric_limits<std::int32_t>::max)();
   const std::size_t cell = projected_columns(o) << o.simhash_bits;
   if (o.dim > most >> 17 || o.repetitions > most / cell)
     refuse(o.repetitions, " repetitions of 2^", o.simhash_bits, " partitions of ", projected_columns(o),

@@ -77,7 +77,7 @@ class retriever {
       require_query_width(queries);
       require_rows();
       if (k == 0) raise(errc::argument, "k: 0, but at least 1 neighbour must be asked for");
-      const auto candidates = search_index(queries, std::max(wanted, k), filter);
+      const auto candidates = search_index(queries, (std::max)(wanted, k), filter);
       return rerank(queries, candidates, k);
     }
   }
@@ -142,7 +142,7 @@ class retriever {
   knn_result<score_type> rerank(const Queries& given, const knn_result<Distance>& candidates, std::size_t k) const {
     const typename Rerank::query_view queries(given);
     knn_result<score_type> result;
-    result.reset(candidates.queries(), std::min(k, candidates.k()));
+    result.reset(candidates.queries(), (std::min)(k, candidates.k()));
     const auto each = [&](std::size_t q, std::size_t) {
       const auto list = candidates[q];
       std::vector<row_id> rows(list.size());
@@ -154,7 +154,7 @@ class retriever {
         std::transform(rows.begin(), rows.end(), scores.begin(), [&](row_id r) { return reranker_(queries[q], r); });
       std::vector<neighbor<score_type>> scored(list.size());
       for (std::size_t i = 0; i < scored.size(); ++i) scored[i] = {rows[i], scores[i]};
-      result.set_found(q, select_top_k<compare>(scored, result.slots(q)));
+      result.set_found(q, select_top_k<compare>(scored, result.places(q)));
     };
     if constexpr (requires { index_.executor(); })
       run_bulk(index_.executor(), candidates.queries(), each);

@@ -96,7 +96,7 @@ void exhaustive_knn(const K& kernel, const Store& store, const Exec& executor, t
         const auto list = work.kept[r * nq + q].kept();
         candidates.insert(candidates.end(), list.begin(), list.end());
       }
-      result.set_found(q, select_top_k<typename K::compare>(candidates, result.slots(q)));
+      result.set_found(q, select_top_k<typename K::compare>(candidates, result.places(q)));
     }
   });
   if (statistics != nullptr)
@@ -172,7 +172,7 @@ void exhaustive_pairs(const K& kernel, const Store& store, const Exec& executor,
   std::atomic<bool> stopped{false};
   run_bulk(executor, tiles, [&](std::size_t tile, std::size_t) {
     if (stopped.load(std::memory_order_relaxed)) return;
-    const std::size_t first = tile * superblock_rows, last = std::min(first + superblock_rows, rows);
+    const std::size_t first = tile * superblock_rows, last = (std::min)(first + superblock_rows, rows);
     std::vector<row_id> ids;
     for (std::size_t row = first; row < last; ++row)
       if (choice.accepts(static_cast<row_id>(row))) ids.push_back(static_cast<row_id>(row));

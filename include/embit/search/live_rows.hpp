@@ -18,7 +18,7 @@
 namespace embit::inline EMBIT_ABI {
 
 /// Stands for a removed row in the table that `compact` returns.
-inline constexpr row_id no_row = std::numeric_limits<row_id>::max();
+inline constexpr row_id no_row = (std::numeric_limits<row_id>::max)();
 
 namespace detail {
 

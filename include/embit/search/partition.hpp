@@ -19,7 +19,7 @@ struct piece {
 inline piece cut(std::size_t n, std::size_t pieces, std::size_t i, std::size_t grain = 1) noexcept {
   const std::size_t grains = n / grain + (n % grain != 0);
   const auto edge = [&](std::size_t j) {
-    return std::min(n, (grains / pieces * j + std::min(j, grains % pieces)) * grain);
+    return (std::min)(n, (grains / pieces * j + (std::min)(j, grains % pieces)) * grain);
   };
   return {edge(i), edge(i + 1)};
 }

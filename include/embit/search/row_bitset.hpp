@@ -59,7 +59,7 @@ class row_bitset {
     words_.resize(words_for(size), 0);
     size_ = size;
     for (std::size_t row = old; row < size && row % word_bits != 0; ++row) set(row, member);
-    const std::size_t whole = std::min(words_for(old), words_.size());
+    const std::size_t whole = (std::min)(words_for(old), words_.size());
     std::fill(words_.begin() + static_cast<std::ptrdiff_t>(whole), words_.end(), member ? ~word{0} : word{0});
     clear_tail();
   }

@@ -103,7 +103,7 @@ concept RunStore = CodeStore<Store> && requires(const Store& store, std::size_t 
 template <RunStore Store, class F>
 std::size_t for_each_run(const Store& store, std::size_t first, std::size_t last, const row_bitset* members, F&& f) {
   std::size_t rows = 0;
-  const auto emit = [&](const auto& run, std::size_t from, std::size_t to) {
+  const auto pass_on = [&](const auto& run, std::size_t from, std::size_t to) {
     if (from == to) return;
     f(part_of(run, from, to));
     rows += to - from;
@@ -112,19 +112,19 @@ std::size_t for_each_run(const Store& store, std::size_t first, std::size_t last
     const auto run = store.run(i);
     const std::size_t run_first = run.first_row, run_last = run_first + run.rows;
     if (run_last <= first || run_first >= last) continue;
-    const std::size_t from = std::max(first, run_first) - run_first, to = std::min(last, run_last) - run_first;
+    const std::size_t from = (std::max)(first, run_first) - run_first, to = (std::min)(last, run_last) - run_first;
     if (members == nullptr) {
-      emit(run, from, to);
+      pass_on(run, from, to);
       continue;
     }
     std::size_t open = from;  // start of the piece that is being extended
     for (std::size_t at = from; at < to; at += superblock_rows) {
-      const std::size_t end = std::min(at + superblock_rows, to);
+      const std::size_t end = (std::min)(at + superblock_rows, to);
       if (members->any(run_first + at, run_first + end)) continue;
-      emit(run, open, at);
+      pass_on(run, open, at);
       open = end;
     }
-    emit(run, open, to);
+    pass_on(run, open, to);
   }
   return rows;
 }

@@ -48,8 +48,8 @@ struct group_share {
   }
   std::size_t rows_of(const popcount_group& group) const noexcept {
     const piece blocks = blocks_of(group);
-    return std::min(blocks.last * block_rows, std::size_t{group.rows}) -
-           std::min(blocks.first * block_rows, std::size_t{group.rows});
+    return (std::min)(blocks.last * block_rows, std::size_t{group.rows}) -
+           (std::min)(blocks.first * block_rows, std::size_t{group.rows});
   }
 };
 
@@ -105,7 +105,7 @@ class similarity_sink {
 
   // As update, after an offer: the least number can only have risen, and mostly it has not, so one score will do.
   void raise_least(std::size_t query) noexcept {
-    const std::uint32_t size = tile_[query].set.size, most = std::min(size, members_);
+    const std::uint32_t size = tile_[query].set.size, most = (std::min)(size, members_);
     std::uint32_t least = (size + members_ + 1 - thresholds_[query]) / 2;
     if (least == 0) return update(query);
     const auto limit = *sink_.limit(tile_[query].index);
@@ -115,7 +115,7 @@ class similarity_sink {
 
   void set_least(std::size_t query, std::uint32_t least) noexcept {
     const std::uint32_t size = tile_[query].set.size;
-    thresholds_[query] = least <= std::min(size, members_) ? size + members_ - 2 * least + 1 : 0;
+    thresholds_[query] = least <= (std::min)(size, members_) ? size + members_ - 2 * least + 1 : 0;
   }
 
   const K& kernel_;
@@ -228,8 +228,8 @@ class prepared_queries<K, popcount_store<Bits>> {
       if (blocks.size() == 0) continue;
       const row_id* rows = segment.rows_of(group).data();
       for (std::size_t first = blocks.first, last; first != blocks.last; first = last) {
-        last = std::min(first + step, blocks.last);
-        step = std::min(step * 2, most_blocks);
+        last = (std::min)(first + step, blocks.last);
+        step = (std::min)(step * 2, most_blocks);
         const block_run run = segment.run(group, first, last);
         similar.set_group(group.popcount, rows + first * block_rows);
         const std::size_t open = open_queries(queries, group.popcount, take_up, take_up ? open_up : open_down, similar);

@@ -21,7 +21,7 @@ namespace embit::inline EMBIT_ABI::detail {
 /// The smallest whole distance beyond a radius.
 template <std::integral Distance>
 constexpr Distance beyond(Distance radius) noexcept {
-  return radius == std::numeric_limits<Distance>::max() ? radius : radius + 1;
+  return radius == (std::numeric_limits<Distance>::max)() ? radius : radius + 1;
 }
 
 /// Keeps the k best of each query.

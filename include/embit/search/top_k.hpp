@@ -124,15 +124,15 @@ class heap_top_k {
   std::vector<neighbor_type> kept_;
 };
 
-/// Sorts what several collectors kept and puts the first of it into the slots of one query; returns how many.
+/// Sorts what several collectors kept and puts the first of it into the places of one query; returns how many.
 template <class Compare, class Distance>
-std::size_t select_top_k(std::vector<neighbor<Distance>>& candidates, std::span<neighbor<Distance>> slots) {
+std::size_t select_top_k(std::vector<neighbor<Distance>>& candidates, std::span<neighbor<Distance>> places) {
   const neighbor_order<Compare> before{};
-  const std::size_t count = std::min(candidates.size(), slots.size());
+  const std::size_t count = (std::min)(candidates.size(), places.size());
   const auto middle = candidates.begin() + static_cast<std::ptrdiff_t>(count);
   if (count < candidates.size()) std::nth_element(candidates.begin(), middle, candidates.end(), before);
   std::sort(candidates.begin(), middle, before);
-  std::copy(candidates.begin(), middle, slots.begin());
+  std::copy(candidates.begin(), middle, places.begin());
   return count;
 }
 

@@ -31,8 +31,8 @@ inline void write_lane(word* blocks, std::size_t words, std::size_t row, const w
 
 /// @throws error errc::argument when row ids cannot number `rows` rows.
 inline void require_row_count(std::size_t rows) {
-  if (rows > std::numeric_limits<row_id>::max())
-    raise(errc::argument, "codes: ", rows, " rows, more than the ", std::numeric_limits<row_id>::max(),
+  if (rows > (std::numeric_limits<row_id>::max)())
+    raise(errc::argument, "codes: ", rows, " rows, more than the ", (std::numeric_limits<row_id>::max)(),
           " that row ids can number");
 }
 
@@ -62,7 +62,7 @@ inline code_shape read_shape(const section_reader& in) {
   const std::uint64_t bits = values.u64(), rows = values.u64();
   constexpr std::uint64_t most_bits = std::uint64_t{1} << 32;
   if (bits > most_bits || (bits == 0 && rows != 0)) values.refuse("codes of ", bits, " bits");
-  if (rows > std::numeric_limits<row_id>::max()) values.refuse(rows, " rows, more than row ids can number");
+  if (rows > (std::numeric_limits<row_id>::max)()) values.refuse(rows, " rows, more than row ids can number");
   const code_shape shape{static_cast<std::size_t>(bits), static_cast<std::size_t>(rows)};
   if (const std::size_t found = in.count<word>(blocks_section); found != shape.block_words())
     raise(errc::format, in.path(), ": section '", blocks_section, "' at byte ", in.info(blocks_section).offset, ": ",

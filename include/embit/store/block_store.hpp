@@ -83,7 +83,7 @@ class block_store {
     return {.data = chunks_[i]->data(),
             .words = words(),
             .first_row = static_cast<row_id>(first),
-            .rows = std::min(capacity, size_ - first)};
+            .rows = (std::min)(capacity, size_ - first)};
   }
 
   /// Appends codes; returns the row of the first. Amortized O(size · words).

@@ -131,7 +131,7 @@ class code_store {
     out.add_stream(detail::blocks_section, [this](section_sink& sink) {
       aligned_vector<word> blocks;
       for (std::size_t first = 0; first < size_; first += superblock_rows) {
-        const std::size_t count = std::min(superblock_rows, size_ - first);
+        const std::size_t count = (std::min)(superblock_rows, size_ - first);
         blocks.assign(detail::code_shape{bits(), count}.block_words(), 0);
         for (std::size_t i = 0; i < count; ++i)
           detail::write_lane(blocks.data(), words(), i, words_.data() + (first + i) * words());

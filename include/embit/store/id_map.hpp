@@ -112,7 +112,7 @@ class id_map {
   }
 
  private:
-  static constexpr row_id free_slot = std::numeric_limits<row_id>::max();
+  static constexpr row_id free_slot = (std::numeric_limits<row_id>::max)();
 
   // A mixer of all bits: labels are often consecutive, or multiples of a power of two.
   std::size_t home(row_label label) const noexcept {

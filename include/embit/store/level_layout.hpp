@@ -101,7 +101,7 @@ inline level_shape read_level_shape(const section_reader& in) {
   level_shape shape;
   const std::uint64_t rows = values.u64();
   const std::uint32_t segments = values.u32();
-  if (rows > std::numeric_limits<row_id>::max()) values.refuse(rows, " rows, more than row ids can number");
+  if (rows > (std::numeric_limits<row_id>::max)()) values.refuse(rows, " rows, more than row ids can number");
   constexpr std::uint64_t most_dims = std::uint64_t{1} << 32;
   for (std::uint32_t i = 0; i < segments; ++i) {
     level_segment s;
@@ -132,7 +132,7 @@ inline level_shape read_level_shape(const section_reader& in) {
   };
   const std::uint64_t blocks = (rows + level_block_rows - 1) / level_block_rows;
   const std::uint64_t row_bytes = shape.format.row_bytes();
-  if (blocks != 0 && row_bytes > std::numeric_limits<std::uint64_t>::max() / (blocks * level_block_rows))
+  if (blocks != 0 && row_bytes > (std::numeric_limits<std::uint64_t>::max)() / (blocks * level_block_rows))
     values.refuse(rows, " rows of ", row_bytes, " bytes");
   require(levels_section, in.count<std::uint8_t>(levels_section), blocks * level_block_rows * row_bytes);
   for (std::size_t f = 0; f < row_factors; ++f)

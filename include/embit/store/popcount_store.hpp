@@ -60,7 +60,7 @@ class popcount_segment {
   /// Blocks [first, last) of a group, counted within it; rows of the run are numbered from 0.
   block_run run(const popcount_group& group, std::size_t first, std::size_t last) const noexcept {
     return {blocks_.data() + (group.first_block + first) * block_rows * words_, words_, 0,
-            std::min(last * block_rows, std::size_t{group.rows}) - first * block_rows};
+            (std::min)(last * block_rows, std::size_t{group.rows}) - first * block_rows};
   }
 
   /// The row ids of a group, in the order of its lanes: ascending.

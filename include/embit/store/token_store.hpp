@@ -117,7 +117,7 @@ class token_store {
       for (std::size_t j = 0; j < token.size(); ++j) out[j / word_bits] |= word{token[j] > 0} << j % word_bits;
     } else if constexpr (token_view<T>::has_scales) {
       float most = 0;
-      for (const float x : token) most = std::max(most, std::abs(x));
+      for (const float x : token) most = (std::max)(most, std::abs(x));
       scales_.push_back(most / 127);
       const float inverse = most > 0 ? 127 / most : 0.f;
       for (std::size_t j = 0; j < token.size(); ++j)

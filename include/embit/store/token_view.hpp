@@ -128,7 +128,7 @@ token_shape read_token_shape(const section_reader& in) {
   if (const std::uint8_t type = meta.u8(); type != token_type<T>)
     raise(errc::kind, in.path(), ": section 'shape': tokens of type ", int{type}, " where type ", int{token_type<T>},
           " is expected");
-  constexpr std::uint64_t most = std::numeric_limits<std::size_t>::max() / 64;
+  constexpr std::uint64_t most = (std::numeric_limits<std::size_t>::max)() / 64;
   if (dim > most || (dim != 0 && tokens > most / dim) || documents > most || (dim == 0 && tokens != 0))
     meta.refuse(documents, " documents of ", tokens, " tokens of ", dim, " dimensions");
   const token_shape shape{static_cast<std::size_t>(documents), static_cast<std::size_t>(tokens),

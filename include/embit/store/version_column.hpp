@@ -44,7 +44,7 @@ class version_column {
   /// Makes sure that `count` more rows can be added without allocation. Amortized O(1) a row.
   void reserve(std::size_t count) {
     require_room(count);
-    if (size() + count > versions_.capacity()) versions_.reserve(std::max(size() + count, 2 * size()));
+    if (size() + count > versions_.capacity()) versions_.reserve((std::max)(size() + count, 2 * size()));
   }
 
   /// Adds as many rows as were added to the index beside it. Amortized O(rows).
@@ -67,7 +67,7 @@ class version_column {
   void renumber(std::span<const row_id> renumbered) {
     if (renumbered.size() != size())
       raise(errc::shape, "renumber: ", renumbered.size(), " numbers for ", size(), " rows");
-    constexpr row_id gone = std::numeric_limits<row_id>::max();
+    constexpr row_id gone = (std::numeric_limits<row_id>::max)();
     const auto kept = size() - static_cast<std::size_t>(std::ranges::count(renumbered, gone));
     aligned_vector<version> moved(kept);
     for (std::size_t row = 0; row < size(); ++row) {
@@ -101,7 +101,7 @@ class version_column {
   }
 
  private:
-  static constexpr std::uint64_t most_rows = std::numeric_limits<row_id>::max();
+  static constexpr std::uint64_t most_rows = (std::numeric_limits<row_id>::max)();
 
   void require_room(std::size_t count) const {
     if (count > most_rows - size())
@@ -138,7 +138,7 @@ version_filter only_version(const version_column&&, version_column::version) = d
 
 /// Rows of a version and all later ones.
 inline version_filter from_version(const version_column& column, version_column::version first) noexcept {
-  return {column, first, std::numeric_limits<version_column::version>::max()};
+  return {column, first, (std::numeric_limits<version_column::version>::max)()};
 }
 version_filter from_version(const version_column&&, version_column::version) = delete;
 

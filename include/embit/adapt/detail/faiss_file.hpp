@@ -109,14 +109,14 @@ class faiss_reader {
     const std::uint64_t row_bytes = (bits + 7) / 8, found = length("codes", 1);
     if (found % row_bytes != 0 || found / row_bytes != rows)
       refuse("codes: ", found, " bytes where ", rows, " codes of ", bits, " bits are expected");
-    if (rows > std::numeric_limits<row_id>::max()) refuse("codes: ", rows, ", more than row ids can number");
+    if (rows > (std::numeric_limits<row_id>::max)()) refuse("codes: ", rows, ", more than row ids can number");
     code_store<> store(static_cast<std::size_t>(rows), static_cast<std::size_t>(bits));
     const auto bytes = static_cast<std::size_t>(row_bytes);
     const std::size_t step = std::max<std::size_t>(1, (std::size_t{1} << 18) / bytes);
-    std::vector<std::byte> chunk(std::min(step, store.size()) * bytes);
+    std::vector<std::byte> chunk((std::min)(step, store.size()) * bytes);
     for (std::size_t row = 0; row < store.size();) {
       const std::uint64_t at = position_;
-      const std::size_t count = std::min(step, store.size() - row);
+      const std::size_t count = (std::min)(step, store.size() - row);
       take("codes", std::span(chunk).first(count * bytes));
       for (std::size_t i = 0; i < count; ++i, ++row) {
         const auto code = store.row(row);

@@ -36,7 +36,7 @@ inline std::vector<bit_group> allocate_bits(std::span<const double> weights, std
   const auto octets = (order.size() + allocated_together - 1) / allocated_together;
   const auto octet = [&](std::size_t i) {
     const std::size_t first = i * allocated_together;
-    return std::span(order).subspan(first, std::min(allocated_together, order.size() - first));
+    return std::span(order).subspan(first, (std::min)(allocated_together, order.size() - first));
   };
   std::vector<std::size_t> width(octets, 0);  // places in gaussian_quantizers
   using offer = std::pair<double, std::size_t>;

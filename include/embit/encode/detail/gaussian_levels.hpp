@@ -74,7 +74,7 @@ class nearest_level {
     const auto reach = static_cast<float>(reach_), most = 2 * reach;
     std::int32_t at[block];
     for (std::size_t first = 0; first < numbers.size(); first += block) {
-      const std::size_t count = std::min(block, numbers.size() - first);
+      const std::size_t count = (std::min)(block, numbers.size() - first);
       for (std::size_t i = 0; i < count; ++i) {
         const float shifted = numbers[first + i] * inverse_step_ + reach;
         at[i] = static_cast<std::int32_t>(shifted > 0 ? (shifted < most ? shifted : most) : 0.f);

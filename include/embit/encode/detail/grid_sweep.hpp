@@ -36,7 +36,7 @@ struct grid_sweep_memory {
 inline grid_sums sweep_grid(std::span<const float> x, std::size_t bits, grid_sweep_memory& memory) {
   const std::size_t most = (std::size_t{1} << (bits - 1)) - 1;
   float largest = 0;
-  for (const float v : x) largest = std::max(largest, std::abs(v));
+  for (const float v : x) largest = (std::max)(largest, std::abs(v));
   auto& levels = memory.levels;
   auto& changes = memory.changes;
   levels.assign(x.size(), 0);
@@ -49,7 +49,7 @@ inline grid_sums sweep_grid(std::span<const float> x, std::size_t bits, grid_swe
   }
   for (std::size_t j = 0; j < x.size(); ++j) {
     const float a = std::abs(x[j]), start = from * a;
-    levels[j] = static_cast<std::uint8_t>(std::min(start, static_cast<float>(most)));
+    levels[j] = static_cast<std::uint8_t>((std::min)(start, static_cast<float>(most)));
     const std::size_t y = 2 * std::size_t{levels[j]} + 1;
     sums.magnitude += double{a};
     sums.product += double{a} * static_cast<double>(y);

@@ -45,7 +45,7 @@ void for_each_query(matrix_view<const float> queries, matrix_view<const float> r
 template <Executor Exec>
 matrix<row_id> nearest_unit_rows(matrix_view<const float> queries, matrix_view<const float> rows, std::size_t k,
                                  const Exec& executor) {
-  matrix<row_id> found(queries.rows(), std::min(k, rows.rows()));
+  matrix<row_id> found(queries.rows(), (std::min)(k, rows.rows()));
   for_each_query(queries, rows, executor, [&](std::size_t q, std::span<const float> similar) {
     std::vector<row_id> order(similar.size());
     std::iota(order.begin(), order.end(), row_id{0});

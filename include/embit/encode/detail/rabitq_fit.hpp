@@ -28,7 +28,7 @@ namespace embit::inline EMBIT_ABI::detail {
 /// @param scales  whether rows keep their scale
 inline void calibrate(rabitq_model& model, matrix_view<const float> rows, bool scales, bool refine, bool halves) {
   constexpr std::size_t most_rows = 4096;
-  const std::size_t count = std::min(rows.rows(), most_rows), dim = model.dim();
+  const std::size_t count = (std::min)(rows.rows(), most_rows), dim = model.dim();
   level_format& format = model.format;
   format.segments = {level_segment::uniform(dim, model.bits)};
   level_store scratch(format, 1);
@@ -43,9 +43,9 @@ inline void calibrate(rabitq_model& model, matrix_view<const float> rows, bool s
     scale_sum += model.scale(r);
     loss_sum += model.loss_of(r);
     whole_sum += r.square + std::abs(r.product) + model.centroid_square();
-    most_scale = std::max(most_scale, model.scale(r));
-    most_coarse = std::max(most_coarse, model.coarse_scale(r));
-    most_error = std::max(most_error, model.error(r));
+    most_scale = (std::max)(most_scale, model.scale(r));
+    most_coarse = (std::max)(most_coarse, model.coarse_scale(r));
+    most_error = (std::max)(most_error, model.error(r));
   }
   const auto n = static_cast<double>(count);
   model.mean_scale = static_cast<float>(scale_sum / n);
@@ -54,7 +54,7 @@ inline void calibrate(rabitq_model& model, matrix_view<const float> rows, bool s
   model.mean_offset = with_offset ? static_cast<float>(std::accumulate(offsets.begin(), offsets.end(), 0.) / n) : 0.f;
 
   double most_offset = 0;
-  for (const double o : offsets) most_offset = std::max(most_offset, std::abs(o - double{model.mean_offset}));
+  for (const double o : offsets) most_offset = (std::max)(most_offset, std::abs(o - double{model.mean_offset}));
   const auto set = [&](row_factor which, bool kept, double unit) {
     const auto f = static_cast<std::size_t>(which);
     format.factors[f] = kept;
@@ -63,10 +63,10 @@ inline void calibrate(rabitq_model& model, matrix_view<const float> rows, bool s
   // Rows unlike these must fit too: units are never small against the rows as a whole, and halves reach from a
   // 16-millionth of their unit to 65504 times it.
   const double norm = std::sqrt(whole_sum / n) / std::sqrt(static_cast<double>(dim)) / 64;
-  set(row_factor::offset, with_offset, std::max(16 * most_offset, whole_sum / n / 64));
-  set(row_factor::scale, scales, std::max(most_scale, norm));
-  set(row_factor::coarse_scale, refine, std::max(most_coarse, norm));
-  set(row_factor::error, refine, std::max(most_error, norm));
+  set(row_factor::offset, with_offset, (std::max)(16 * most_offset, whole_sum / n / 64));
+  set(row_factor::scale, scales, (std::max)(most_scale, norm));
+  set(row_factor::coarse_scale, refine, (std::max)(most_coarse, norm));
+  set(row_factor::error, refine, (std::max)(most_error, norm));
   format.half_factors = halves;
 }
 

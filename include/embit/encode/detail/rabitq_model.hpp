@@ -83,11 +83,11 @@ struct rabitq_model {
   /// 1).
   double error(const rabitq_row& r) const noexcept {
     const double s = coarse_scale(r), beside = s * s * static_cast<double>(dim()) - r.square;
-    return gain() * std::sqrt(std::max(beside, 0.) / static_cast<double>(std::max<std::size_t>(dim() - 1, 1)));
+    return gain() * std::sqrt((std::max)(beside, 0.) / static_cast<double>(std::max<std::size_t>(dim() - 1, 1)));
   }
   static double loss_of(const rabitq_row& r) noexcept {
     const double whole = r.square * static_cast<double>(r.sums.energy);
-    return whole > 0 ? std::max(0., 1 - r.sums.product * r.sums.product / whole) : 0;
+    return whole > 0 ? (std::max)(0., 1 - r.sums.product * r.sums.product / whole) : 0;
   }
 
   /// Writes rows − centroid, of unit rows for cosines, rotated; returns where they are. `memory.rows` gets all but
@@ -115,7 +115,7 @@ struct rabitq_model {
       rabitq_row& r = memory.rows[i];
       r.square = square(out, dim());
       r.product = centroid.empty() ? 0 : (whole - of_centroid - r.square) / 2;
-      if (!(r.square < double{std::numeric_limits<float>::max()})) refuse(rows, first + i);
+      if (!(r.square < double{(std::numeric_limits<float>::max)()})) refuse(rows, first + i);
     }
     return rotation(memory.residuals.view().middle_rows(0, count), memory.rotated.view().middle_rows(0, count));
   }
@@ -151,7 +151,7 @@ struct rabitq_model {
               rabitq_memory& memory) const {
     constexpr std::size_t chunk = 4 * level_block_rows;
     for (; first < last; first += chunk) {
-      const std::size_t count = std::min(chunk, last - first);
+      const std::size_t count = (std::min)(chunk, last - first);
       const auto rotated = residuals(rows, first, count, memory);
       for (std::size_t i = 0; i < count; ++i) {
         rabitq_row& r = memory.rows[i];

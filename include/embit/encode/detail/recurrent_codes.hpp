@@ -144,9 +144,9 @@ struct recurrent_codes {
     std::vector<std::vector<workspace>> work(executor.concurrency());
     run_ranges(executor, rows.rows(), block_rows, executor.concurrency() * 4,
                [&](std::size_t begin, std::size_t end, std::size_t worker) {
-                 if (work[worker].empty()) work[worker].emplace_back(*this, std::min(block_rows, rows.rows()));
+                 if (work[worker].empty()) work[worker].emplace_back(*this, (std::min)(block_rows, rows.rows()));
                  for (std::size_t at = begin; at < end; at += block_rows) {
-                   const std::size_t count = std::min(block_rows, end - at);
+                   const std::size_t count = (std::min)(block_rows, end - at);
                    run(level, rows.middle_rows(at, count), work[worker][0]);
                    f(at, matrix_view<const float>(work[worker][0].codes.view().middle_rows(0, count)));
                  }

@@ -45,7 +45,7 @@ struct split_rows {
   }
 
   static std::size_t learned_count(matrix_view<const float> rows, const recurrent_options& options) {
-    return rows.rows() - std::min(options.held_out, rows.rows() / 10);
+    return rows.rows() - (std::min)(options.held_out, rows.rows() / 10);
   }
 
   static matrix<float> gather(matrix_view<const float> rows, std::span<const row_id> ids) {
@@ -56,7 +56,7 @@ struct split_rows {
 
   /// At most `most` of the rows that are learned from, evenly spaced.
   std::vector<row_id> sample(std::size_t most) const {
-    const std::size_t count = std::min(most, learned.rows());
+    const std::size_t count = (std::min)(most, learned.rows());
     std::vector<row_id> ids(count);
     for (std::size_t i = 0; i < count; ++i) ids[i] = static_cast<row_id>(i * learned.rows() / count);
     return ids;

@@ -73,7 +73,7 @@ trained_net best_start(const split_rows& rows, const recurrent_options& options,
                        const Exec& executor) {
   const auto shapes = possible_shapes(rows.learned.cols(), options);
   std::size_t most = 0;
-  for (const recurrent_shape& shape : shapes) most = std::max(most, shape.dims);
+  for (const recurrent_shape& shape : shapes) most = (std::max)(most, shape.dims);
   const auto pca = fit_pca(rows.learned, {.dims = most}, executor);
   std::optional<trained_net> best;
   double best_score = -1;
@@ -125,7 +125,7 @@ inline std::size_t batch_items(const recurrent_options& options, std::size_t ite
     if (items < fewest_rows / rows_each)
       raise(errc::argument, "recurrent: ", items, what, " to learn from, at least ", fewest_rows / rows_each,
             " are needed, or a smaller batch be asked for");
-    return std::min(usual_rows / rows_each, items);
+    return (std::min)(usual_rows / rows_each, items);
   }
   const std::size_t count = options.batch / rows_each;
   if (count > items) raise(errc::argument, "recurrent: batches of ", count, what, ", but ", items, " to learn from");

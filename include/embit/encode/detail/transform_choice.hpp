@@ -77,7 +77,7 @@ double transform_recall(const transform_model& model, matrix_view<const float> r
                  for (std::size_t i = 0; i < rows.rows(); ++i)
                    best.offer(static_cast<row_id>(i), scores[q - first][i] + decoded.added[i]);
                  kept.assign(best.kept().begin(), best.kept().end());
-                 found.set_found(q, select_top_k<std::greater<>>(kept, found.slots(q)));
+                 found.set_found(q, select_top_k<std::greater<>>(kept, found.places(q)));
                }
              });
   return mean_recall(truth, found, truth.k(), truth.k());
@@ -97,7 +97,7 @@ transform_model choose_transform_model(const transform_training& from, std::size
                                        const progress_callback& progress, const Exec& executor) {
   constexpr std::size_t most_rows = 8192, neighbors = 10, least_queries = 8;
   constexpr double worth_a_factor = .005;
-  const auto rows = from.rows.view().middle_rows(0, std::min(from.rows.rows(), most_rows));
+  const auto rows = from.rows.view().middle_rows(0, (std::min)(from.rows.rows(), most_rows));
   transform_model best = make_transform_model(from, transform_variants[0], bytes, engine);
   if (from.queries.rows() < least_queries) return best;
   const auto truth = ground_truth(rows, from.queries, neighbors,

@@ -94,13 +94,13 @@ transform_training prepare_transform_training(matrix_view<const float> rows, mat
   transform_training t;
   t.metric = metric;
   const auto order = shuffled(rows.rows());
-  const std::size_t kept_out = sample.empty() ? std::min(held_out, rows.rows() / 10) : 0;
+  const std::size_t kept_out = sample.empty() ? (std::min)(held_out, rows.rows() / 10) : 0;
   t.rows = picked_rows(rows, std::span(order).subspan(kept_out), metric);
   if (sample.empty()) {
     t.queries = picked_rows(rows, std::span(order).first(kept_out), metric);
   } else {
     const auto query_order = shuffled(sample.rows());
-    t.queries = picked_rows(sample, std::span(query_order).first(std::min(held_out, sample.rows())), metric);
+    t.queries = picked_rows(sample, std::span(query_order).first((std::min)(held_out, sample.rows())), metric);
   }
 
   t.components = fit_pca(t.rows.view(), {}, executor);

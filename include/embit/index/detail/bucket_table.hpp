@@ -26,11 +26,11 @@ void for_each_lane(const block_store<>& store, std::size_t rows, F&& f) {
   for (std::size_t i = 0; i < store.runs(); ++i) {
     const block_run run = store.run(i);
     if (run.first_row >= rows) return;
-    const std::size_t count = std::min(run.rows, rows - run.first_row);
+    const std::size_t count = (std::min)(run.rows, rows - run.first_row);
     for (std::size_t block = 0; block * block_rows < count; ++block) {
       const word* lanes = run.data + block * block_rows * run.words;
-      const std::size_t row = run.first_row + block * block_rows, filled = std::min(block_rows, rows - row);
-      for (std::size_t lane = 0; lane < std::min(filled, run.first_row + run.rows - row); ++lane)
+      const std::size_t row = run.first_row + block * block_rows, filled = (std::min)(block_rows, rows - row);
+      for (std::size_t lane = 0; lane < (std::min)(filled, run.first_row + run.rows - row); ++lane)
         f(row + lane, lanes + lane);
     }
   }

@@ -25,7 +25,7 @@ namespace embit::inline EMBIT_ABI::detail {
 
 /// Rows of a store, evenly spread.
 inline std::vector<row_id> spread_rows(std::size_t rows, std::size_t count) {
-  count = std::min(rows, count);
+  count = (std::min)(rows, count);
   std::vector<row_id> picked(count);
   for (std::size_t i = 0; i < count; ++i) picked[i] = static_cast<row_id>(static_cast<std::uint64_t>(i) * rows / count);
   return picked;
@@ -112,12 +112,12 @@ class distance_forecast {
     if (store.size() < 2) return;
     const hamming kernel;
     knn_result<std::uint32_t> found;
-    found.reset(sample.queries().size(), std::min(store.size(), longest + 1));
+    found.reset(sample.queries().size(), (std::min)(store.size(), longest + 1));
     knn_workspace<hamming, block_store<>> work;
     const accept_all all;
     exhaustive_knn(kernel, store, inline_executor{}, sample.queries(), row_choice<accept_all>{all}, found, work,
                    nullptr);
-    length_ = std::min(store.size() - 1, longest);
+    length_ = (std::min)(store.size() - 1, longest);
     for (std::size_t q = 0; q < found.queries(); ++q) {
       std::size_t left = length_;
       for (const auto& n : found[q]) {

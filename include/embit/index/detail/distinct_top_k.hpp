@@ -35,7 +35,7 @@ class distinct_top_k {
     batch_ = k <= longest_by_insertion ? 1 : k / 32;
     kept_.clear();
     pending_.clear();
-    limit_ = std::numeric_limits<std::uint64_t>::max();
+    limit_ = (std::numeric_limits<std::uint64_t>::max)();
   }
 
   bool full() const noexcept { return kept_.size() == k_; }
@@ -45,7 +45,7 @@ class distinct_top_k {
 
   /// Rows at this distance or beyond no longer count; those one nearer count if their id is small enough.
   std::uint32_t threshold() const noexcept {
-    return full() ? worst_distance() + 1 : std::numeric_limits<std::uint32_t>::max();
+    return full() ? worst_distance() + 1 : (std::numeric_limits<std::uint32_t>::max)();
   }
   /// The same for rows of which none is below `first`.
   std::uint32_t threshold_from(row_id first) const noexcept {
@@ -114,7 +114,7 @@ class distinct_top_k {
 
   std::size_t k_ = 1;
   std::size_t batch_ = 1;
-  std::uint64_t limit_ = std::numeric_limits<std::uint64_t>::max();  // keys from here on do not count
+  std::uint64_t limit_ = (std::numeric_limits<std::uint64_t>::max)();  // keys from here on do not count
   std::vector<std::uint64_t> kept_, pending_, merged_;
 };
 
@@ -128,7 +128,7 @@ class distinct_in_radius {
   }
 
   std::uint32_t threshold() const noexcept {
-    return radius_ == std::numeric_limits<std::uint32_t>::max() ? radius_ : radius_ + 1;
+    return radius_ == (std::numeric_limits<std::uint32_t>::max)() ? radius_ : radius_ + 1;
   }
   std::uint32_t threshold_from(row_id) const noexcept { return threshold(); }
   bool wants(row_id, std::uint32_t distance) const noexcept { return distance <= radius_; }

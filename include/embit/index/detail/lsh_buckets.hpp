@@ -27,7 +27,7 @@ class lsh_buckets {
 
   /// @param entries  (key, row) pairs as `keyed_row`, in any order; keys are below 2^bits
   lsh_buckets(std::span<const std::uint64_t> entries, std::size_t bits) {
-    const std::size_t directory_bits = std::min(bits, static_cast<std::size_t>(std::bit_width(entries.size())));
+    const std::size_t directory_bits = (std::min)(bits, static_cast<std::size_t>(std::bit_width(entries.size())));
     shift_ = static_cast<unsigned>(bits - directory_bits);
     const std::vector<std::uint64_t> sorted = sort_into_slots(entries, std::size_t{1} << directory_bits);
     rows_.resize(entries.size());
@@ -68,15 +68,15 @@ class lsh_buckets {
   static std::uint32_t key_of(std::uint64_t entry) noexcept { return static_cast<std::uint32_t>(entry >> 32); }
   static row_id row_of(std::uint64_t entry) noexcept { return static_cast<row_id>(entry); }
 
-  // Fills `starts_`. Entries come in the order of rows, or nearly so: few slots have anything left to sort.
-  std::vector<std::uint64_t> sort_into_slots(std::span<const std::uint64_t> entries, std::size_t slots) {
-    starts_.assign(slots + 1, 0);
+  // Fills `starts_`. Entries come in the order of rows, or nearly so: few places have anything left to sort.
+  std::vector<std::uint64_t> sort_into_slots(std::span<const std::uint64_t> entries, std::size_t places) {
+    starts_.assign(places + 1, 0);
     for (const std::uint64_t e : entries) ++starts_[slot(key_of(e)) + 1];
-    for (std::size_t s = 0; s < slots; ++s) starts_[s + 1] += starts_[s];
+    for (std::size_t s = 0; s < places; ++s) starts_[s + 1] += starts_[s];
     std::vector<std::uint64_t> sorted(entries.size());
     std::vector<std::uint32_t> next(starts_.begin(), starts_.end() - 1);
     for (const std::uint64_t e : entries) sorted[next[slot(key_of(e))]++] = e;
-    for (std::size_t s = 0; s < slots; ++s) {
+    for (std::size_t s = 0; s < places; ++s) {
       const auto first = sorted.begin() + starts_[s], last = sorted.begin() + starts_[s + 1];
       if (!std::is_sorted(first, last)) std::sort(first, last);
     }

@@ -73,7 +73,7 @@ class probe_plan {
 
   /// Predicted cost of the steps [first, last); 0 where first is not below last. Steps past the end cost nothing.
   double cost(std::size_t first, std::size_t last) const noexcept {
-    last = std::min(last, size());
+    last = (std::min)(last, size());
     return first < last ? cost_[last] - cost_[first] : 0;
   }
 

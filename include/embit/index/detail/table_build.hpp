@@ -78,10 +78,10 @@ struct scan_times {
     const auto rows = spread_rows(store.size(), large ? row_sample::query_count : full_batch);
     const code_store<> queries = copy_rows(store, rows);
     knn_workspace<hamming, block_store<>> work;
-    single = batched = std::numeric_limits<double>::max();
+    single = batched = (std::numeric_limits<double>::max)();
     time_single(store);
-    for (int repeat = 0; repeat < 2; ++repeat) batched = std::min(batched, time(store, queries.view(), work));
-    batched = std::min(batched, single);
+    for (int repeat = 0; repeat < 2; ++repeat) batched = (std::min)(batched, time(store, queries.view(), work));
+    batched = (std::min)(batched, single);
   }
 
   /// Times single queries once more: what else runs may have held up all those that were timed in one moment.
@@ -90,8 +90,8 @@ struct scan_times {
     const code_store<> queries = copy_rows(store, spread_rows(store.size(), repeats));
     knn_workspace<hamming, block_store<>> work;
     for (std::size_t q = 0; q < queries.size(); ++q)
-      single = std::min(single, time(store, queries.view().middle_rows(q, 1), work));
-    batched = std::min(batched, single);
+      single = (std::min)(single, time(store, queries.view().middle_rows(q, 1), work));
+    batched = (std::min)(batched, single);
   }
 
   /// For each of a batch of queries that `workers` share.
@@ -162,7 +162,7 @@ class multi_tables {
     if (outlooks_.empty()) return {keys_.bits(), plan_.cost(0, plan_.size())};
     if (k <= distance_forecast::longest) return outlooks_[std::clamp<std::size_t>(k, 1, outlooks_.size()) - 1];
     const std::size_t doublings = static_cast<std::size_t>(std::bit_width((k - 1) / distance_forecast::longest));
-    return outlooks_[std::min(distance_forecast::longest - 1 + doublings, outlooks_.size() - 1)];
+    return outlooks_[(std::min)(distance_forecast::longest - 1 + doublings, outlooks_.size() - 1)];
   }
 
   std::size_t memory() const noexcept {
@@ -182,7 +182,7 @@ class multi_tables {
     const double bytes = rows * static_cast<double>(count) * (Inlined ? words * sizeof(word) : sizeof(row_id));
     const bool cached = bytes <= cache_bytes;
     double candidate = candidate_against_scan * row;
-    if (!cached) candidate = std::max(candidate, word_guess * words);
+    if (!cached) candidate = (std::max)(candidate, word_guess * words);
     if (!Inlined) candidate += gathered_guess;
     return {cached ? cached_lookup : lookup_guess, candidate};
   }
@@ -197,7 +197,7 @@ class multi_tables {
     }
     const auto neighbors = distances.distances(wishes.neighbors);
     double best = worth_trying * scans_.single;
-    if (!wishes.measure) best = std::numeric_limits<double>::max();
+    if (!wishes.measure) best = (std::numeric_limits<double>::max)();
     std::size_t best_keys = 0;
     for (std::size_t length = longest_tried, before = 0; length >= shortest_tried; --length) {
       const std::size_t count = (store.bits() + length - 1) / length;
@@ -219,7 +219,7 @@ class multi_tables {
   bool too_large(std::size_t bits, std::size_t count) const noexcept {
     constexpr std::size_t tables_of_20_bytes = 4;
     const std::size_t fewest = (bits + longest_tried - 1) / longest_tried;
-    return count > std::max(tables_of_20_bytes, fewest);
+    return count > (std::max)(tables_of_20_bytes, fewest);
   }
 
   void adopt(const block_store<>& store, const row_sample& sample, const table_wishes& wishes, std::size_t count) {
@@ -258,7 +258,7 @@ class multi_tables {
       const std::size_t q = i % sample.queries().size();
       probe_counts counts;
       const double start = thread_nanoseconds();
-      found.reset(std::min(k + 1, rows_));
+      found.reset((std::min)(k + 1, rows_));
       probe(tables, sample.queries()[q].data(), found, accept_all{}, nearest_goal{found, typical[typical.size() / 2]},
             4 * scans_.single, scratch, counts);
       took += thread_nanoseconds() - start;

@@ -47,7 +47,7 @@ inline constexpr std::size_t gathered_codes = 256;
 inline constexpr std::uint32_t large_bucket = 2048;
 
 /// Stands for no limit on rows.
-inline constexpr row_id no_last_row = std::numeric_limits<row_id>::max();
+inline constexpr row_id no_last_row = (std::numeric_limits<row_id>::max)();
 
 /// Buckets of one table that were looked up and wait to be read.
 struct lookup_group {
@@ -89,14 +89,14 @@ class line_list {
   std::span<const code_line> first(std::size_t count) const noexcept { return {lines_.data() + first_, count}; }
   /// What to fetch while the first `count` are compared, with enough of those before being on their way.
   std::span<const code_line> ahead(std::size_t count) noexcept {
-    const std::ptrdiff_t enough = std::min(end_, first_ + fetched_lines);
+    const std::ptrdiff_t enough = (std::min)(end_, first_ + fetched_lines);
     for (; fetched_ < enough; ++fetched_) prefetch(lines_[static_cast<std::size_t>(fetched_)].words());
-    return {lines_.data() + fetched_, std::min(count, static_cast<std::size_t>(end_ - fetched_))};
+    return {lines_.data() + fetched_, (std::min)(count, static_cast<std::size_t>(end_ - fetched_))};
   }
   /// Forgets the first lines, which were compared, while as many as `ahead` said were fetched.
   void drop(std::size_t count, std::size_t fetched) noexcept {
     first_ += static_cast<std::ptrdiff_t>(count);
-    fetched_ = std::max(fetched_ + static_cast<std::ptrdiff_t>(fetched), first_);
+    fetched_ = (std::max)(fetched_ + static_cast<std::ptrdiff_t>(fetched), first_);
   }
 
  private:
@@ -158,7 +158,7 @@ class table_probe {
     found_.flush();
     if (goal.reached(0)) return true;
     for (std::size_t t = 0; t < set_.tables.size(); ++t) prefetch(set_.tables[t].start(scratch_.keys[t]));
-    std::size_t expected = std::min(goal.expected(0), set_.plan.size());
+    std::size_t expected = (std::min)(goal.expected(0), set_.plan.size());
     std::size_t steps = 0;
     bool step_done = false;
     for (std::size_t oldest = 0;; ++oldest) {
@@ -172,7 +172,7 @@ class table_probe {
           settle_ties(set_.plan.tie(steps), goal.last_row());
           return true;
         }
-        expected = std::min(goal.expected(steps), set_.plan.size());
+        expected = (std::min)(goal.expected(steps), set_.plan.size());
         if (set_.plan.cost(steps, expected) > limit) return false;
       }
       if (looked_up_ == oldest) look_up_next();
@@ -191,7 +191,7 @@ class table_probe {
     row_id first_row = 0;  // no row to come is below it
 
     std::uint32_t threshold() const {
-      if (probe.found_.threshold() == std::numeric_limits<std::uint32_t>::max()) probe.take_hits();
+      if (probe.found_.threshold() == (std::numeric_limits<std::uint32_t>::max)()) probe.take_hits();
       return probe.found_.threshold_from(first_row);
     }
     void offer(std::uint32_t position, std::uint32_t distance) {
@@ -269,13 +269,13 @@ class table_probe {
     const std::uint32_t key = scratch_.keys[step.table];
     lookup_group& group = group_at(looked_up_++);
     group.table = &table;
-    group.lookups = std::min(grouped_lookups, flips.size() - flip_);
+    group.lookups = (std::min)(grouped_lookups, flips.size() - flip_);
     group.filled = group.candidates = group.lines = 0;
     group.largest = 0;
     prefetch_starts(table, key, flips, flip_ + group.lookups);
     for (std::size_t i = 0; i < group.lookups; ++i) {
       code_range range = table.bucket(key ^ flips[flip_ + i]);
-      group.largest = std::max(group.largest, range.count);
+      group.largest = (std::max)(group.largest, range.count);
       group.counts[group.filled] = range.count;
       if (last_row_ != no_last_row) range.count = before_last_row(table, range);
       group.ranges[group.filled] = range;
@@ -297,7 +297,7 @@ class table_probe {
 
   static void prefetch_starts(const bucket_table& table, std::uint32_t key, std::span<const std::uint32_t> flips,
                               std::size_t first) noexcept {
-    const std::size_t last = std::min(first + grouped_lookups, flips.size());
+    const std::size_t last = (std::min)(first + grouped_lookups, flips.size());
     for (std::size_t i = first; i < last; ++i) prefetch(table.start(key ^ flips[i]));
   }
 
@@ -329,7 +329,7 @@ class table_probe {
     const char* base =
         Inlined ? reinterpret_cast<const char*>(table.codes()) : reinterpret_cast<const char*>(table.ids().data());
     const std::size_t first = range.first * size / line, last = (range.first + range.count) * size;
-    const std::size_t lines = std::min((last + line - 1) / line - first, most_lines);
+    const std::size_t lines = (std::min)((last + line - 1) / line - first, most_lines);
     for (std::size_t i = 0; i < lines; ++i) prefetch(base + (first + i) * line);
     return lines;
   }
@@ -353,8 +353,8 @@ class table_probe {
 
   void compare_in_pieces(const bucket_table& table, std::span<const code_range> ranges) {
     for (const code_range range : ranges)
-      for (std::uint32_t done = 0; done < range.count; done += std::min(large_bucket, range.count - done)) {
-        const code_range piece{range.first + done, std::min(large_bucket, range.count - done)};
+      for (std::uint32_t done = 0; done < range.count; done += (std::min)(large_bucket, range.count - done)) {
+        const code_range piece{range.first + done, (std::min)(large_bucket, range.count - done)};
         take_hits();
         if (table.ids()[piece.first] > last_row_) break;
         compare(table, {&piece, 1}, table.ids()[piece.first]);
@@ -421,7 +421,7 @@ struct nearest_goal {
   /// Steps it will take before only ties are left: as many as usual, as long as that is possible, else as many as is
   /// certain to be enough.
   std::size_t expected(std::size_t steps) const noexcept {
-    if (!found.full()) return std::max(typical, steps + 1);
+    if (!found.full()) return (std::max)(typical, steps + 1);
     return steps < typical ? std::min<std::size_t>(typical, found.worst_distance()) : found.worst_distance();
   }
 };

@@ -120,14 +120,15 @@ EMBIT_TARGET_VPOPCNT std::size_t bucket_scan_vpopcnt(const word* codes, std::siz
     for (std::uint32_t i = at.offset; i < range.count; i += 8) {
       const std::size_t rest = range.count - i;
       const __m512i distance = group::distances(base + i * width, words, rest, q);
-      __mmask8 near = _mm512_cmplt_epu64_mask(distance, limit);
-      if (near == 0) continue;
-      if (rest < 8) near = _mm512_mask_cmplt_epu64_mask(near, order, _mm512_set1_epi64(static_cast<long long>(rest)));
+      __mmask8 inside = _mm512_cmplt_epu64_mask(distance, limit);
+      if (inside == 0) continue;
+      if (rest < 8)
+        inside = _mm512_mask_cmplt_epu64_mask(inside, order, _mm512_set1_epi64(static_cast<long long>(rest)));
       // A hit is its position below its distance; compressed in a register, since storing compressed is slow on Zen 4.
       const __m512i position = _mm512_add_epi64(order, _mm512_set1_epi64(std::int64_t{range.first} + i));
       const __m512i packed = _mm512_or_si512(_mm512_maskz_slli_epi64(vpopcnt_all, distance, 32), position);
-      _mm512_storeu_si512(hits + found, _mm512_maskz_compress_epi64(near, packed));
-      found += static_cast<std::size_t>(__builtin_popcount(near));
+      _mm512_storeu_si512(hits + found, _mm512_maskz_compress_epi64(inside, packed));
+      found += static_cast<std::size_t>(__builtin_popcount(inside));
       if (found > bucket_hit_room - bucket_step) {
         at.offset = i + 8;
         return found;

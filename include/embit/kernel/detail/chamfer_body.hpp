@@ -37,7 +37,7 @@ EMBIT_STAMP_TARGET inline void max_panels_of(const float* panel, std::size_t dim
   for (std::size_t first = 0; first < count; first += tile) {
     const float* rows[tile];
     // A row that is taken twice changes no maximum.
-    for (std::size_t i = 0; i < tile; ++i) rows[i] = values + std::min(first + i, count - 1) * stride;
+    for (std::size_t i = 0; i < tile; ++i) rows[i] = values + (std::min)(first + i, count - 1) * stride;
     max_tile<tile, Panels>(panel, dim, rows, best);
   }
 }

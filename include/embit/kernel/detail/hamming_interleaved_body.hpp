@@ -57,13 +57,13 @@ EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE std::size_t scan_step(const hamming_inter
     return 0;
 
   alignas(64) word excess[Blocks * block_rows];
-  word near = 0;
+  word inside = 0;
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < registers; ++r) {
     Lanes::store(excess + r * Lanes::words, over[r]);
-    near |= Lanes::negatives(over[r]) << (r * Lanes::words);
+    inside |= Lanes::negatives(over[r]) << (r * Lanes::words);
   }
-  return write_interleaved_hits(excess, near, job, block, hits);
+  return write_interleaved_hits(excess, inside, job, block, hits);
 }
 
 template <std::size_t Words>

@@ -75,11 +75,11 @@ EMBIT_ALWAYS_INLINE void prefetch_lines(const word* codes) {
 
 /// Writes the rows from `block` on that have a bit in `near`, given distance minus threshold (modulo 2^64) of each;
 /// returns how many.
-inline std::size_t write_interleaved_hits(const word* excess, word near, const hamming_interleaved_job& job,
+inline std::size_t write_interleaved_hits(const word* excess, word inside, const hamming_interleaved_job& job,
                                           std::size_t block, hamming_hit* hits) {
   std::size_t found = 0;
-  for (; near != 0; near &= near - 1) {
-    const auto i = static_cast<std::size_t>(std::countr_zero(near));
+  for (; inside != 0; inside &= inside - 1) {
+    const auto i = static_cast<std::size_t>(std::countr_zero(inside));
     hits[found++] = {job.query_number, static_cast<std::uint32_t>(block * block_rows + i),
                      static_cast<std::uint32_t>(excess[i] + job.threshold)};
   }

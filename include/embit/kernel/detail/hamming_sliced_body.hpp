@@ -120,24 +120,24 @@ EMBIT_STAMP_TARGET inline std::size_t scan_query(const hamming_sliced_job& job, 
 
   const word* limit = job.limits + query * limit_words(job.count_planes);
   const auto odd = slice::bit_xor(slice::load(job.table + slice_parity * slice::words), slice::broadcast(limit[0]));
-  auto near = slice::less(odd, slice::zero(), slice::broadcast(limit[1]));
+  auto inside = slice::less(odd, slice::zero(), slice::broadcast(limit[1]));
 #pragma GCC unroll 8
   for (std::size_t i = 0; i < slice_count_planes; ++i)
-    near = slice::less(counter.count[i], near, slice::broadcast(limit[i + 2]));
+    inside = slice::less(counter.count[i], inside, slice::broadcast(limit[i + 2]));
   for (std::size_t i = slice_count_planes; i < job.count_planes; ++i)
-    near = slice::less(slice::load(counts + i * slice::words), near, slice::broadcast(limit[i + 2]));
-  if (!slice::any(near)) [[likely]]
+    inside = slice::less(slice::load(counts + i * slice::words), inside, slice::broadcast(limit[i + 2]));
+  if (!slice::any(inside)) [[likely]]
     return 0;
 
-  alignas(bytes) word near_bits[slice::words];
+  alignas(bytes) word inside_bits[slice::words];
   alignas(bytes) word planes[(word_bits / 2) * slice::words];
-  slice::store(near_bits, near);
+  slice::store(inside_bits, inside);
   slice::store(planes, odd);
 #pragma GCC unroll 8
   for (std::size_t i = 0; i < slice_count_planes; ++i) slice::store(planes + (i + 1) * slice::words, counter.count[i]);
   for (std::size_t i = slice_count_planes; i < job.count_planes; ++i)
     slice::store(planes + (i + 1) * slice::words, slice::load(counts + i * slice::words));
-  return write_slice_hits(near_bits, planes, job.count_planes + 1, slice::words, static_cast<std::uint32_t>(query),
+  return write_slice_hits(inside_bits, planes, job.count_planes + 1, slice::words, static_cast<std::uint32_t>(query),
                           job.first_row, hits);
 }
 

@@ -109,11 +109,11 @@ inline void write_limit(word* limit, std::size_t count_planes, bool parity, std:
 
 /// Writes the pairs whose bit is set in `near`, row by row, with the distances that `planes` hold from the least
 /// significant bit up. All planes have `words` words. Returns how many.
-inline std::size_t write_slice_hits(const word* near, const word* planes, std::size_t plane_count, std::size_t words,
+inline std::size_t write_slice_hits(const word* inside, const word* planes, std::size_t plane_count, std::size_t words,
                                     std::uint32_t query, std::uint32_t first_row, hamming_hit* hits) {
   std::size_t found = 0;
   for (std::size_t w = 0; w < words; ++w)
-    for (word rest = near[w]; rest != 0; rest &= rest - 1) {
+    for (word rest = inside[w]; rest != 0; rest &= rest - 1) {
       const auto bit = static_cast<unsigned>(std::countr_zero(rest));
       std::uint32_t distance = 0;
       for (std::size_t p = 0; p < plane_count; ++p)

@@ -72,7 +72,7 @@ struct lanes {
   EMBIT_LANES_INLINE floats to_floats(ints x) { return _mm256_cvtepi32_ps(x); }
   EMBIT_LANES_INLINE floats mul(floats a, floats b) { return _mm256_mul_ps(a, b); }
   EMBIT_LANES_INLINE floats fma(floats a, floats b, floats c) { return _mm256_fmadd_ps(a, b, c); }
-  EMBIT_LANES_INLINE floats max(floats a, floats b) { return _mm256_max_ps(a, b); }
+  EMBIT_LANES_INLINE floats larger(floats a, floats b) { return _mm256_max_ps(a, b); }
   EMBIT_LANES_INLINE floats factor(const void* column, bool halves, std::size_t row) {
     if (!halves) return _mm256_loadu_ps(static_cast<const float*>(column) + row);
     const half* at = static_cast<const half*>(column) + row;

@@ -8,7 +8,7 @@
 //   pick_low, pick_high   entries by the low and high nibbles of codes
 //   zero, add_bytes, add_words, odd_bytes (of 16-bit lanes, moved to the even ones), scale_words
 //   widen                 adds the sums of a block times a weight to integers, row by row
-//   set, add, to_floats, mul, fma, max, factor, within (a bit a lane)
+//   set, add, to_floats, mul, fma, larger, factor, within (a bit a lane)
 //
 // Nibbles pick entries of 8 bits. As many as fit are added in bytes; these sums go into 16-bit ones, those of odd rows
 // shifted down, those of even rows with the odd ones above them, which are taken off in the end (sums wrap around).
@@ -79,7 +79,7 @@ EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE void add_section(const level_section& s, 
   const std::size_t steps = s.bytes / lanes::positions, at_once = s.entries_in_byte / 2;
   if (at_once != 0) {
     for (std::size_t step = 0; step < steps;) {
-      const std::size_t end = std::min(step + at_once, steps);
+      const std::size_t end = (std::min)(step + at_once, steps);
       lanes::vector bytes[registers], low[registers], high[registers];
 #pragma GCC unroll 8
       for (std::size_t r = 0; r < registers; ++r) bytes[r] = lanes::zero();
@@ -142,19 +142,19 @@ EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE std::size_t write_hits(const level_scan_j
                                                               const lanes::floats* distances, level_hit* hits) {
   constexpr std::size_t registers = level_block_rows / lanes::rows;
   const auto limit = lanes::set(job.limit);
-  std::uint32_t near = 0;
+  std::uint32_t inside = 0;
 #pragma GCC unroll 8
-  for (std::size_t r = 0; r < registers; ++r) near |= lanes::within(distances[r], limit) << (r * lanes::rows);
-  if (near == 0) [[likely]]
+  for (std::size_t r = 0; r < registers; ++r) inside |= lanes::within(distances[r], limit) << (r * lanes::rows);
+  if (inside == 0) [[likely]]
     return 0;
   const std::size_t first = block * level_block_rows;
-  if (job.run.rows - first < level_block_rows) near &= (1u << (job.run.rows - first)) - 1;
+  if (job.run.rows - first < level_block_rows) inside &= (1u << (job.run.rows - first)) - 1;
   alignas(64) float all[level_block_rows];
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < registers; ++r) lanes::store(all + r * lanes::rows, distances[r]);
   std::size_t found = 0;
-  for (; near != 0; near &= near - 1) {
-    const auto r = static_cast<std::size_t>(std::countr_zero(near));
+  for (; inside != 0; inside &= inside - 1) {
+    const auto r = static_cast<std::size_t>(std::countr_zero(inside));
     hits[found++] = {static_cast<std::uint32_t>(first + r), all[r]};
   }
   return found;
@@ -176,22 +176,22 @@ EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE std::size_t scan_step(const level_scan_jo
   }
   if (job.coarse_count != 0) {
     add_sections<Blocks>(job, 0, job.coarse_count, codes, sums);
-    std::uint32_t near = 0;
+    std::uint32_t inside = 0;
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < Blocks * registers; ++r) {
       const std::size_t row = first + r * lanes::rows;
       const auto error = lanes::factor(job.error.data, job.halves(), row);
       bounds[r] =
           lanes::fma(lanes::set(-job.error.unit), error, estimates(job, job.coarse, job.coarse_scale, sums[r], row));
-      near |= lanes::within(bounds[r], lanes::set(job.limit));
+      inside |= lanes::within(bounds[r], lanes::set(job.limit));
     }
-    if (near == 0) return 0;
+    if (inside == 0) return 0;
   }
   add_sections<Blocks>(job, job.coarse_count, job.section_count, codes, sums);
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < Blocks * registers; ++r) {
     const auto estimate = estimates(job, job.score, job.scale, sums[r], first + r * lanes::rows);
-    distances[r] = lanes::max(bounds[r], estimate);
+    distances[r] = lanes::larger(bounds[r], estimate);
   }
   std::size_t found = 0;
 #pragma GCC unroll 8

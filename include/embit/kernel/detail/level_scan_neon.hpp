@@ -73,7 +73,7 @@ struct lanes {
   static EMBIT_ALWAYS_INLINE floats to_floats(ints x) { return vcvtq_f32_s32(x); }
   static EMBIT_ALWAYS_INLINE floats mul(floats a, floats b) { return vmulq_f32(a, b); }
   static EMBIT_ALWAYS_INLINE floats fma(floats a, floats b, floats c) { return vfmaq_f32(c, a, b); }
-  static EMBIT_ALWAYS_INLINE floats max(floats a, floats b) { return vmaxq_f32(a, b); }
+  static EMBIT_ALWAYS_INLINE floats larger(floats a, floats b) { return vmaxq_f32(a, b); }
   static EMBIT_ALWAYS_INLINE floats factor(const void* column, bool halves, std::size_t row) {
     if (!halves) return vld1q_f32(static_cast<const float*>(column) + row);
     const auto* at = reinterpret_cast<const std::uint16_t*>(static_cast<const half*>(column) + row);

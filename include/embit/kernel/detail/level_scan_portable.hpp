@@ -39,7 +39,7 @@ inline level_stop scan(const level_scan_job& job) {
   const level_row_score score{job};
   level_stop stop{job.first_block, 0};
   for (; stop.at < job.last_block && stop.hits + level_block_rows <= level_hit_room; ++stop.at) {
-    const std::size_t first = stop.at * level_block_rows, rows = std::min(level_block_rows, job.run.rows - first);
+    const std::size_t first = stop.at * level_block_rows, rows = (std::min)(level_block_rows, job.run.rows - first);
     const std::uint8_t* codes = job.run.codes + first * job.run.row_bytes;
     row_sums sums{};
     std::array<float, level_block_rows> bounds;
@@ -55,7 +55,7 @@ inline level_stop scan(const level_scan_job& job) {
     add_sections(job, job.coarse_count, job.section_count, codes, sums);
     for (std::size_t r = 0; r < rows; ++r) {
       float d = score.distance(sums[r], first + r);
-      if (job.coarse_count != 0) d = std::max(d, bounds[r]);
+      if (job.coarse_count != 0) d = (std::max)(d, bounds[r]);
       if (d <= job.limit) job.hits[stop.hits++] = {static_cast<std::uint32_t>(first + r), d};
     }
   }

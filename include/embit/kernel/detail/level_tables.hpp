@@ -39,7 +39,7 @@ class level_tables {
       write_planes(format, z);
       return;
     }
-    unit_ = total_ > 0 ? std::max(wanted_step(format.segments[0], extents_[0], bits), total_ / most_sum) : 1.0;
+    unit_ = total_ > 0 ? (std::max)(wanted_step(format.segments[0], extents_[0], bits), total_ / most_sum) : 1.0;
     write(format, z);
   }
 
@@ -87,13 +87,13 @@ class level_tables {
       double sum = 0;
       for (std::size_t j = first; j < first + s.dims; j += 4) {
         double nibble = 0;
-        for (std::size_t i = j; i < std::min(j + 4, first + s.dims); ++i) {
+        for (std::size_t i = j; i < (std::min)(j + 4, first + s.dims); ++i) {
           const double x = std::abs(double{z[i]});
-          most.number = std::max(most.number, x);
+          most.number = (std::max)(most.number, x);
           most.square += x * x;
           nibble += x;
         }
-        most.nibble = std::max(most.nibble, nibble);
+        most.nibble = (std::max)(most.nibble, nibble);
         sum += nibble;
       }
       if (!std::isfinite(sum)) raise(errc::not_finite, "query: a number that is not finite");
@@ -114,7 +114,7 @@ class level_tables {
   static double wanted_step(const level_segment& s, const extent& most, std::size_t bits) noexcept {
     if (s.bits > 6) bits = std::min<std::size_t>(bits + 4, 14);
     double step = most.number / ((1 << (bits - 1)) - 1);
-    if (bits <= 8) step = std::max(step, most.nibble / 253);
+    if (bits <= 8) step = (std::max)(step, most.nibble / 253);
     return step * s.step;
   }
 
@@ -128,18 +128,18 @@ class level_tables {
       const level_segment& s = format.segments[i];
       error += double{s.step} * s.step * extents_[i].square;
       entries += static_cast<double>(2 * s.bytes());
-      for (const std::uint8_t weight : s.weights) largest = std::max(largest, extents_[i].nibble * s.step * weight);
+      for (const std::uint8_t weight : s.weights) largest = (std::max)(largest, extents_[i].nibble * s.step * weight);
     }
     double wanted = std::sqrt(error / (8 * entries)) * std::exp2(8. - static_cast<double>(bits));
-    if (bits > 8) wanted = std::min(wanted, largest / (most_entry << (bits - 7)));
+    if (bits > 8) wanted = (std::min)(wanted, largest / (most_entry << (bits - 7)));
     double narrow = 0;
     for (std::size_t i = 0; i < extents_.size(); ++i)
       for (const std::uint8_t weight : format.segments[i].weights) {
         const double most = extents_[i].nibble * format.segments[i].step * weight;
-        if (most <= most_entry * wanted) narrow = std::max(narrow, most);
+        if (most <= most_entry * wanted) narrow = (std::max)(narrow, most);
       }
     unit_ = narrow > 0 ? narrow / most_entry : wanted;
-    unit_ = total_ > 0 ? std::max({unit_, largest / most_wide, total_ / most_sum}) : 1.0;
+    unit_ = total_ > 0 ? (std::max)({unit_, largest / most_wide, total_ / most_sum}) : 1.0;
   }
 
   void write(const level_format& format, std::span<const float> z) {
@@ -169,7 +169,7 @@ class level_tables {
       std::int32_t nibble = 0;
       for (std::size_t i = j; i < j + 4; ++i) nibble += std::abs(std::int32_t{rounded_[i]});
       sums.all += nibble;
-      sums.nibble = std::max(sums.nibble, nibble);
+      sums.nibble = (std::max)(sums.nibble, nibble);
     }
     return sums;
   }
@@ -219,14 +219,14 @@ class level_tables {
         write_nibble(rounded_.data() + 4 * n, fine_.data() + 16 * n);
       for (std::size_t plane = 0; plane < s.bits; ++plane) {
         const double part = number * s.step * s.weights[plane] / unit_ * 65536;
-        const auto multiple = static_cast<std::uint16_t>(std::min(part + .5, 65535.));
+        const auto multiple = static_cast<std::uint16_t>((std::min)(part + .5, 65535.));
         const sums_of_magnitudes whole{static_cast<std::int32_t>((std::int64_t{sums.all} * multiple + 32768) >> 16),
                                        scaled(sums.nibble, multiple)};
         // (More nibbles may be rounded up than down.)
         const auto most = whole.all + static_cast<std::int32_t>(rounded_.size() / 4);
         const level_section high = write_plane(low, multiple, whole.nibble > 255);
         low.bytes += static_cast<std::uint32_t>(s.plane_bytes());
-        of_low.nibble = std::max(of_low.nibble, high.bytes != 0 ? 127 : whole.nibble);
+        of_low.nibble = (std::max)(of_low.nibble, high.bytes != 0 ? 127 : whole.nibble);
         of_low.all += most;
         if (high.bytes != 0) add_section(high, 128, whole.nibble >> 7, most >> 7);
         bias_ -= whole.all;
@@ -311,8 +311,8 @@ class level_tables {
   /// @param largest  of the entries
   /// @param most     of the sum of the section
   void add_section(level_section s, std::int32_t weight, std::int32_t largest, std::int32_t most) {
-    s.entries_in_byte = static_cast<std::uint16_t>(255 / std::max(largest, 1));
-    const auto sum = static_cast<std::uint32_t>(std::min(most, 2 * static_cast<std::int32_t>(s.bytes) * largest));
+    s.entries_in_byte = static_cast<std::uint16_t>(255 / (std::max)(largest, 1));
+    const auto sum = static_cast<std::uint32_t>((std::min)(most, 2 * static_cast<std::int32_t>(s.bytes) * largest));
     if (sum > most_group) {  // in two halves, each of whole registers but for the last
       level_section half = s;
       half.bytes = (s.bytes / 2 + 1) / 2 * 2;

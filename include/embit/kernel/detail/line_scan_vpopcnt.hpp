@@ -43,14 +43,14 @@ EMBIT_TARGET_VPOPCNT std::size_t line_scan_vpopcnt(const line_scan_job& job, std
     const code_line line = job.lines[i];
     const __m512i distance =
         line_sums<Words>(_mm512_popcnt_epi64(_mm512_xor_si512(_mm512_load_si512(line.words()), query)));
-    unsigned near = _mm512_cmplt_epu64_mask(distance, limit);
-    if (near == 0) continue;
-    near &= first_lanes & (0xffu << line.first() * Words) & ((1u << (line.last() + 1) * Words) - 1);
+    unsigned inside = _mm512_cmplt_epu64_mask(distance, limit);
+    if (inside == 0) continue;
+    inside &= first_lanes & (0xffu << line.first() * Words) & ((1u << (line.last() + 1) * Words) - 1);
     const auto position = static_cast<std::int64_t>(static_cast<std::size_t>(line.words() - job.codes) / Words);
     const __m512i place = _mm512_add_epi64(order, _mm512_set1_epi64(position));
     const __m512i packed = _mm512_or_si512(_mm512_maskz_slli_epi64(__mmask8{0xff}, distance, 32), place);
-    _mm512_storeu_si512(hits + found, _mm512_maskz_compress_epi64(static_cast<__mmask8>(near), packed));
-    found += static_cast<std::size_t>(__builtin_popcount(near));
+    _mm512_storeu_si512(hits + found, _mm512_maskz_compress_epi64(static_cast<__mmask8>(inside), packed));
+    found += static_cast<std::size_t>(__builtin_popcount(inside));
     if (found > bucket_hit_room - line_words) {
       at = i + 1;
       return found;

@@ -55,7 +55,7 @@ inline grid_sums row(const float* x, std::size_t dims, float inverse_step, std::
   grid_sums sums;
   for (std::size_t first = 0; first < dims; first += 8) {
     std::uint8_t bytes[most_level_bits] = {};
-    for (std::size_t j = first; j < std::min(first + 8, dims); ++j) {
+    for (std::size_t j = first; j < (std::min)(first + 8, dims); ++j) {
       const float a = std::abs(x[j]), scaled = inverse_step * a;
       const auto u = static_cast<std::uint32_t>(scaled < most ? scaled : most);
       const std::uint32_t y = 2 * u + 1, level = x[j] > 0 ? (1u << (bits - 1)) + u : (1u << (bits - 1)) - 1 - u;

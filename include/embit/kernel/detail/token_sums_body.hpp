@@ -126,7 +126,7 @@ EMBIT_STAMP_TARGET inline void hash_structured(const token_plan& plan, const flo
       }
       hadamard(transform, size);
     }
-    for (std::size_t plane = t * size; plane < std::min(count, (t + 1) * size); ++plane) {
+    for (std::size_t plane = t * size; plane < (std::min)(count, (t + 1) * size); ++plane) {
       const vector limit = lanes16::multiply(lanes16::broadcast(plan.thresholds[plane]), norm);
       const vector x = lanes16::load(transform + planes.rows[plane] * token_lanes);
       masks[plane * token_blocks] = static_cast<std::uint16_t>(lanes16::above(x, limit));
@@ -222,8 +222,8 @@ EMBIT_STAMP_TARGET inline std::size_t add_tokens(const token_plan& plan, token_s
   const std::size_t block_stride = 2 * plan.width() * token_lanes;
   alignas(64) float norms[token_blocks * token_lanes];
   for (std::size_t b = 0; b * token_lanes < count; ++b)
-    if (!load_tokens(plan, rows + b * token_lanes, std::min(count - b * token_lanes, token_lanes), scratch.zeros.data(),
-                     scratch.tokens.data() + b * block_stride, norms + b * token_lanes))
+    if (!load_tokens(plan, rows + b * token_lanes, (std::min)(count - b * token_lanes, token_lanes),
+                     scratch.zeros.data(), scratch.tokens.data() + b * block_stride, norms + b * token_lanes))
       return 0;
   for (std::size_t t = 0; t < count; ++t) sums.norms += double{norms[t]};
 
@@ -246,7 +246,7 @@ EMBIT_STAMP_TARGET inline std::size_t add_tokens(const token_plan& plan, token_s
     for (std::size_t r = 0; r < plan.repetitions; ++r)
       lanes16::gather_bits(scratch.masks.data() + r * plan.bits * token_blocks + b, token_blocks, plan.bits,
                            scratch.codes.data() + r * token_lanes);
-    add_block(plan, scratch, sums, tokens, rows + b * token_lanes, std::min(count - b * token_lanes, token_lanes));
+    add_block(plan, scratch, sums, tokens, rows + b * token_lanes, (std::min)(count - b * token_lanes, token_lanes));
   }
   return count;
 }

@@ -108,7 +108,7 @@ inline float power_of_two(float x) noexcept {
 /// out = e^(x - top), where no x is above `top`, 2^-126 where that would be smaller; the sum of it.
 inline double exp_row(const float* EMBIT_RESTRICT x, float top, float* EMBIT_RESTRICT out, std::size_t n) noexcept {
   // Two loops: in one, compilers make a branch of the smallest power, for which the rest is a constant.
-  each_element(n, [=](std::size_t c) { out[c] = std::max((x[c] - top) * 0x1.715476p+0f, -126.f); });
+  each_element(n, [=](std::size_t c) { out[c] = (std::max)((x[c] - top) * 0x1.715476p+0f, -126.f); });
   each_element(n, [=](std::size_t c) { out[c] = power_of_two(out[c]); });
   float sums[vector_step] = {};
   std::size_t k = 0;
@@ -128,7 +128,7 @@ inline float largest(const float* x, std::size_t n) noexcept {
   for (; k + vector_step <= n; k += vector_step)
     for (std::size_t c = 0; c < vector_step; ++c) best[c] = x[k + c] > best[c] ? x[k + c] : best[c];
   float top = *std::max_element(best, best + vector_step);
-  for (; k < n; ++k) top = std::max(top, x[k]);
+  for (; k < n; ++k) top = (std::max)(top, x[k]);
   return top;
 }
 

@@ -107,7 +107,7 @@ muvera_parts draw_parts(const muvera_options& options, Engine& engine) {
       for (std::size_t i = 0; i < hadamard_planes::rounds * size; ++i) parts.flips.push_back(random_sign(stream));
       std::iota(order.begin(), order.end(), std::uint32_t{0});
       shuffle(std::span<std::uint32_t>(order), stream);
-      const std::size_t used = std::min(size, parts.plane_count() - parts.transform_rows.size());
+      const std::size_t used = (std::min)(size, parts.plane_count() - parts.transform_rows.size());
       parts.transform_rows.insert(parts.transform_rows.end(), order.begin(),
                                   order.begin() + static_cast<std::ptrdiff_t>(used));
     }
