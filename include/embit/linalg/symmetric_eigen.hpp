@@ -27,7 +27,7 @@ struct eigen_pairs {
 /// @throws error errc::shape when it is not square, errc::not_finite when the iteration does not converge, which
 ///         finite input does not do.
 template <class T>
-auto symmetric_eigen(matrix_view<T> symmetric) {
+eigen_pairs<std::remove_const_t<T>> symmetric_eigen(matrix_view<T> symmetric) {
   using Scalar = std::remove_const_t<T>;
   const std::size_t n = symmetric.rows();
   if (symmetric.cols() != n) raise(errc::shape, "symmetric_eigen: ", n, " x ", symmetric.cols(), " is not square");
