@@ -33,7 +33,7 @@ auto symmetric_eigen(matrix_view<T> symmetric) {
   if (symmetric.cols() != n) raise(errc::shape, "symmetric_eigen: ", n, " x ", symmetric.cols(), " is not square");
   eigen_pairs<Scalar> found{std::vector<Scalar>(n), matrix<Scalar>(n, n)};
   if (n == 0) return found;
-  using dense = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+  using dense = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor>;  // whatever the default is
   const auto size = static_cast<Eigen::Index>(n);
   dense input(size, size);
   for (std::size_t i = 0; i < n; ++i)
