@@ -22,7 +22,7 @@ namespace embit::inline EMBIT_ABI {
 /// Schönemann, "A generalized solution of the orthogonal Procrustes problem", Psychometrika 1966.
 /// @throws error errc::shape when M is not square, errc::not_finite.
 template <class T>
-auto nearest_rotation(matrix_view<T> m) {
+matrix<std::remove_const_t<T>> nearest_rotation(matrix_view<T> m) {
   using Scalar = std::remove_const_t<T>;
   const std::size_t n = m.rows();
   if (m.cols() != n) raise(errc::shape, "nearest_rotation: ", n, " x ", m.cols(), " is not square");

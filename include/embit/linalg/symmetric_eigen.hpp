@@ -27,13 +27,13 @@ struct eigen_pairs {
 /// @throws error errc::shape when it is not square, errc::not_finite when the iteration does not converge, which
 ///         finite input does not do.
 template <class T>
-auto symmetric_eigen(matrix_view<T> symmetric) {
+eigen_pairs<std::remove_const_t<T>> symmetric_eigen(matrix_view<T> symmetric) {
   using Scalar = std::remove_const_t<T>;
   const std::size_t n = symmetric.rows();
   if (symmetric.cols() != n) raise(errc::shape, "symmetric_eigen: ", n, " x ", symmetric.cols(), " is not square");
   eigen_pairs<Scalar> found{std::vector<Scalar>(n), matrix<Scalar>(n, n)};
   if (n == 0) return found;
-  using dense = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+  using dense = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor>;  // whatever the default is
   const auto size = static_cast<Eigen::Index>(n);
   dense input(size, size);
   for (std::size_t i = 0; i < n; ++i)

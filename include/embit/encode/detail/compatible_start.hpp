@@ -19,6 +19,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -97,8 +98,9 @@ affine_fit fit_values(matrix_view<const float> rows, matrix_view<const float> va
 }
 
 /// The matrix A⁺ (n × m) of A (m × n) that undoes as much of it as can be undone: Aᵀ (A Aᵀ)⁻¹ over the directions in
-/// which A is more than rounding. O(m² n + m³).
-inline matrix<float> pseudo_inverse(const matrix<float>& a) {
+/// which A is more than rounding. O(m² n + m³). A template, so that only who calls it compiles the decomposition.
+template <std::same_as<float> T>
+matrix<T> pseudo_inverse(const matrix<T>& a) {
   const std::size_t m = a.rows();
   matrix<float> square(m, m), vectors(m, m), scaled(m, m), inverse(m, m), out(a.cols(), m);
   gemm(a, a, square);
