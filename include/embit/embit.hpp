@@ -8,6 +8,7 @@
 #include <embit/config.hpp>
 #include <embit/core/buffer.hpp>
 #include <embit/core/concepts.hpp>
+#include <embit/core/erased.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
 #include <embit/core/half.hpp>
@@ -129,8 +130,10 @@
 #include <embit/search/default_kernel.hpp>
 #include <embit/search/exhaustive.hpp>
 #include <embit/search/live_rows.hpp>
+#include <embit/search/pair_report.hpp>
 #include <embit/search/partition.hpp>
 #include <embit/search/row_bitset.hpp>
+#include <embit/search/row_choice.hpp>
 #include <embit/search/rows.hpp>
 #include <embit/search/scan.hpp>
 #include <embit/search/set_scan.hpp>

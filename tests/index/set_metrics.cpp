@@ -39,8 +39,8 @@ std::vector<list<K>> search_at(embit::isa level, const K& kernel, const embit::p
   for (std::size_t p = 0; p < parts; ++p) {
     std::vector<collector> tops(queries.size());
     for (auto& top : tops) top.reset(k);
-    const embit::accept_all all;
-    embit::detail::knn_sink<collector, embit::accept_all> sink{tops.data(), all};
+    const embit::row_choice all;
+    embit::detail::knn_sink<collector> sink{tops.data(), all};
     const embit::detail::piece part = embit::detail::cut(store.size(), parts, p);
     done += prepared.scan(store, part.first, part.last, nullptr, scratch, sink);
     for (std::size_t q = 0; q < tops.size(); ++q)

@@ -17,7 +17,9 @@
 #include <embit/search/default_kernel.hpp>
 #include <embit/search/exhaustive.hpp>
 #include <embit/search/live_rows.hpp>
+#include <embit/search/pair_report.hpp>
 #include <embit/search/row_bitset.hpp>
+#include <embit/search/row_choice.hpp>
 #include <embit/search/rows.hpp>
 #include <embit/search/scan.hpp>
 #include <embit/search/set_scan.hpp>
@@ -178,14 +180,12 @@ class flat_index {
                    search_statistics* statistics = nullptr) const {
     require_queries(queries);
     if (k == 0) raise(errc::argument, "k: 0, but at least 1 neighbour must be asked for");
-    live_.require_filter(filter);
+    const row_choice choice = live_.choose(filter);
     result.reset(queries.size(), (std::min)(k, rows()));
     if (queries.size() == 0 || rows() == 0) return;
 
     const auto work = workspaces_.take();
-    live_.choose(filter, [&](const auto& choice) {
-      detail::exhaustive_knn(kernel_, store_, executor_, queries, choice, result, *work, statistics);
-    });
+    detail::exhaustive_knn(kernel_, store_, executor_, queries, choice, result, *work, statistics);
   }
 
   /// Every row within `radius` of each query, the radius included, nearest first.
@@ -194,12 +194,7 @@ class flat_index {
   range_result<distance_type> range_search(query_view queries, distance_type radius, const Filter& filter = {},
                                            search_statistics* statistics = nullptr) const {
     require_queries(queries);
-    live_.require_filter(filter);
-    range_result<distance_type> result;
-    live_.choose(filter, [&](const auto& choice) {
-      result = detail::exhaustive_range(kernel_, store_, executor_, queries, radius, choice, statistics);
-    });
-    return result;
+    return detail::exhaustive_range(kernel_, store_, executor_, queries, radius, live_.choose(filter), statistics);
   }
 
   /// Finds every pair of rows within `radius` of each other, the radius included: deduplication. Calls
@@ -209,9 +204,8 @@ class flat_index {
     requires std::invocable<Found&, row_id, row_id, distance_type> && CodeStore<Store> &&
         detail::CodeQueries<query_view>
   void pairs_within(distance_type radius, Found&& found) const {
-    live_.choose(accept_all{}, [&](const auto& choice) {
-      detail::exhaustive_pairs(kernel_, store_, executor_, radius, choice, found);
-    });
+    detail::pair_report<distance_type> report(found);
+    detail::exhaustive_pairs(kernel_, store_, executor_, radius, live_.choose(accept_all{}), report);
   }
 
   /// The distances of each query to the given rows, query by query; removed rows included.

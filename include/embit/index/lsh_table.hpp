@@ -21,6 +21,7 @@
 #include <embit/io/save.hpp>
 #include <embit/search/default_kernel.hpp>
 #include <embit/search/live_rows.hpp>
+#include <embit/search/row_choice.hpp>
 #include <embit/search/rows.hpp>
 #include <embit/search/top_k.hpp>
 #include <embit/store/code_store.hpp>
@@ -137,16 +138,7 @@ class lsh_table {
                    const Filter& filter = {}, lsh_statistics* statistics = nullptr) const {
     require_queries(queries);
     if (k == 0) raise(errc::argument, "k: 0, but at least 1 neighbour must be asked for");
-    live_.require_filter(filter);
-    result.reset(queries.size(), (std::min)(k, rows()));
-    live_.choose(filter, [&](const auto& choice) {
-      for_each_query(queries, statistics, [&](std::size_t q, worker_state& mine) {
-        const std::size_t scored = mine.scorer.nearest(store_, scorer_, queries.queries(), q, mine.candidates,
-                                                       choice.accepts, result.k(), mine.scored);
-        result.set_found(q, select_top_k<compare>(mine.scored, result.places(q)));
-        return scored;
-      });
-    });
+    search_chosen(queries, k, live_.choose(filter), result, statistics);
   }
 
   /// The candidates of each query within `radius`, the radius included, nearest first: some of the rows that
@@ -156,20 +148,7 @@ class lsh_table {
   range_result<distance_type> range_search(const query_view& queries, distance_type radius, const Filter& filter = {},
                                            lsh_statistics* statistics = nullptr) const {
     require_queries(queries);
-    live_.require_filter(filter);
-    std::vector<std::vector<neighbor_type>> lists(queries.size());
-    live_.choose(filter, [&](const auto& choice) {
-      for_each_query(queries, statistics, [&](std::size_t q, worker_state& mine) {
-        const std::size_t scored = mine.scorer.within(store_, scorer_, queries.queries(), q, mine.candidates,
-                                                      choice.accepts, radius, mine.scored);
-        std::sort(mine.scored.begin(), mine.scored.end(), neighbor_order<compare>{});
-        lists[q].assign(mine.scored.begin(), mine.scored.end());
-        return scored;
-      });
-    });
-    range_result<distance_type> result;
-    for (const auto& list : lists) result.append(list);
-    return result;
+    return range_chosen(queries, radius, live_.choose(filter), statistics);
   }
 
   /// Adds codes; returns the id of the first, the others follow. Amortized O(log rows) sorts of a row.
@@ -310,6 +289,32 @@ class lsh_table {
     detail::require_lsh(options_.tables, options_.bits);
     require_probes(options_.probes);
     detail::require_row_count(store_.size());
+  }
+
+  void search_chosen(const query_view& queries, std::size_t k, const row_choice& choice,
+                     knn_result<distance_type>& result, lsh_statistics* statistics) const {
+    result.reset(queries.size(), (std::min)(k, rows()));
+    for_each_query(queries, statistics, [&](std::size_t q, worker_state& mine) {
+      const std::size_t scored =
+          mine.scorer.nearest(store_, scorer_, queries.queries(), q, mine.candidates, choice, result.k(), mine.scored);
+      result.set_found(q, select_top_k<compare>(mine.scored, result.places(q)));
+      return scored;
+    });
+  }
+
+  range_result<distance_type> range_chosen(const query_view& queries, distance_type radius, const row_choice& choice,
+                                           lsh_statistics* statistics) const {
+    std::vector<std::vector<neighbor_type>> lists(queries.size());
+    for_each_query(queries, statistics, [&](std::size_t q, worker_state& mine) {
+      const std::size_t scored =
+          mine.scorer.within(store_, scorer_, queries.queries(), q, mine.candidates, choice, radius, mine.scored);
+      std::sort(mine.scored.begin(), mine.scored.end(), neighbor_order<compare>{});
+      lists[q].assign(mine.scored.begin(), mine.scored.end());
+      return scored;
+    });
+    range_result<distance_type> result;
+    for (const auto& list : lists) result.append(list);
+    return result;
   }
 
   static void require_probes(std::size_t probes) {

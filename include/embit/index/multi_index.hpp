@@ -19,18 +19,18 @@
 #include <embit/kernel/hamming.hpp>
 #include <embit/search/exhaustive.hpp>
 #include <embit/search/live_rows.hpp>
+#include <embit/search/pair_report.hpp>
 #include <embit/search/row_bitset.hpp>
+#include <embit/search/row_choice.hpp>
 #include <embit/search/scan.hpp>
 #include <embit/store/block_store.hpp>
 #include <embit/store/code_store.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <mutex>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -142,10 +142,9 @@ class multi_index {
                    multi_index_statistics* statistics = nullptr) const {
     require_queries(queries);
     if (k == 0) raise(errc::argument, "k: 0, but at least 1 neighbour must be asked for");
-    live_.require_filter(filter);
+    const row_choice choice = live_.choose(filter);
     result.reset(queries.size(), (std::min)(k, rows()));
-    if (queries.size() == 0 || rows() == 0) return;
-    live_.choose(filter, [&](const auto& choice) { search_chosen(queries, result, choice, statistics); });
+    if (queries.size() != 0 && rows() != 0) search_chosen(queries, result, choice, statistics);
   }
 
   /// Every row within `radius` of each query, the radius included, nearest first.
@@ -154,10 +153,7 @@ class multi_index {
   range_result<std::uint32_t> range_search(code_view<> queries, std::uint32_t radius, const Filter& filter = {},
                                            multi_index_statistics* statistics = nullptr) const {
     require_queries(queries);
-    live_.require_filter(filter);
-    range_result<std::uint32_t> result;
-    live_.choose(filter, [&](const auto& choice) { range_chosen(queries, radius, choice, result, statistics); });
-    return result;
+    return range_chosen(queries, radius, live_.choose(filter), statistics);
   }
 
   /// Finds every pair of rows within `radius` of each other, the radius included: deduplication. Calls
@@ -166,7 +162,8 @@ class multi_index {
   template <class Found>
     requires std::invocable<Found&, row_id, row_id, std::uint32_t>
   void pairs_within(std::uint32_t radius, Found&& found) const {
-    live_.choose(accept_all{}, [&](const auto& choice) { pairs_chosen(radius, choice, found); });
+    detail::pair_report<std::uint32_t> report(found);
+    pairs_chosen(radius, live_.choose(accept_all{}), report);
   }
 
   /// Adds rows; returns the id of the first, the others follow. New rows are scanned until they are an eighth of all,
@@ -256,6 +253,7 @@ class multi_index {
     detail::probe_counts counts;
     detail::distinct_top_k nearest;
     detail::distinct_in_radius within;
+    std::vector<detail::pair_found<std::uint32_t>> pairs;
     scan_queries tail_query;
     scan_queries::scratch tail_scratch;
     search_statistics tail;
@@ -330,13 +328,12 @@ class multi_index {
     require_clean_tails(queries, "queries");
   }
   // The share of rows that may be found, from a few of them.
-  template <class Accept>
-  double share_of(const detail::row_choice<Accept>& choice) const {
-    if constexpr (std::same_as<Accept, accept_all>) return 1;
+  double share_of(const row_choice& choice) const {
+    if (choice.all()) return 1;
     constexpr std::size_t asked = 64;
     std::size_t accepted = 0;
     for (std::size_t i = 0; i < asked; ++i)
-      accepted += choice.accepts(static_cast<row_id>(static_cast<std::uint64_t>(i) * rows() / asked));
+      accepted += choice(static_cast<row_id>(static_cast<std::uint64_t>(i) * rows() / asked));
     return static_cast<double>(accepted) / asked;
   }
 
@@ -346,8 +343,7 @@ class multi_index {
     return tables_.scans().for_each_of(queries, executor_.concurrency());
   }
 
-  template <class Accept>
-  void search_chosen(code_view<> queries, knn_result<std::uint32_t>& result, const detail::row_choice<Accept>& choice,
+  void search_chosen(code_view<> queries, knn_result<std::uint32_t>& result, const row_choice& choice,
                      multi_index_statistics* statistics) const {
     const auto work = workspaces_.take();
     const double share = tables_.empty() ? 0 : share_of(choice);
@@ -368,7 +364,7 @@ class multi_index {
       mine.nearest.reset(result.k());
       scan_tail(queries, q, choice, mine.nearest, mine);
       const detail::nearest_goal goal{mine.nearest, outlook.distance};
-      if (!tables_.probe(set, queries[q].data(), mine.nearest, choice.accepts, goal, limit, mine.probe, mine.counts)) {
+      if (!tables_.probe(set, queries[q].data(), mine.nearest, choice, goal, limit, mine.probe, mine.counts)) {
         work->gave_up[q] = 1;
         return;
       }
@@ -385,9 +381,8 @@ class multi_index {
   }
 
   // One scan for all queries that gave up.
-  template <class Accept>
-  void scan_left(code_view<> queries, knn_result<std::uint32_t>& result, const detail::row_choice<Accept>& choice,
-                 workspace& work, multi_index_statistics* statistics) const {
+  void scan_left(code_view<> queries, knn_result<std::uint32_t>& result, const row_choice& choice, workspace& work,
+                 multi_index_statistics* statistics) const {
     work.collect_left(queries);
     if (work.left.empty()) return;
     work.left_result.reset(work.left.size(), result.k());
@@ -400,15 +395,13 @@ class multi_index {
     }
   }
 
-  template <class Accept>
-  void range_chosen(code_view<> queries, std::uint32_t radius, const detail::row_choice<Accept>& choice,
-                    range_result<std::uint32_t>& result, multi_index_statistics* statistics) const {
+  range_result<std::uint32_t> range_chosen(code_view<> queries, std::uint32_t radius, const row_choice& choice,
+                                           multi_index_statistics* statistics) const {
     search_statistics* scan_statistics = statistics != nullptr ? &statistics->scan : nullptr;
     const double limit = scan_cost(queries.size());
     if (tables_.empty() || tables_.plan().cost(0, std::size_t{radius} + 1) > detail::worth_trying * limit) {
-      result = detail::exhaustive_range(hamming{}, store_, executor_, queries, radius, choice, scan_statistics);
       if (statistics != nullptr) statistics->scanned += queries.size();
-      return;
+      return detail::exhaustive_range(hamming{}, store_, executor_, queries, radius, choice, scan_statistics);
     }
     const auto work = workspaces_.take();
     work->reset(queries.size(), executor_.concurrency());
@@ -418,8 +411,8 @@ class multi_index {
       worker_state& mine = work->workers[worker];
       mine.within.reset(radius);
       scan_tail(queries, q, choice, mine.within, mine);
-      if (!tables_.probe(set, queries[q].data(), mine.within, choice.accepts, detail::radius_goal{radius}, limit,
-                         mine.probe, mine.counts)) {
+      if (!tables_.probe(set, queries[q].data(), mine.within, choice, detail::radius_goal{radius}, limit, mine.probe,
+                         mine.counts)) {
         work->gave_up[q] = 1;
         return;
       }
@@ -432,45 +425,40 @@ class multi_index {
       left = detail::exhaustive_range(hamming{}, store_, executor_,
                                       code_view<>(work->left_codes.data(), work->left.size(), width()), radius, choice,
                                       scan_statistics);
+    range_result<std::uint32_t> result;
     for (std::size_t q = 0, i = 0; q < queries.size(); ++q)
       result.append(work->gave_up[q] != 0 ? left[i++] : std::span<const neighbor_type>(lists[q]));
     work->report(statistics);
+    return result;
   }
 
   // Every row is a query for the rows after it.
-  template <class Accept, class Found>
-  void pairs_chosen(std::uint32_t radius, const detail::row_choice<Accept>& choice, Found& found) const {
+  void pairs_chosen(std::uint32_t radius, const row_choice& choice, detail::pair_report<std::uint32_t>& report) const {
     constexpr double half = 0.5;  // a scan compares each pair once
     if (tables_.empty() || tables_.plan().cost(0, std::size_t{radius} + 1) > half * scan_cost(detail::full_batch))
-      return detail::exhaustive_pairs(hamming{}, store_, executor_, radius, choice, found);
+      return detail::exhaustive_pairs(hamming{}, store_, executor_, radius, choice, report);
     const detail::table_set set = tables_.set(store_);
     std::vector<worker_state> workers(executor_.concurrency());
-    std::mutex one_at_a_time;
-    std::atomic<bool> stopped{false};
     constexpr std::size_t rows_at_a_time = 256;
     run_ranges(executor_, rows(), rows_at_a_time, rows(), [&](std::size_t first, std::size_t last, std::size_t worker) {
       worker_state& mine = workers[worker];
       code_store<> query(1, width());
-      for (std::size_t row = first; row < last && !stopped.load(std::memory_order_relaxed); ++row) {
+      for (std::size_t row = first; row < last && !report.stopped(); ++row) {
         const auto a = static_cast<row_id>(row);
-        if (!choice.accepts(a)) continue;
+        if (!choice(a)) continue;
         store_.copy_row(row, query.row(0));
         mine.within.reset(radius);
-        const auto after = [&](row_id b) { return b > a && choice.accepts(b); };
-        const detail::row_choice<decltype(after)> later{after, nullptr};
+        const auto after = [&](row_id b) { return b > a && choice(b); };
+        const row_choice later(after);
         scan_tail(query.view(), 0, later, mine.within, mine);
-        tables_.probe(set, query.data(), mine.within, after, detail::radius_goal{radius},
+        tables_.probe(set, query.data(), mine.within, later, detail::radius_goal{radius},
                       std::numeric_limits<double>::infinity(), mine.probe, mine.counts);
-        const std::lock_guard lock(one_at_a_time);
+        mine.pairs.clear();
         for (const std::uint64_t key : mine.within.sorted()) {
-          if (stopped.load(std::memory_order_relaxed)) return;
           const neighbor_type b = detail::neighbor_of(key);
-          if constexpr (std::same_as<decltype(found(a, b.id, b.distance)), bool>) {
-            if (!found(a, b.id, b.distance)) stopped.store(true, std::memory_order_relaxed);
-          } else {
-            found(a, b.id, b.distance);
-          }
+          mine.pairs.push_back({a, b.id, b.distance});
         }
+        if (!mine.pairs.empty()) report(mine.pairs);
       }
     });
   }
@@ -485,14 +473,13 @@ class multi_index {
   }
 
   // Rows that are not yet in the tables, and a few before them that share a superblock with them.
-  template <class Accept, class Found>
-  void scan_tail(code_view<> queries, std::size_t q, const detail::row_choice<Accept>& choice, Found& found,
-                 worker_state& mine) const {
+  template <class Found>
+  void scan_tail(code_view<> queries, std::size_t q, const row_choice& choice, Found& found, worker_state& mine) const {
     if (tables_.rows() == rows()) return;
     const std::size_t first = tables_.rows() / superblock_rows * superblock_rows;
-    detail::knn_sink<Found, Accept> sink{&found, choice.accepts};
+    detail::knn_sink<Found> sink{&found, choice};
     mine.tail_query.assign(hamming_, queries.middle_rows(q, 1), rows() - first);
-    mine.tail += mine.tail_query.scan(store_, first, rows(), choice.members, mine.tail_scratch, sink);
+    mine.tail += mine.tail_query.scan(store_, first, rows(), choice.members(), mine.tail_scratch, sink);
   }
 
   multi_index_options options_;

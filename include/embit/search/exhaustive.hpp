@@ -9,19 +9,17 @@
 #include <embit/core/results.hpp>
 #include <embit/core/types.hpp>
 #include <embit/kernel/level_run.hpp>
-#include <embit/search/live_rows.hpp>
+#include <embit/search/pair_report.hpp>
 #include <embit/search/partition.hpp>
-#include <embit/search/row_bitset.hpp>
+#include <embit/search/row_choice.hpp>
 #include <embit/search/scan.hpp>
 #include <embit/search/sinks.hpp>
 #include <embit/search/top_k.hpp>
 #include <embit/store/level_store.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <concepts>
 #include <cstddef>
-#include <mutex>
 #include <span>
 #include <type_traits>
 #include <vector>
@@ -61,9 +59,9 @@ void prepare_groups(const K& kernel, const Store& store, const Exec& executor, t
 }
 
 /// The `result.k()` nearest rows of each query; `result` has been reset to the number of queries.
-template <class K, class Store, Executor Exec, class Accept>
+template <class K, class Store, Executor Exec>
 void exhaustive_knn(const K& kernel, const Store& store, const Exec& executor, typename K::query_view queries,
-                    row_choice<Accept> choice, knn_result<typename K::distance_type>& result,
+                    const row_choice& choice, knn_result<typename K::distance_type>& result,
                     knn_workspace<K, Store>& work, search_statistics* statistics) {
   using collector_type = collector<K, Store>;
   const std::size_t nq = queries.size(), workers = executor.concurrency();
@@ -83,9 +81,9 @@ void exhaustive_knn(const K& kernel, const Store& store, const Exec& executor, t
       else
         tops[q].reset(result.k());
     }
-    knn_sink<collector_type, Accept> sink{tops, choice.accepts};
-    work.done[item] =
-        work.groups[item / parts.ranges].scan(store, rows.first, rows.last, choice.members, work.scratch[worker], sink);
+    knn_sink<collector_type> sink{tops, choice};
+    work.done[item] = work.groups[item / parts.ranges].scan(store, rows.first, rows.last, choice.members(),
+                                                            work.scratch[worker], sink);
   });
   run_bulk(executor, parts.groups, [&](std::size_t g, std::size_t worker) {
     const piece group = cut(nq, parts.groups, g);
@@ -104,10 +102,10 @@ void exhaustive_knn(const K& kernel, const Store& store, const Exec& executor, t
 }
 
 /// Every row within `radius` of each query, the radius included.
-template <class K, class Store, Executor Exec, class Accept>
+template <class K, class Store, Executor Exec>
 range_result<typename K::distance_type> exhaustive_range(const K& kernel, const Store& store, const Exec& executor,
                                                          typename K::query_view queries,
-                                                         typename K::distance_type radius, row_choice<Accept> choice,
+                                                         typename K::distance_type radius, const row_choice& choice,
                                                          search_statistics* statistics) {
   using distance = typename K::distance_type;
   const std::size_t nq = queries.size();
@@ -120,9 +118,10 @@ range_result<typename K::distance_type> exhaustive_range(const K& kernel, const 
 
   run_bulk(executor, parts.items(), [&](std::size_t item, std::size_t worker) {
     const piece group = parts.queries_of(item, nq), rows = parts.rows_of(item, store.size());
-    range_sink<distance, typename K::compare, Accept> sink{kept.data() + item % parts.ranges * nq + group.first, radius,
-                                                           choice.accepts};
-    done[item] = groups[item / parts.ranges].scan(store, rows.first, rows.last, choice.members, scratch[worker], sink);
+    range_sink<distance, typename K::compare> sink{kept.data() + item % parts.ranges * nq + group.first, radius,
+                                                   choice};
+    done[item] =
+        groups[item / parts.ranges].scan(store, rows.first, rows.last, choice.members(), scratch[worker], sink);
   });
   if (statistics != nullptr)
     for (const search_statistics& s : done) *statistics += s;
@@ -159,41 +158,26 @@ inline level_view gather_queries(const level_view& store, std::span<const row_id
 template <class QueryView>
 using gathered_queries = std::conditional_t<std::same_as<QueryView, level_view>, level_store, std::vector<word>>;
 
-/// Calls `found(a, b, distance)` once for every pair of accepted rows a < b within `radius`, one call at a time, in
-/// no particular order, until it returns false where it returns bool. The rows are their own queries, a superblock
-/// of them at a time.
-template <class K, class Store, Executor Exec, class Accept, class Found>
+/// Reports every pair of chosen rows a < b within `radius` once, in no particular order, until that is stopped. The
+/// rows are their own queries, a superblock of them at a time.
+template <class K, class Store, Executor Exec>
 void exhaustive_pairs(const K& kernel, const Store& store, const Exec& executor, typename K::distance_type radius,
-                      row_choice<Accept> choice, Found&& found) {
+                      const row_choice& choice, pair_report<typename K::distance_type>& report) {
   using distance = typename K::distance_type;
   const std::size_t rows = store.size();
   const std::size_t tiles = (rows + superblock_rows - 1) / superblock_rows;
-  std::mutex one_at_a_time;
-  std::atomic<bool> stopped{false};
   run_bulk(executor, tiles, [&](std::size_t tile, std::size_t) {
-    if (stopped.load(std::memory_order_relaxed)) return;
+    if (report.stopped()) return;
     const std::size_t first = tile * superblock_rows, last = (std::min)(first + superblock_rows, rows);
     std::vector<row_id> ids;
-    for (std::size_t row = first; row < last; ++row)
-      if (choice.accepts(static_cast<row_id>(row))) ids.push_back(static_cast<row_id>(row));
+    choice.for_each(first, last, [&](std::size_t row) { ids.push_back(static_cast<row_id>(row)); });
     if (ids.empty()) return;
-    const auto report = [&](std::span<const pair_found<distance>> pairs) {
-      const std::lock_guard lock(one_at_a_time);
-      for (const auto& p : pairs) {
-        if (stopped.load(std::memory_order_relaxed)) return;
-        if constexpr (std::same_as<decltype(found(p.a, p.b, p.distance)), bool>) {
-          if (!found(p.a, p.b, p.distance)) stopped.store(true, std::memory_order_relaxed);
-        } else {
-          found(p.a, p.b, p.distance);
-        }
-      }
-    };
     gathered_queries<typename K::query_view> queries;
     prepared_queries<K, Store> group;
     group.assign(kernel, gather_queries(store, std::span<const row_id>(ids), queries), rows - first);
     scan_scratch<K, Store> scratch;
-    pair_sink<distance, typename K::compare, Accept, decltype(report)> sink{ids, radius, choice.accepts, report};
-    group.scan(store, in_row_order<Store> ? first : 0, rows, choice.members, scratch, sink);
+    pair_sink<distance, typename K::compare> sink{ids, radius, choice, report};
+    group.scan(store, in_row_order<Store> ? first : 0, rows, choice.members(), scratch, sink);
     sink.flush();
   });
 }

@@ -1,4 +1,4 @@
-// Which rows of an index can still be found, and the choice of rows that a search is given.
+// Which rows of an index can still be found.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -9,8 +9,8 @@
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
 #include <embit/search/row_bitset.hpp>
+#include <embit/search/row_choice.hpp>
 
-#include <concepts>
 #include <cstddef>
 #include <limits>
 #include <vector>
@@ -21,14 +21,6 @@ namespace embit::inline EMBIT_ABI {
 inline constexpr row_id no_row = (std::numeric_limits<row_id>::max)();
 
 namespace detail {
-
-/// Which rows may be found: those `accepts` says; where `members` is given, no others, and blocks without any of
-/// them are passed over.
-template <class Accept>
-struct row_choice {
-  const Accept& accepts;
-  const row_bitset* members = nullptr;
-};
 
 /// The rows of an index but for those removed: nothing to keep until the first is.
 class live_rows {
@@ -104,22 +96,14 @@ class live_rows {
   void require(row_id row) const {
     if (row >= rows_) raise(errc::out_of_range, "row: ", row, ", the index has ", rows_, " rows");
   }
+  /// The rows that a search with this filter may find. It views the filter and these rows.
   /// @throws error errc::shape for a bitset of another size.
   template <RowFilter Filter>
-  void require_filter(const Filter& filter) const {
-    if constexpr (std::same_as<Filter, row_bitset>)
-      if (filter.size() != rows_)
-        raise(errc::shape, "filter: a bitset of ", filter.size(), " rows, the index has ", rows_);
-  }
-
-  /// Calls `search` with the cheapest test that says which rows may be found.
-  template <RowFilter Filter, class Search>
-  void choose(const Filter& filter, Search&& search) const {
-    const row_bitset* members = nullptr;
-    if constexpr (std::same_as<Filter, row_bitset>) members = &filter;
-    if (flags_.size() == 0) return search(row_choice<Filter>{filter, members});
-    const auto accepts = [&](row_id row) { return flags_.test(row) && filter(row); };
-    search(row_choice<decltype(accepts)>{accepts, members != nullptr ? members : &flags_});
+  row_choice choose(const Filter& filter) const {
+    const row_choice choice(filter, flags_.size() != 0 ? &flags_ : nullptr);
+    if (const row_bitset* chosen = choice.bitset(); chosen != nullptr && chosen->size() != rows_)
+      raise(errc::shape, "filter: a bitset of ", chosen->size(), " rows, the index has ", rows_);
+    return choice;
   }
 
  private:

@@ -95,12 +95,12 @@ class prepared_queries {
       if (members != nullptr && members->count(first, last) < (last - first) / sparse) {
         std::vector<prepared_t<K>> prepared;
         prepare_each(prepared);
-        rows = scan_rows(prepared, store, first, last, members, sink);
+        rows = scan_rows(prepared, store, first, last, sink);
       } else {
         rows = for_each_run(store, first, last, members, [&](const auto& run) { batch_.scan(run, memory, sink); });
       }
     } else {
-      rows = scan_rows(prepared_, store, first, last, members, sink);
+      rows = scan_rows(prepared_, store, first, last, sink);
     }
     return {queries_.size() * rows, queries_.size() * (last - first - rows), sink.offers};
   }
@@ -119,7 +119,7 @@ class prepared_queries {
   // A tile of accepted rows at a time meets every query while it is in the cache.
   template <class Sink>
   std::size_t scan_rows(const std::vector<prepared_t<K>>& prepared, const Store& store, std::size_t first,
-                        std::size_t last, const row_bitset* members, Sink& sink) const {
+                        std::size_t last, Sink& sink) const {
     row_tile<Store, tile_rows> tile(store);
     std::size_t scanned = 0;
     const auto flush = [&] {
@@ -128,15 +128,10 @@ class prepared_queries {
       scanned += tile.size();
       tile.clear();
     };
-    const auto visit = [&](std::size_t row) {
-      if (!sink.accepts(static_cast<row_id>(row))) return;
+    sink.accepts.for_each(first, last, [&](std::size_t row) {
       tile.add(row);
       if (tile.size() == tile_rows) flush();
-    };
-    if (members != nullptr)
-      members->for_each(first, last, visit);
-    else
-      for (std::size_t row = first; row < last; ++row) visit(row);
+    });
     flush();
     return scanned;
   }

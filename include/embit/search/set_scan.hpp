@@ -170,7 +170,7 @@ class prepared_queries<K, popcount_store<Bits>> {
     if (first == last) return {};
     // Where few rows may be found, reaching for each beats scanning the blocks they lie in. Every worker decides alike.
     if (members != nullptr && members->count() < store.size() / sparse) {
-      const std::size_t rows = scan_members(store, first, last, *members, sink);
+      const std::size_t rows = scan_members(store, first, last, sink);
       return {size() * rows, size() * (last - first - rows), sink.offers};
     }
     const group_share share{first, last, store.size()};
@@ -262,12 +262,10 @@ class prepared_queries<K, popcount_store<Bits>> {
   }
 
   template <class Sink>
-  std::size_t scan_members(const store_type& store, std::size_t first, std::size_t last, const row_bitset& members,
-                           Sink& sink) const {
+  std::size_t scan_members(const store_type& store, std::size_t first, std::size_t last, Sink& sink) const {
     std::vector<word> code(store.words());
     std::size_t scanned = 0;
-    members.for_each(first, last, [&](std::size_t row) {
-      if (!sink.accepts(static_cast<row_id>(row))) return;
+    sink.accepts.for_each(first, last, [&](std::size_t row) {
       ++scanned;
       store.copy_row(row, code);
       for (const set_query& q : queries_) sink.keep(q.index, static_cast<row_id>(row), (*kernel_)(q.set, code));

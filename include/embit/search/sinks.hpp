@@ -8,6 +8,8 @@
 #include <embit/config.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/types.hpp>
+#include <embit/search/pair_report.hpp>
+#include <embit/search/row_choice.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -25,10 +27,10 @@ constexpr Distance beyond(Distance radius) noexcept {
 }
 
 /// Keeps the k best of each query.
-template <class Collector, class Accept>
+template <class Collector>
 struct knn_sink {
   Collector* tops;  // one a query
-  const Accept& accepts;
+  const row_choice& accepts;
   std::size_t offers = 0;
 
   auto threshold(std::size_t query) const noexcept { return tops[query].threshold(); }
@@ -51,11 +53,11 @@ struct knn_sink {
 };
 
 /// Keeps everything within a radius of each query, the radius included.
-template <class Distance, class Compare, class Accept>
+template <class Distance, class Compare>
 struct range_sink {
   std::vector<neighbor<Distance>>* lists;  // one a query
   Distance radius;
-  const Accept& accepts;
+  const row_choice& accepts;
   std::size_t offers = 0;
 
   Distance threshold(std::size_t) const noexcept requires std::integral<Distance> { return beyond(radius); }
@@ -70,22 +72,15 @@ struct range_sink {
   }
 };
 
-/// Two rows and their distance.
-template <class Distance>
-struct pair_found {
-  row_id a, b;
-  Distance distance;
-};
-
 /// Reports the rows after each query row within a radius, a buffer at a time. The queries are rows themselves.
-template <class Distance, class Compare, class Accept, class Report>
+template <class Distance, class Compare>
 struct pair_sink {
   static constexpr std::size_t buffered = 4096;
 
   std::span<const row_id> query_rows;
   Distance radius;
-  const Accept& accepts;
-  const Report& report;
+  const row_choice& accepts;
+  pair_report<Distance>& report;
   std::size_t offers = 0;
   std::vector<pair_found<Distance>> pairs = {};
 

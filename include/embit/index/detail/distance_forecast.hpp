@@ -11,6 +11,7 @@
 #include <embit/index/detail/probe_plan.hpp>
 #include <embit/kernel/hamming.hpp>
 #include <embit/search/exhaustive.hpp>
+#include <embit/search/row_choice.hpp>
 #include <embit/store/block_store.hpp>
 #include <embit/store/code_store.hpp>
 
@@ -114,9 +115,7 @@ class distance_forecast {
     knn_result<std::uint32_t> found;
     found.reset(sample.queries().size(), (std::min)(store.size(), longest + 1));
     knn_workspace<hamming, block_store<>> work;
-    const accept_all all;
-    exhaustive_knn(kernel, store, inline_executor{}, sample.queries(), row_choice<accept_all>{all}, found, work,
-                   nullptr);
+    exhaustive_knn(kernel, store, inline_executor{}, sample.queries(), row_choice{}, found, work, nullptr);
     length_ = (std::min)(store.size() - 1, longest);
     for (std::size_t q = 0; q < found.queries(); ++q) {
       std::size_t left = length_;

@@ -9,6 +9,7 @@
 #include <embit/index/detail/distinct_top_k.hpp>
 #include <embit/kernel/bucket_scan.hpp>
 #include <embit/kernel/hamming.hpp>
+#include <embit/search/row_choice.hpp>
 
 #include <algorithm>
 #include <array>
@@ -40,9 +41,8 @@ class candidate_scorer {
 
   /// Each of these scores the accepted rows among `rows`, which are distinct, and returns how many they were.
   /// `scored` gets the `k` nearest at least, in any order.
-  template <class Accept>
   std::size_t nearest(const Store& store, const Scorer& scorer, const query_view& queries, std::size_t query,
-                      std::span<const row_id> rows, const Accept& accepts, std::size_t k,
+                      std::span<const row_id> rows, const row_choice& accepts, std::size_t k,
                       std::vector<neighbor_type>& scored) {
     scored.clear();
     if constexpr (gathers)
@@ -54,9 +54,8 @@ class candidate_scorer {
   }
 
   /// `scored` gets those within `radius`, in any order.
-  template <class Accept>
   std::size_t within(const Store& store, const Scorer& scorer, const query_view& queries, std::size_t query,
-                     std::span<const row_id> rows, const Accept& accepts, distance_type radius,
+                     std::span<const row_id> rows, const row_choice& accepts, distance_type radius,
                      std::vector<neighbor_type>& scored) {
     scored.clear();
     if constexpr (gathers)
@@ -75,9 +74,9 @@ class candidate_scorer {
   };
   static constexpr std::size_t tile_rows = 128, ahead = 16;
 
-  template <class Accept, class Found>
+  template <class Found>
   static std::size_t each(const Store& store, const Scorer& scorer, const query_view& queries, std::size_t query,
-                          std::span<const row_id> rows, const Accept& accepts, Found&& found) {
+                          std::span<const row_id> rows, const row_choice& accepts, Found&& found) {
     std::size_t accepted = 0;
     const auto score_all = [&](auto&& score) {
       for (const row_id row : rows) {
@@ -96,8 +95,8 @@ class candidate_scorer {
   }
 
   // Codes are copied together, the next ones on their way from memory, so that a dispatched kernel compares them.
-  template <class Accept, class Collector>
-  std::size_t gather(const Store& store, const word* query, std::span<const row_id> rows, const Accept& accepts,
+  template <class Collector>
+  std::size_t gather(const Store& store, const word* query, std::span<const row_id> rows, const row_choice& accepts,
                      Collector& collector, std::vector<neighbor_type>& scored) {
     struct tile_sink {
       Collector& collector;

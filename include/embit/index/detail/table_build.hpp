@@ -16,6 +16,7 @@
 #include <embit/kernel/bucket_scan.hpp>
 #include <embit/kernel/line_scan.hpp>
 #include <embit/search/exhaustive.hpp>
+#include <embit/search/row_choice.hpp>
 #include <embit/store/block_store.hpp>
 
 #include <algorithm>
@@ -105,9 +106,8 @@ struct scan_times {
   static double time(const block_store<>& store, code_view<> queries, knn_workspace<hamming, block_store<>>& work) {
     knn_result<std::uint32_t> found;
     found.reset(queries.size(), std::min<std::size_t>(store.size(), 10));
-    const accept_all all;
     const double start = thread_nanoseconds();
-    exhaustive_knn(hamming{}, store, inline_executor{}, queries, row_choice<accept_all>{all}, found, work, nullptr);
+    exhaustive_knn(hamming{}, store, inline_executor{}, queries, row_choice{}, found, work, nullptr);
     return (thread_nanoseconds() - start) / static_cast<double>(queries.size());
   }
 };
@@ -259,7 +259,7 @@ class multi_tables {
       probe_counts counts;
       const double start = thread_nanoseconds();
       found.reset((std::min)(k + 1, rows_));
-      probe(tables, sample.queries()[q].data(), found, accept_all{}, nearest_goal{found, typical[typical.size() / 2]},
+      probe(tables, sample.queries()[q].data(), found, row_choice{}, nearest_goal{found, typical[typical.size() / 2]},
             4 * scans_.single, scratch, counts);
       took += thread_nanoseconds() - start;
       predicted += costs_.lookup * static_cast<double>(counts.lookups) +
@@ -281,10 +281,10 @@ class multi_tables {
 
  public:
   /// Probes for one query with the tables' own layout; false where it gave up.
-  template <class Found, class Accept, class Goal>
-  bool probe(const table_set& tables, const word* query, Found& found, const Accept& accept, const Goal& goal,
+  template <class Found, class Goal>
+  bool probe(const table_set& tables, const word* query, Found& found, const row_choice& choice, const Goal& goal,
              double limit, probe_scratch& scratch, probe_counts& counts) const {
-    return table_probe<Inlined, Found, Accept>(tables, query, found, accept, scratch, counts).run(goal, limit);
+    return table_probe<Inlined, Found>(tables, query, found, choice, scratch, counts).run(goal, limit);
   }
 
  private:

@@ -11,6 +11,7 @@
 #include <embit/index/detail/probe_plan.hpp>
 #include <embit/kernel/bucket_scan.hpp>
 #include <embit/kernel/line_scan.hpp>
+#include <embit/search/row_choice.hpp>
 #include <embit/store/block_store.hpp>
 
 #include <algorithm>
@@ -136,13 +137,13 @@ struct table_set {
   const flip_list& flips_of(std::size_t table) const noexcept { return flips[keys.length(table) != keys.length(0)]; }
 };
 
-/// Probes for one query. `Found` collects rows, `Accept` says which may be found.
-template <bool Inlined, class Found, class Accept>
+/// Probes for one query. `Found` collects rows.
+template <bool Inlined, class Found>
 class table_probe {
  public:
-  table_probe(const table_set& set, const word* query, Found& found, const Accept& accept, probe_scratch& scratch,
+  table_probe(const table_set& set, const word* query, Found& found, const row_choice& choice, probe_scratch& scratch,
               probe_counts& counts)
-      : set_(set), query_(query), found_(found), accept_(accept), scratch_(scratch), counts_(counts) {
+      : set_(set), query_(query), found_(found), choice_(choice), scratch_(scratch), counts_(counts) {
     scratch_.keys.resize(set.tables.size());
     for (std::size_t t = 0; t < set.tables.size(); ++t) scratch_.keys[t] = set.keys.key(t, query, 1);
     if constexpr (!Inlined) scratch_.codes.resize(gathered_codes * set.store.words());
@@ -206,7 +207,7 @@ class table_probe {
   };
 
   void take(row_id row, std::uint32_t distance) {
-    if (!found_.wants(row, distance) || !accept_(row)) return;
+    if (!found_.wants(row, distance) || !choice_(row)) return;
     ++counts_.survivors;
     found_.offer(row, distance);
   }
@@ -396,7 +397,7 @@ class table_probe {
   const table_set& set_;
   const word* query_;
   Found& found_;
-  const Accept& accept_;
+  const row_choice& choice_;
   probe_scratch& scratch_;
   probe_counts& counts_;
   double spent_ = 0;

@@ -1,0 +1,67 @@
+// Tells a caller of the pairs that the workers of a search find.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <embit/config.hpp>
+#include <embit/core/erased.hpp>
+#include <embit/core/types.hpp>
+
+#include <atomic>
+#include <concepts>
+#include <mutex>
+#include <span>
+
+namespace embit::inline EMBIT_ABI::detail {
+
+/// Two rows and their distance.
+template <class Distance>
+struct pair_found {
+  row_id a, b;
+  Distance distance;
+};
+
+/// Hands pairs to a caller's `found(a, b, distance)`, one call at a time whoever reports, until it throws, or
+/// returns false where it returns bool. Its type is forgotten, a list of pairs at a time: a search for pairs is
+/// compiled once.
+template <class Distance>
+class pair_report {
+ public:
+  template <class Found>
+    requires std::invocable<Found&, row_id, row_id, Distance>
+  explicit pair_report(Found& found) noexcept
+      : found_(erased(found)), tell_([](void* context, std::span<const pair_found<Distance>> pairs) {
+          Found& tell = restored<Found>(context);
+          for (const auto& p : pairs) {
+            if constexpr (std::same_as<decltype(tell(p.a, p.b, p.distance)), bool>) {
+              if (!tell(p.a, p.b, p.distance)) return false;
+            } else {
+              tell(p.a, p.b, p.distance);
+            }
+          }
+          return true;
+        }) {}
+
+  /// Whether the caller wants no more.
+  bool stopped() const noexcept { return stopped_.load(std::memory_order_relaxed); }
+
+  void operator()(std::span<const pair_found<Distance>> pairs) {
+    const std::lock_guard lock(one_at_a_time_);
+    if (stopped()) return;
+    struct stop_unless_told {  // also where the caller throws
+      std::atomic<bool>& stopped;
+      bool go_on = false;
+      ~stop_unless_told() {
+        if (!go_on) stopped.store(true, std::memory_order_relaxed);
+      }
+    } answer{stopped_};
+    answer.go_on = tell_(found_, pairs);
+  }
+
+ private:
+  void* found_;
+  bool (*tell_)(void*, std::span<const pair_found<Distance>>);
+  std::mutex one_at_a_time_;
+  std::atomic<bool> stopped_{false};
+};
+
+}  // namespace embit::inline EMBIT_ABI::detail
