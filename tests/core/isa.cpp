@@ -4,8 +4,13 @@
 #include <support/matchers.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <string>
+#include <string_view>
+#include <utility>
 
 using embit::isa;
 using embit::detail::choose_isa;
@@ -23,6 +28,36 @@ TEST_CASE("a level that builds on another is supported only with it", "[isa]") {
   if (embit::supports(isa::avx512)) CHECK(embit::supports(isa::avx2));
   CHECK_FALSE((embit::supports(isa::neon) && embit::supports(isa::avx2)));
 }
+
+#if EMBIT_X86
+// A feature without a question to the processor would count as missing everywhere, and its level would never run.
+TEST_CASE("each feature that a target names is asked for by a name that is known", "[isa]") {
+  using embit::detail::processor_has, embit::detail::processor_has_all;
+  std::ifstream file("/proc/cpuinfo");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const auto listed = [&](const char* name) { return text.find(' ' + std::string(name) + ' ') != std::string::npos; };
+  const std::pair<const char*, const char*> names[] = {
+      {"avx2", "avx2"},         {"fma", "fma"},           {"f16c", "f16c"},
+      {"bmi", "bmi1"},          {"bmi2", "bmi2"},         {"popcnt", "popcnt"},
+      {"lzcnt", "abm"},         {"avx512f", "avx512f"},   {"avx512bw", "avx512bw"},
+      {"avx512dq", "avx512dq"}, {"avx512vl", "avx512vl"}, {"avx512vpopcntdq", "avx512_vpopcntdq"},
+      {"sse4.2", "sse4_2"},     {"pclmul", "pclmulqdq"},  {"vpclmulqdq", "vpclmulqdq"}};
+  std::string known = ",";
+  for (const auto& [name, of_linux] : names) {
+    known += std::string(name) + ',';
+    INFO(name);
+    if (!text.empty()) CHECK(processor_has(name) == listed(of_linux));
+  }
+  std::string_view features(EMBIT_FEATURES_VPOPCNT);
+  for (std::size_t comma = 0; comma != std::string_view::npos; features.remove_prefix(comma + 1)) {
+    comma = features.find(',');
+    CHECK(known.find(',' + std::string(features.substr(0, comma)) + ',') != std::string::npos);
+    if (comma == std::string_view::npos) break;
+  }
+  CHECK_FALSE(processor_has("avx1024"));
+  CHECK_FALSE(processor_has_all("popcnt,avx1024"));
+}
+#endif
 
 TEST_CASE("nothing forced gives the best level", "[isa]") {
   CHECK(choose_isa(nullptr) == embit::supported_isas().back());

@@ -26,13 +26,16 @@
 #endif
 
 // Function-level targets: a function so marked is compiled for its level whatever flags the user passes. Every
-// function of a kernel carries the mark, lambdas included, since neither compiler inlines across levels.
+// function of a kernel carries the mark, lambdas included, since neither compiler inlines across levels. What a target
+// names is also what the processor is asked for before its functions run.
 #if EMBIT_X86
-#define EMBIT_TARGET_AVX2 __attribute__((target("avx2,fma,f16c,bmi,bmi2,popcnt,lzcnt")))
-#define EMBIT_TARGET_AVX512 \
-  __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi,bmi2,popcnt,lzcnt")))
-#define EMBIT_TARGET_VPOPCNT \
-  __attribute__((target("avx512vpopcntdq,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi,bmi2,popcnt,lzcnt")))
+#define EMBIT_FEATURES_AVX2 "avx2,fma,f16c,bmi,bmi2,popcnt,lzcnt"
+#define EMBIT_FEATURES_AVX512 "avx512f,avx512bw,avx512dq,avx512vl," EMBIT_FEATURES_AVX2
+#define EMBIT_FEATURES_VPOPCNT "avx512vpopcntdq," EMBIT_FEATURES_AVX512
+#define EMBIT_TARGET_AVX2 __attribute__((target(EMBIT_FEATURES_AVX2)))
+#define EMBIT_TARGET_AVX512 __attribute__((target(EMBIT_FEATURES_AVX512)))
+#define EMBIT_TARGET_VPOPCNT __attribute__((target(EMBIT_FEATURES_VPOPCNT)))
+#include <cpuid.h>
 #endif
 
 namespace embit::inline EMBIT_ABI {
@@ -40,7 +43,7 @@ namespace embit::inline EMBIT_ABI {
 /// SIMD levels. All of them give the same integers; float results agree within rounding.
 enum class isa {
   portable,  ///< plain C++ and xsimd, for whatever the user's flags allow
-  avx2,      ///< AVX2, FMA, F16C, BMI, POPCNT
+  avx2,      ///< AVX2, FMA, F16C, BMI 1 and 2, POPCNT, LZCNT
   avx512,    ///< AVX-512 F, BW, DQ, VL
   vpopcnt,   ///< the above and AVX-512 VPOPCNTDQ
   neon       ///< AArch64 Advanced SIMD
@@ -51,18 +54,57 @@ constexpr std::string_view name_of(isa level) noexcept {
   return names[static_cast<std::size_t>(level)];
 }
 
+#if EMBIT_X86
+namespace detail {
+
+/// Whether CPUID says so in bit `bit` of ECX: for what not every compiler's __builtin_cpu_supports knows by name.
+inline bool processor_says(unsigned leaf, unsigned bit) noexcept {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(leaf, &a, &b, &c, &d) != 0 && (c >> bit & 1u) != 0;
+}
+
+/// Whether the processor and its system have one feature, by the name that a target attribute gives it; false for a
+/// name that is not known here.
+inline bool processor_has(std::string_view feature) noexcept {
+  if (feature == "sse4.2") return __builtin_cpu_supports("sse4.2");
+  if (feature == "popcnt") return __builtin_cpu_supports("popcnt");
+  if (feature == "pclmul") return __builtin_cpu_supports("pclmul");
+  if (feature == "avx2") return __builtin_cpu_supports("avx2");
+  if (feature == "fma") return __builtin_cpu_supports("fma");
+  if (feature == "f16c") return processor_says(1, 29) && __builtin_cpu_supports("avx");
+  if (feature == "bmi") return __builtin_cpu_supports("bmi");
+  if (feature == "bmi2") return __builtin_cpu_supports("bmi2");
+  if (feature == "lzcnt") return processor_says(0x80000001u, 5);
+  if (feature == "avx512f") return __builtin_cpu_supports("avx512f");
+  if (feature == "avx512bw") return __builtin_cpu_supports("avx512bw");
+  if (feature == "avx512dq") return __builtin_cpu_supports("avx512dq");
+  if (feature == "avx512vl") return __builtin_cpu_supports("avx512vl");
+  if (feature == "avx512vpopcntdq") return __builtin_cpu_supports("avx512vpopcntdq");
+  if (feature == "vpclmulqdq") return __builtin_cpu_supports("vpclmulqdq");
+  return false;
+}
+
+/// Whether the processor has all features of a target, separated by commas.
+inline bool processor_has_all(std::string_view target) noexcept {
+  for (;;) {
+    const std::size_t comma = target.find(',');
+    if (!processor_has(target.substr(0, comma))) return false;
+    if (comma == std::string_view::npos) return true;
+    target.remove_prefix(comma + 1);
+  }
+}
+
+}  // namespace detail
+#endif
+
 /// Whether this processor, and this build, can run `level`.
 inline bool supports(isa level) noexcept {
   switch (level) {
     case isa::portable: return true;
 #if EMBIT_X86
-    case isa::avx2:
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
-             __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
-    case isa::avx512:
-      return supports(isa::avx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    case isa::vpopcnt: return supports(isa::avx512) && __builtin_cpu_supports("avx512vpopcntdq");
+    case isa::avx2: return detail::processor_has_all(EMBIT_FEATURES_AVX2);
+    case isa::avx512: return detail::processor_has_all(EMBIT_FEATURES_AVX512);
+    case isa::vpopcnt: return detail::processor_has_all(EMBIT_FEATURES_VPOPCNT);
 #endif
 #if EMBIT_NEON
     case isa::neon: return true;

@@ -85,18 +85,46 @@ constexpr std::uint64_t random_bits(Engine& engine) {
   }
 }
 
+namespace detail {
+
+struct product128 {
+  std::uint64_t high, low;
+};
+
+/// a · b by halves of 32 bits: what a processor of 32 bits does, which has no wider type to do it in.
+constexpr product128 multiply_halves(std::uint64_t a, std::uint64_t b) noexcept {
+  constexpr std::uint64_t half = 0xffffffffu;
+  const std::uint64_t a0 = a & half, a1 = a >> 32, b0 = b & half, b1 = b >> 32;
+  const std::uint64_t low = a0 * b0;
+  const std::uint64_t inner = a1 * b0 + (low >> 32);     // at most (2^32 - 1)^2 + 2^32 - 1
+  const std::uint64_t outer = a0 * b1 + (inner & half);  // likewise
+  return {a1 * b1 + (inner >> 32) + (outer >> 32), (outer << 32) | (low & half)};
+}
+
+/// a · b in 128 bits.
+constexpr product128 multiply_128(std::uint64_t a, std::uint64_t b) noexcept {
+#ifdef __SIZEOF_INT128__
+  __extension__ using wide = unsigned __int128;
+  const wide product = static_cast<wide>(a) * b;
+  return {static_cast<std::uint64_t>(product >> 64), static_cast<std::uint64_t>(product)};
+#else
+  return multiply_halves(a, b);
+#endif
+}
+
+}  // namespace detail
+
 /// A whole number below `bound` (which is at least 1), every one equally likely.
 /// Lemire, "Fast random integer generation in an interval", ACM TOMACS 2019.
 template <std::uniform_random_bit_generator Engine>
 constexpr std::uint64_t uniform_index(Engine& engine, std::uint64_t bound) {
   EMBIT_ASSERT(bound != 0);
-  __extension__ using wide = unsigned __int128;
-  wide product = static_cast<wide>(random_bits(engine)) * bound;
-  if (static_cast<std::uint64_t>(product) < bound) {
+  detail::product128 product = detail::multiply_128(random_bits(engine), bound);
+  if (product.low < bound) {
     const std::uint64_t refused = (0 - bound) % bound;
-    while (static_cast<std::uint64_t>(product) < refused) product = static_cast<wide>(random_bits(engine)) * bound;
+    while (product.low < refused) product = detail::multiply_128(random_bits(engine), bound);
   }
-  return static_cast<std::uint64_t>(product >> 64);
+  return product.high;
 }
 
 /// A float in [0, 1), a multiple of 2^-24.

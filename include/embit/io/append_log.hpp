@@ -102,7 +102,7 @@ class append_log {
                                  .zero = 0,
                                  .crc = 0};
     header.crc = crc_of(header);
-    buffer_.assign(sizeof header + detail::padded_record(bytes.size()), std::byte{0});
+    buffer_.assign(sizeof header + static_cast<std::size_t>(detail::padded_record(bytes.size())), std::byte{0});
     std::memcpy(buffer_.data(), &header, sizeof header);
     if (!bytes.empty()) std::memcpy(buffer_.data() + sizeof header, bytes.data(), bytes.size());
     if (!put(end_, buffer_) || !flush()) {

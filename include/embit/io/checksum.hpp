@@ -90,11 +90,12 @@ constexpr std::uint32_t crc32c_shift(std::size_t bytes) noexcept {
 // shorter ones take what remains.
 
 #if EMBIT_X86
-#define EMBIT_TARGET_CRC __attribute__((target("sse4.2")))
+#define EMBIT_FEATURES_CRC "sse4.2"
+#define EMBIT_TARGET_CRC __attribute__((target(EMBIT_FEATURES_CRC)))
 EMBIT_TARGET_CRC inline std::uint64_t crc32c_step(std::uint64_t state, std::uint64_t x) noexcept {
   return _mm_crc32_u64(state, x);
 }
-inline bool crc32c_supported() noexcept { return __builtin_cpu_supports("sse4.2"); }
+inline bool crc32c_supported() noexcept { return processor_has_all(EMBIT_FEATURES_CRC); }
 #elif EMBIT_NEON
 #define EMBIT_TARGET_CRC
 inline std::uint64_t crc32c_step(std::uint64_t state, std::uint64_t x) noexcept {
@@ -155,10 +156,9 @@ inline std::uint32_t crc32c_hardware(std::uint32_t state, const std::byte* data,
 #endif
 
 #if EMBIT_X86
-#define EMBIT_TARGET_FOLD __attribute__((target("avx512f,vpclmulqdq,pclmul,sse4.2")))
-inline bool crc32c_fold_supported() noexcept {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("vpclmulqdq") && crc32c_supported();
-}
+#define EMBIT_FEATURES_FOLD "avx512f,vpclmulqdq,pclmul," EMBIT_FEATURES_CRC
+#define EMBIT_TARGET_FOLD __attribute__((target(EMBIT_FEATURES_FOLD)))
+inline bool crc32c_fold_supported() noexcept { return processor_has_all(EMBIT_FEATURES_FOLD); }
 
 /// The products of both halves of each 128-bit lane with the factors, plus what comes 256 bytes later.
 EMBIT_TARGET_FOLD inline __m512i crc32c_fold_lane(__m512i lanes, __m512i factors, const std::byte* data) noexcept {
@@ -195,6 +195,8 @@ EMBIT_TARGET_FOLD inline std::uint32_t crc32c_fold(std::uint32_t state, const st
   return crc32c_hardware(crc32c_hardware(0, rest.data(), step), data, size);
 }
 #undef EMBIT_TARGET_FOLD
+#undef EMBIT_FEATURES_FOLD
+#undef EMBIT_FEATURES_CRC
 #else
 inline bool crc32c_fold_supported() noexcept { return false; }
 inline std::uint32_t crc32c_fold(std::uint32_t state, const std::byte* data, std::size_t size) noexcept {

@@ -97,13 +97,15 @@ class input_file {
   input_file() = default;
 
   /// @throws error errc::io or errc::denied when `path` cannot be opened, errc::not_a_file for a directory, a pipe or a
-  /// device.
+  /// device, errc::unsupported for one of more bytes than a process of 32 bits can address.
   explicit input_file(std::string path) : path_(std::move(path)) {
     // Not blocking: opening a pipe would wait for a writer before the pipe could be refused.
     file_ = detail::descriptor(
         detail::uninterrupted([&] { return ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); }));
     if (!file_) detail::raise_errno(path_, "open");
     size_ = current_size();
+    if (size_ > (std::numeric_limits<std::size_t>::max)())
+      raise(errc::unsupported, path_, ": ", size_, " bytes are more than this process can address");
   }
 
   const std::string& path() const noexcept { return path_; }

@@ -43,8 +43,10 @@ struct group_share {
   piece blocks_of(const popcount_group& group) const noexcept {
     if (last - first == rows) return {0, group.blocks()};
     const std::uint64_t shift = group.first_block * std::uint64_t{0x9E3779B9} % rows;
-    return {(group.blocks() * std::uint64_t{first} + shift) / rows,
-            (group.blocks() * std::uint64_t{last} + shift) / rows};
+    const auto cut = [&](std::size_t row) {
+      return static_cast<std::size_t>((group.blocks() * std::uint64_t{row} + shift) / rows);
+    };
+    return {cut(first), cut(last)};
   }
   std::size_t rows_of(const popcount_group& group) const noexcept {
     const piece blocks = blocks_of(group);

@@ -77,8 +77,8 @@ class lsh_buckets {
     std::vector<std::uint32_t> next(starts_.begin(), starts_.end() - 1);
     for (const std::uint64_t e : entries) sorted[next[slot(key_of(e))]++] = e;
     for (std::size_t s = 0; s < places; ++s) {
-      const auto first = sorted.begin() + starts_[s], last = sorted.begin() + starts_[s + 1];
-      if (!std::is_sorted(first, last)) std::sort(first, last);
+      const auto place = std::span(sorted).subspan(starts_[s], starts_[s + 1] - starts_[s]);
+      if (!std::ranges::is_sorted(place)) std::ranges::sort(place);
     }
     return sorted;
   }

@@ -4,10 +4,10 @@
 
 #include <embit/config.hpp>
 #include <embit/core/isa.hpp>
+#include <embit/kernel/detail/float_batch.hpp>
 
 #include <cstddef>
 #include <span>
-#include <xsimd/xsimd.hpp>
 
 #if EMBIT_X86
 #include <immintrin.h>
@@ -24,7 +24,7 @@ enum class pair_sum { product, squared_difference };
 
 template <pair_sum Sum>
 float pair_portable(const float* x, const float* y, std::size_t n) noexcept {
-  using batch = xsimd::batch<float>;
+  using batch = float_batch;
   constexpr std::size_t width = batch::size;
   const auto term = [](const batch& a, const batch& b) {
     if constexpr (Sum == pair_sum::product) return a * b;

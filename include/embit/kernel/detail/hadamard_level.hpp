@@ -5,12 +5,12 @@
 #include <embit/bits/pack.hpp>
 #include <embit/config.hpp>
 #include <embit/core/types.hpp>
+#include <embit/kernel/detail/float_batch.hpp>
 
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <xsimd/xsimd.hpp>
 
 namespace embit::inline EMBIT_ABI {
 
@@ -71,7 +71,7 @@ namespace hadamard_portable {
 #define EMBIT_STAMP_TARGET
 
 struct lanes {
-  using vector = xsimd::batch<float>;
+  using vector = float_batch;
   static constexpr std::size_t width = vector::size;
   static constexpr std::size_t registers = 8;
 

@@ -1,21 +1,21 @@
-// Sixteen floats at a time, in plain C++ and xsimd.
+// Sixteen floats at a time, in plain C++ and batches of floats.
 // SPDX-License-Identifier: MIT
 #pragma once
 
 #include <embit/config.hpp>
+#include <embit/kernel/detail/float_batch.hpp>
 
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
-#include <xsimd/xsimd.hpp>
 
 namespace embit::inline EMBIT_ABI::detail::lanes_portable {
 
 /// Operations on a vector of 16 floats. Every level has the same ones; the bodies that are stamped for each level are
 /// written against them.
 struct lanes16 {
-  using batch = xsimd::batch<float>;
+  using batch = float_batch;
   static constexpr std::size_t parts = 16 / batch::size;
   static_assert(16 % batch::size == 0);
   struct vector {
@@ -62,10 +62,10 @@ struct lanes16 {
     return make(all, [&](std::size_t i) { return a.part[i] / b.part[i]; });
   }
   static EMBIT_ALWAYS_INLINE vector fma(const vector& a, const vector& b, const vector& c) {
-    return make(all, [&](std::size_t i) { return xsimd::fma(a.part[i], b.part[i], c.part[i]); });
+    return make(all, [&](std::size_t i) { return multiply_add(a.part[i], b.part[i], c.part[i]); });
   }
   static EMBIT_ALWAYS_INLINE vector maximum(const vector& a, const vector& b) {
-    return make(all, [&](std::size_t i) { return xsimd::select(a.part[i] > b.part[i], a.part[i], b.part[i]); });
+    return make(all, [&](std::size_t i) { return larger(a.part[i], b.part[i]); });
   }
   static EMBIT_ALWAYS_INLINE vector square_root(const vector& a) {
     alignas(64) float x[16];

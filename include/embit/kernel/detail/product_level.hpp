@@ -3,11 +3,11 @@
 #pragma once
 
 #include <embit/config.hpp>
+#include <embit/kernel/detail/float_batch.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <utility>
-#include <xsimd/xsimd.hpp>
 
 namespace embit::inline EMBIT_ABI {
 
@@ -42,13 +42,13 @@ struct product_level {
 template <std::size_t... Part>
 void product_rows_portable(std::index_sequence<Part...>, const float* x, const float* y, const float* panel,
                            std::size_t dim, float* out_x, float* out_y) noexcept {
-  using batch = xsimd::batch<float>;
+  using batch = float_batch;
   batch of_x[] = {((void)Part, batch(0.f))...}, of_y[] = {((void)Part, batch(0.f))...};
   for (std::size_t k = 0; k < dim; ++k, panel += panel_width) {
     const batch value_x(x[k]), value_y(y[k]);
     const batch planes[] = {batch::load_unaligned(panel + Part * batch::size)...};
-    ((of_x[Part] = xsimd::fma(value_x, planes[Part], of_x[Part])), ...);
-    ((of_y[Part] = xsimd::fma(value_y, planes[Part], of_y[Part])), ...);
+    ((of_x[Part] = multiply_add(value_x, planes[Part], of_x[Part])), ...);
+    ((of_y[Part] = multiply_add(value_y, planes[Part], of_y[Part])), ...);
   }
   (of_x[Part].store_unaligned(out_x + Part * batch::size), ...);
   (of_y[Part].store_unaligned(out_y + Part * batch::size), ...);
@@ -56,7 +56,7 @@ void product_rows_portable(std::index_sequence<Part...>, const float* x, const f
 
 inline void product_tile_portable(const float* x, std::size_t stride, std::size_t count, const float* panel,
                                   std::size_t panels, std::size_t dim, float* out, std::size_t out_stride) noexcept {
-  constexpr std::size_t width = xsimd::batch<float>::size;
+  constexpr std::size_t width = float_batch::size;
   static_assert(panel_width % width == 0);
   const float* y = x + (count - 1) * stride;
   float* out_y = out + (count - 1) * out_stride;
