@@ -98,9 +98,42 @@
 #define EMBIT_ABI_SIMD
 #endif
 
-#define EMBIT_JOIN_(major, minor, a, b, c, d, e, f, g, h, i, j, k) v##major##_##minor##a##b##c##d##e##f##g##h##i##j##k
+// What the compiler may do to the arithmetic of floats, a word for each liberty that has a macro. Not all flags of
+// clang have one, hence nothing that checks numbers relies on arithmetic (core/finite.hpp).
+#if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
+#define EMBIT_ABI_FINITE _finite
+#else
+#define EMBIT_ABI_FINITE
+#endif
+#if defined(__ASSOCIATIVE_MATH__) || (defined(__FAST_MATH__) && defined(__clang__))
+#define EMBIT_ABI_ASSOCIATIVE _associative
+#else
+#define EMBIT_ABI_ASSOCIATIVE
+#endif
+#ifdef __RECIPROCAL_MATH__
+#define EMBIT_ABI_RECIPROCAL _reciprocal
+#else
+#define EMBIT_ABI_RECIPROCAL
+#endif
+#ifdef __NO_SIGNED_ZEROS__
+#define EMBIT_ABI_ZEROS _zeros
+#else
+#define EMBIT_ABI_ZEROS
+#endif
+#ifdef __NO_MATH_ERRNO__
+#define EMBIT_ABI_ERRNO _errno
+#else
+#define EMBIT_ABI_ERRNO
+#endif
+#define EMBIT_JOIN_MATH_(a, b, c, d, e) a##b##c##d##e
+#define EMBIT_JOIN_MATH(...) EMBIT_JOIN_MATH_(__VA_ARGS__)
+#define EMBIT_ABI_MATH \
+  EMBIT_JOIN_MATH(EMBIT_ABI_FINITE, EMBIT_ABI_ASSOCIATIVE, EMBIT_ABI_RECIPROCAL, EMBIT_ABI_ZEROS, EMBIT_ABI_ERRNO)
+
+#define EMBIT_JOIN_(major, minor, a, b, c, d, e, f, g, h, i, j, k, l) \
+  v##major##_##minor##a##b##c##d##e##f##g##h##i##j##k##l
 #define EMBIT_JOIN(...) EMBIT_JOIN_(__VA_ARGS__)
 #define EMBIT_ABI                                                                                                     \
   EMBIT_JOIN(EMBIT_VERSION_MAJOR, EMBIT_VERSION_MINOR, EMBIT_ABI_SSE42, EMBIT_ABI_POPCNT, EMBIT_ABI_AVX,              \
              EMBIT_ABI_AVX2, EMBIT_ABI_FMA, EMBIT_ABI_AVX512, EMBIT_ABI_VPOPCNT, EMBIT_ABI_SVE, EMBIT_ABI_EXCEPTIONS, \
-             EMBIT_ABI_CHECKED, EMBIT_ABI_SIMD)
+             EMBIT_ABI_CHECKED, EMBIT_ABI_SIMD, EMBIT_ABI_MATH)

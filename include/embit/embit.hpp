@@ -10,6 +10,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/half.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix.hpp>
