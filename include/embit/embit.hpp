@@ -11,6 +11,7 @@
 #include <embit/core/erased.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/half.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix.hpp>

@@ -4,12 +4,14 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/types.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 namespace embit::inline EMBIT_ABI {
@@ -43,7 +45,12 @@ void pack_bits(std::size_t bits, std::span<word> code, Predicate set) noexcept {
 
 /// Bit j of `code` is `row[j] > 0`; zero and NaN give 0, tail bits are zero. `code` has words_for(row.size()) words.
 inline void pack_signs(std::span<const float> row, std::span<word> code) noexcept {
-  detail::pack_bits(row.size(), code, [x = row.data()](std::size_t j) { return x[j] > 0.0f; });
+  // Told by the bits, so that NaN gives 0 with -ffast-math, too: positive numbers are those from 1 on as integers.
+  detail::pack_bits(row.size(), code, [x = row.data()](std::size_t j) {
+    std::uint32_t bits;
+    std::memcpy(&bits, x + j, sizeof bits);
+    return bits - 1 < detail::number_bits<float>::exponent;
+  });
 }
 
 /// Bit j of `code` is `row[j] > thresholds[j]`; `thresholds` is as long as `row`.
@@ -53,13 +60,16 @@ inline void pack_signs(std::span<const float> row, std::span<const float> thresh
 }
 
 /// Packs n rows of d numbers into n · words_for(d) words, row after row.
-/// @throws error errc::shape when `codes` has another size, or `thresholds` is neither empty nor one a column.
+/// @throws error errc::shape when `codes` has another size, or `thresholds` is neither empty nor one a column,
+///         errc::not_finite for NaN or infinity; `codes` is unchanged then.
 inline void pack_signs(matrix_view<const float> rows, std::span<word> codes, std::span<const float> thresholds = {}) {
   const std::size_t words = words_for(rows.cols());
   if (codes.size() != rows.rows() * words)
     raise(errc::shape, "pack_signs: ", codes.size(), " words for ", rows.rows(), " codes of ", rows.cols(), " bits");
   if (!thresholds.empty() && thresholds.size() != rows.cols())
     raise(errc::shape, "pack_signs: ", thresholds.size(), " thresholds for ", rows.cols(), " columns");
+  detail::require_finite(rows, "rows");
+  detail::require_finite(thresholds, "thresholds");
   for (std::size_t i = 0; i < rows.rows(); ++i) {
     const auto code = codes.subspan(i * words, words);
     thresholds.empty() ? pack_signs(rows[i], code) : pack_signs(rows[i], thresholds, code);

@@ -4,8 +4,8 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <span>
@@ -111,19 +111,29 @@ namespace detail {
 /// Refuses NaN and infinity, which would compare false with everything further on.
 /// @throws error errc::not_finite naming `what`, the row and the column.
 template <class T>
+  requires FloatNumber<std::remove_const_t<T>>
 void require_finite(matrix_view<T> rows, std::string_view what) {
+  if (rows.stride() == rows.cols() && all_finite(rows.data(), rows.rows() * rows.cols())) return;
   for (std::size_t i = 0; i < rows.rows(); ++i) {
     const auto row = rows[i];
-    // x - x is 0 for finite x and NaN otherwise: one pass that vectorizes; the culprit is looked for afterwards.
-    std::remove_const_t<T> sum = 0;
-    for (const auto x : row) sum += x - x;
-    if (sum == 0) continue;
-    for (std::size_t j = 0; j < row.size(); ++j)
-      if (!std::isfinite(row[j]))
-        raise(errc::not_finite, what, ": row ", i, ", column ", j, " is ", static_cast<double>(row[j]));
+    if (const std::size_t j = first_not_finite(row.data(), row.size()); j != row.size())
+      raise(errc::not_finite, what, ": row ", i, ", column ", j, " is ", static_cast<double>(row[j]));
   }
 }
 
+/// The same for one row.
+template <class T>
+void require_finite(std::span<const T> row, std::string_view what) {
+  require_finite(matrix_view<const T>(row.data(), 1, row.size()), what);
+}
+
 }  // namespace detail
+
+/// Says that rows hold neither NaN nor infinity, or that they must not be read to find out, as those of a mapped file:
+/// the last argument of what checks its rows otherwise. Where it is not true, scores that are no numbers come last.
+struct unchecked_t {
+  explicit unchecked_t() = default;
+};
+inline constexpr unchecked_t unchecked{};
 
 }  // namespace embit::inline EMBIT_ABI

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <type_traits>
 
 namespace embit::inline EMBIT_ABI {
@@ -116,6 +117,36 @@ class ragged_view {
   std::span<const std::size_t> offsets_;
   std::span<const std::uint8_t> mask_;
 };
+
+namespace detail {
+
+/// Refuses NaN and infinity in the rows of a set that count. @throws error errc::not_finite naming `what`, row, column.
+template <class T>
+  requires FloatNumber<std::remove_const_t<T>>
+void require_finite(row_set<T> rows, std::string_view what) {
+  rows.for_each_run([&](std::size_t first, std::size_t count) {
+    for (std::size_t i = first; i < first + count; ++i)
+      if (const std::size_t j = first_not_finite(rows[i].data(), rows.cols()); j != rows.cols())
+        raise(errc::not_finite, what, ": row ", i, ", column ", j, " is ", static_cast<double>(rows[i][j]));
+  });
+}
+
+/// The same for each set. @throws error errc::not_finite naming the set, too.
+template <class T>
+  requires FloatNumber<std::remove_const_t<T>>
+void require_finite(ragged_view<T> sets, std::string_view what) {
+  for (std::size_t s = 0; s < sets.size(); ++s) {
+    const auto rows = sets[s];
+    rows.for_each_run([&](std::size_t first, std::size_t count) {
+      for (std::size_t i = first; i < first + count; ++i)
+        if (const std::size_t j = first_not_finite(rows[i].data(), rows.cols()); j != rows.cols())
+          raise(errc::not_finite, what, ": set ", s, ", row ", i, ", column ", j, " is ",
+                static_cast<double>(rows[i][j]));
+    });
+  }
+}
+
+}  // namespace detail
 
 template <class T>
 ragged_view(matrix_view<T>, std::span<const std::size_t>) -> ragged_view<T>;

@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/types.hpp>
 
 #include <algorithm>
@@ -23,14 +24,37 @@ struct neighbor {
   friend bool operator==(const neighbor&, const neighbor&) = default;
 };
 
-/// The order of every result list: the kernel's `Compare` on the distance, ties by the smaller row.
+namespace detail {
+
+/// Whether one distance is better than another. One that is not a number, as the sum of products that overflow to both
+/// infinities, comes after all others, whatever `Compare` would make of it.
+template <class Compare, class Distance>
+constexpr bool comes_before(const Distance& a, const Distance& b) noexcept {
+  if constexpr (FloatNumber<Distance>) {
+    if (is_nan(a)) return false;
+    if (is_nan(b)) return true;
+  }
+  return Compare{}(a, b);
+}
+
+/// Whether a distance is no worse than a radius, which is a number.
+template <class Compare, class Distance>
+constexpr bool is_within(const Distance& distance, const Distance& radius) noexcept {
+  if constexpr (FloatNumber<Distance>)
+    if (is_nan(distance)) return false;
+  return !Compare{}(radius, distance);
+}
+
+}  // namespace detail
+
+/// The order of every result list: the kernel's `Compare` on the distance, ties by the smaller row. It is total: what
+/// is not a number, which finite rows give where sums overflow to both infinities, comes last.
 template <class Compare>
 struct neighbor_order {
   template <class Distance>
   constexpr bool operator()(const neighbor<Distance>& a, const neighbor<Distance>& b) const noexcept {
-    const Compare before{};
-    if (before(a.distance, b.distance)) return true;
-    if (before(b.distance, a.distance)) return false;
+    if (detail::comes_before<Compare>(a.distance, b.distance)) return true;
+    if (detail::comes_before<Compare>(b.distance, a.distance)) return false;
     return a.id < b.id;
   }
 };

@@ -6,6 +6,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/progress.hpp>
 #include <embit/core/random.hpp>
@@ -39,7 +40,7 @@ inline recurrent_options compatible_options(matrix_view<const float> rows, level
   if (options.dims) agree(*options.dims, shape.dims, "dims");
   if (options.loops) agree(*options.loops, shape.loops, "loops");
   if (options.bits != 0) agree(options.bits, shape.dims * (shape.loops + 1), "bits");
-  if (!(options.compatibility >= 0 && options.compatibility <= 1))
+  if (!detail::is_between(options.compatibility, 0.f, 1.f))
     raise(errc::argument, "recurrent: compatibility is ", options.compatibility, " where 0 to 1 can be had");
   options.bits = 0;
   options.loops = shape.loops;

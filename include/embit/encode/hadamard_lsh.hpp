@@ -7,6 +7,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
@@ -21,7 +22,6 @@
 #include <bit>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 #include <memory>
 #include <random>
 #include <span>
@@ -201,7 +201,7 @@ class hadamard_projection {
 
   void set_thresholds(std::vector<float> unit) {
     limits made;
-    made.scaled.assign(((bits() - 1) / block_size() + 1) * block_size(), std::numeric_limits<float>::infinity());
+    made.scaled.assign(((bits() - 1) / block_size() + 1) * block_size(), detail::infinity<float>());
     std::ranges::transform(unit, made.scaled.begin(),
                            [f = length()](float x) { return static_cast<float>(f * double{x}); });
     made.unit = std::move(unit);
@@ -235,7 +235,7 @@ class hadamard_projection {
       level.signs(block.data(), limits_->scaled.data() + at * word_bits, (std::min)(words, code.size() - at),
                   code.data() + at);
     }
-    return std::isfinite(block[0]);
+    return detail::is_finite(block[0]);
   }
 
   hadamard_lsh_options options_;

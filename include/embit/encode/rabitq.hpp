@@ -6,6 +6,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/metric.hpp>
@@ -232,7 +233,7 @@ class rabitq {
     if (rows.cols() != dim()) raise(errc::shape, "rows: dimension ", rows.cols(), ", the encoder takes ", dim());
   }
   static void require_epsilon(float epsilon) {
-    if (!(epsilon >= 0) || !std::isfinite(epsilon)) raise(errc::argument, "epsilon: ", epsilon);
+    if (!detail::is_finite(epsilon) || epsilon < 0) raise(errc::argument, "epsilon: ", epsilon);
   }
 
   std::shared_ptr<const detail::rabitq_model> model_;

@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/encode/detail/recurrent_codes.hpp>
@@ -88,7 +89,8 @@ inline void fold_norm(tensor_source& from, const std::string& name, matrix<float
   from.pass_over(name + "num_batches_tracked");
   for (std::size_t k = 0; k < width; ++k) {
     const double spread = double{variance[0][k]} + epsilon;
-    if (!(spread > 0)) from.refuse(name + "running_var", "number ", k, " is ", variance[0][k], ", with eps ", spread);
+    if (!is_positive(spread))
+      from.refuse(name + "running_var", "number ", k, " is ", variance[0][k], ", with eps ", spread);
     const double factor = double{gain[0][k]} / std::sqrt(spread);
     for (float& w : weight[k]) w = static_cast<float>(double{w} * factor);
     bias[0][k] = static_cast<float>((double{bias[0][k]} - double{mean[0][k]}) * factor + double{shift[0][k]});
@@ -178,7 +180,7 @@ inline recurrent import_recurrent(std::string path) {
   if (dim == 0) from.refuse("mean", detail::shape_text(mean_shape), " where one number a dimension of rows is needed");
   const auto mean = from.take("mean", {dim});
   const float deviation = from.take("deviation", {1})[0][0];
-  if (!(deviation > 0)) from.refuse("deviation", deviation);
+  if (!detail::is_positive(deviation)) from.refuse("deviation", deviation);
 
   const auto& skip = from.shape_of("project.skip.weight");
   if (skip.empty() || skip[0] == 0) from.refuse("project.skip.weight", detail::shape_text(skip), " makes no codes");

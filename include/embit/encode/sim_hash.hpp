@@ -6,6 +6,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/types.hpp>
 #include <embit/encode/shingles.hpp>
@@ -111,7 +112,7 @@ class sim_hash {
  private:
   static void require_finite(std::span<const weighted_feature> set, std::size_t number) {
     for (std::size_t i = 0; i < set.size(); ++i)
-      if (!std::isfinite(set[i].weight))
+      if (!detail::is_finite(set[i].weight))
         raise(errc::not_finite, "features: set ", number, ", feature ", i, " has the weight ", set[i].weight);
   }
 

@@ -8,6 +8,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/types.hpp>
 
@@ -39,8 +40,8 @@ template <class Distance>
 std::size_t tie_end(std::span<const neighbor<Distance>> ranking, std::size_t begin, tie_rule ties) {
   std::size_t end = begin + 1;
   if (ties != tie_rule::by_row)
-    while (end < ranking.size() && !(ranking[begin].distance < ranking[end].distance) &&
-           !(ranking[end].distance < ranking[begin].distance))
+    while (end < ranking.size() && !comes_before<std::less<>>(ranking[begin].distance, ranking[end].distance) &&
+           !comes_before<std::less<>>(ranking[end].distance, ranking[begin].distance))
       ++end;
   return end;
 }
@@ -122,6 +123,7 @@ double average_precision(std::span<const neighbor<Distance>> ranking, Relevant r
 /// Normalized discounted cumulative gain at r: Σ gain / log2(rank + 1) over the first r, divided by what the best
 /// order of `all_gains` would give; 0 where that is 0. Gains are used as they are (give 2^grade - 1 for that form).
 /// Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques", ACM TOIS 2002.
+/// @throws error errc::not_finite for a gain.
 /// @param gain       row_id → number, at least 0.
 /// @param all_gains  of all rows that have any, in any order.
 template <class Distance, class Gain>
@@ -136,12 +138,14 @@ double ndcg_at(std::span<const neighbor<Distance>> ranking, std::size_t r, Gain 
     double mean = 0;
     for (std::size_t i = begin; i < end; ++i) {
       gains.push_back(static_cast<double>(std::invoke(gain, ranking[i].id)));
+      if (!detail::is_finite(gains.back())) raise(errc::not_finite, "ndcg_at: the gain of row ", ranking[i].id);
       mean += gains.back() / static_cast<double>(end - begin);
     }
     std::ranges::sort(gains);
     for (std::size_t i = begin; i < (std::min)(end, r); ++i)
       sum += discount(i) * (ties == tie_rule::expected ? mean : gains[i - begin]);
   }
+  if (!detail::all_finite(all_gains.data(), all_gains.size())) raise(errc::not_finite, "ndcg_at: all_gains");
   gains.assign(all_gains.begin(), all_gains.end());
   std::ranges::sort(gains, std::greater<>{});
   double best = 0;

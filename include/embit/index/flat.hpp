@@ -7,6 +7,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
@@ -138,12 +139,16 @@ class flat_index {
   using neighbor_type = neighbor<distance_type>;
 
   /// @param store  the rows; codes in another layout than `Store` are copied into it
+  /// @throws error errc::not_finite for NaN or infinity in float rows or tokens, but for those of a
+  /// `mapped_token_store`, which is not read (its `verify` does that); errc::shape or errc::argument as the kernel
+  /// does.
   explicit flat_index(detail::store_argument<Store> store, K kernel = {}, Exec executor = {})
       : store_(std::move(store.value)),
         kernel_(std::move(kernel)),
         executor_(std::move(executor)),
         live_(store_.size()) {
     detail::require_row_count(store_.size());
+    detail::require_finite_rows(store_);
     if constexpr (requires { kernel_.require_format(store_.format()); })
       kernel_.require_format(store_.format());
     else if constexpr (requires { kernel_.require_width(std::size_t{}); })
@@ -165,7 +170,7 @@ class flat_index {
   ///                    which also spares the blocks that have no member.
   /// @param statistics  added to, where given
   /// @throws error errc::shape for queries of another width or a bitset of another size, errc::argument for k = 0 or
-  /// bits beyond the width.
+  /// bits beyond the width, errc::not_finite for NaN or infinity in float queries.
   template <RowFilter Filter = accept_all>
   knn_result<distance_type> search(query_view queries, std::size_t k, const Filter& filter = {},
                                    search_statistics* statistics = nullptr) const {
@@ -189,10 +194,11 @@ class flat_index {
   }
 
   /// Every row within `radius` of each query, the radius included, nearest first.
-  /// @throws error errc::shape as `search` does.
+  /// @throws error as `search` does, and errc::not_finite for a radius that is NaN.
   template <RowFilter Filter = accept_all>
   range_result<distance_type> range_search(query_view queries, distance_type radius, const Filter& filter = {},
                                            search_statistics* statistics = nullptr) const {
+    detail::require_radius(radius);
     require_queries(queries);
     return detail::exhaustive_range(kernel_, store_, executor_, queries, radius, live_.choose(filter), statistics);
   }
@@ -204,6 +210,7 @@ class flat_index {
     requires std::invocable<Found&, row_id, row_id, distance_type> && CodeStore<Store> &&
         detail::CodeQueries<query_view>
   void pairs_within(distance_type radius, Found&& found) const {
+    detail::require_radius(radius);
     detail::pair_report<distance_type> report(found);
     detail::exhaustive_pairs(kernel_, store_, executor_, radius, live_.choose(accept_all{}), report);
   }
@@ -233,6 +240,7 @@ class flat_index {
   row_id add(codes_view codes) requires requires(Store& store, codes_view rows) { store.append(rows); }
   {
     detail::require_row_count(rows() + codes.size());
+    detail::require_finite_rows(codes);
     const std::size_t first = rows();
     live_.reserve(first + codes.size());
     store_.append(codes);
@@ -289,7 +297,9 @@ class flat_index {
     if constexpr (std::same_as<query_view, level_view>)
       if (!(*queries.format() == store_.format()))
         raise(errc::shape, "queries: codes of another format than that of the index");
+    if constexpr (std::same_as<query_view, level_view>) detail::require_finite_factors(queries, "queries");
     if constexpr (std::same_as<query_view, code_view<>>) require_clean_tails(queries, "queries");
+    if constexpr (requires { detail::require_finite(queries, "queries"); }) detail::require_finite(queries, "queries");
   }
 
   Store store_;

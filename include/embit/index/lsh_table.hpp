@@ -7,6 +7,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
@@ -99,7 +100,8 @@ class lsh_table {
   }
 
   /// Given keys, rows × tables, each below 2^bits; queries come with keys then.
-  /// @throws error errc::shape for keys of other rows or tables, errc::argument for keys beyond 2^bits or no probes.
+  /// @throws error errc::shape for keys of other rows or tables, errc::argument for keys beyond 2^bits or no probes,
+  /// errc::not_finite for NaN or infinity in float rows.
   explicit lsh_table(detail::store_argument<Store> rows, matrix_view<const std::uint32_t> keys,
                      lsh_table_options options, Scorer scorer = {}, Exec executor = {})
       : lsh_table(std::move(rows.value), options, std::move(scorer), std::move(executor), true) {
@@ -123,7 +125,8 @@ class lsh_table {
   /// @param filter      rows it refuses are not found: a predicate on `row_id`, or a `row_bitset` of `rows()` bits
   /// @param statistics  added to, where given
   /// @throws error errc::shape for queries, keys, margins or a bitset of another size, errc::argument for k = 0, keys
-  /// beyond their bits, or queries without keys where none can be cut, errc::not_finite for margins.
+  /// beyond their bits, or queries without keys where none can be cut, errc::not_finite for NaN or infinity in queries
+  /// or margins.
   template <RowFilter Filter = accept_all>
   knn_result<distance_type> search(const query_view& queries, std::size_t k, const Filter& filter = {},
                                    lsh_statistics* statistics = nullptr) const {
@@ -143,10 +146,11 @@ class lsh_table {
 
   /// The candidates of each query within `radius`, the radius included, nearest first: some of the rows that
   /// `flat_index` finds, or all of them where all buckets are probed.
-  /// @throws error as `search` does.
+  /// @throws error as `search` does, and errc::not_finite for a radius that is NaN.
   template <RowFilter Filter = accept_all>
   range_result<distance_type> range_search(const query_view& queries, distance_type radius, const Filter& filter = {},
                                            lsh_statistics* statistics = nullptr) const {
+    detail::require_radius(radius);
     require_queries(queries);
     return range_chosen(queries, radius, live_.choose(filter), statistics);
   }
@@ -166,6 +170,7 @@ class lsh_table {
   row_id add(codes_view rows, matrix_view<const std::uint32_t> keys) requires detail::GrowingStore<Store> {
     if (!keyed_) raise(errc::argument, "add: keys were given, the index cuts them from its codes");
     require_row_keys(keys, rows.size());
+    detail::require_finite_rows(rows);
     return append(rows, [&](std::size_t row, std::size_t t) { return keys[row][t]; });
   }
 
@@ -289,6 +294,7 @@ class lsh_table {
     detail::require_lsh(options_.tables, options_.bits);
     require_probes(options_.probes);
     detail::require_row_count(store_.size());
+    detail::require_finite_rows(store_);
   }
 
   void search_chosen(const query_view& queries, std::size_t k, const row_choice& choice,
@@ -370,6 +376,7 @@ class lsh_table {
     } else if constexpr (queries_are_codes) {
       detail::require_lsh_width(tables, options_.bits, queries.bits());
     }
+    if constexpr (requires { detail::require_finite(queries, "queries"); }) detail::require_finite(queries, "queries");
     const auto margins = given.margins();
     if (margins.cols() == 0 && margins.rows() == 0) return;
     if (margins.rows() != given.size() || margins.cols() != tables * options_.bits)

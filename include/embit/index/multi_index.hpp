@@ -7,6 +7,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
@@ -30,7 +31,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -339,7 +339,7 @@ class multi_index {
 
   // What a scan costs each query of a batch, or no limit where probing was asked for.
   double scan_cost(std::size_t queries) const {
-    if (!options_.bail_out) return std::numeric_limits<double>::infinity();
+    if (!options_.bail_out) return detail::infinity<double>();
     return tables_.scans().for_each_of(queries, executor_.concurrency());
   }
 
@@ -451,8 +451,8 @@ class multi_index {
         const auto after = [&](row_id b) { return b > a && choice(b); };
         const row_choice later(after);
         scan_tail(query.view(), 0, later, mine.within, mine);
-        tables_.probe(set, query.data(), mine.within, later, detail::radius_goal{radius},
-                      std::numeric_limits<double>::infinity(), mine.probe, mine.counts);
+        tables_.probe(set, query.data(), mine.within, later, detail::radius_goal{radius}, detail::infinity<double>(),
+                      mine.probe, mine.counts);
         mine.pairs.clear();
         for (const std::uint64_t key : mine.within.sorted()) {
           const neighbor_type b = detail::neighbor_of(key);

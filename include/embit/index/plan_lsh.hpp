@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 
 #include <algorithm>
 #include <array>
@@ -125,26 +126,27 @@ class crowd_law {
 inline double planned_angle(const plan_lsh_options& options) {
   if (options.angle.has_value() == options.cosine.has_value())
     raise(errc::argument, "plan_lsh: one of angle and cosine is needed, not both");
-  if (options.cosine && !(*options.cosine >= -1 && *options.cosine <= 1))
+  if (options.cosine && !is_between(*options.cosine, -1., 1.))
     raise(errc::argument, "cosine: ", *options.cosine, ", not in -1 to 1");
   const double angle = options.angle ? *options.angle : std::acos(*options.cosine);
-  if (!(angle >= 0 && angle <= std::numbers::pi)) raise(errc::argument, "angle: ", angle, ", not in 0 to pi");
+  if (!is_between(angle, 0., std::numbers::pi)) raise(errc::argument, "angle: ", angle, ", not in 0 to pi");
   return angle;
 }
 
 inline void require_plan(const plan_lsh_options& options) {
   if (options.rows == 0) raise(errc::argument, "rows: 0, but at least 1 is needed");
-  if (!(options.target_recall > 0 && options.target_recall < 1))
+  if (!is_positive(options.target_recall) || options.target_recall >= 1)
     raise(errc::argument, "target_recall: ", options.target_recall, ", not between 0 and 1");
-  if (!(options.typical_angle >= 0 && options.typical_angle <= std::numbers::pi))
+  if (!is_between(options.typical_angle, 0., std::numbers::pi))
     raise(errc::argument, "typical_angle: ", options.typical_angle, ", not in 0 to pi");
-  if (!(options.spread >= 0 && options.spread <= std::numbers::pi))
+  if (!is_between(options.spread, 0., std::numbers::pi))
     raise(errc::argument, "spread: ", options.spread, ", not in 0 to pi");
   if (options.bits > 32) raise(errc::argument, "bits: ", options.bits, " a key, not 1 to 32");
   if (options.max_tables == 0 || options.max_probes == 0)
     raise(errc::argument, "plan_lsh: max_tables ", options.max_tables, " and max_probes ", options.max_probes,
           " must be at least 1");
-  if (!(options.lookup_cost >= 0)) raise(errc::argument, "lookup_cost: ", options.lookup_cost, ", below 0");
+  if (!is_finite(options.lookup_cost) || options.lookup_cost < 0)
+    raise(errc::argument, "lookup_cost: ", options.lookup_cost, ", not a number from 0 on");
 }
 
 }  // namespace detail
@@ -153,9 +155,10 @@ inline void require_plan(const plan_lsh_options& options) {
 /// the choice of the hyperplanes. Each bit of a key differs with probability angle / pi, on its own; a table finds a
 /// row whose flipped bits are among the first `probes`, fewer flips first; and tables are independent.
 /// Charikar, "Similarity estimation techniques from rounding algorithms", STOC 2002, section 3.
-/// @throws error errc::argument unless a key has 1 to 32 bits.
+/// @throws error errc::argument unless a key has 1 to 32 bits and the angle is from 0 to pi.
 inline double lsh_recall(std::size_t tables, std::size_t bits, std::size_t probes, double angle) {
   if (bits == 0 || bits > 32) raise(errc::argument, "bits: ", bits, " a key, not 1 to 32");
+  if (!detail::is_between(angle, 0., std::numbers::pi)) raise(errc::argument, "angle: ", angle, ", not in 0 to pi");
   const detail::flip_law law(bits, angle / std::numbers::pi);
   return detail::at_least_once(law.within(static_cast<double>(probes)), tables);
 }

@@ -7,6 +7,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/progress.hpp>
 #include <embit/core/results.hpp>
 #include <embit/index/detail/key_split.hpp>
@@ -24,7 +25,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -69,7 +69,7 @@ template <class Searched>
 double time_of_query(const Searched& index, code_view<> queries, const tune_options& options) {
   using clock = std::chrono::steady_clock;
   knn_result<std::uint32_t> result;
-  double best = std::numeric_limits<double>::infinity(), total = 0;
+  double best = infinity<double>(), total = 0;
   for (std::size_t passes = 0; passes < 3 || total < options.seconds; ++passes) {
     const auto start = clock::now();
     for (std::size_t first = 0; first < queries.size(); first += options.batch)
@@ -215,9 +215,9 @@ tune_report tune(code_view<> codes, code_view<> queries, const tune_options& opt
     raise(errc::shape, "queries: width ", queries.bits(), ", the codes have ", codes.bits());
   if (options.k == 0) raise(errc::argument, "k: 0, but at least 1 neighbour must be asked for");
   if (options.batch == 0) raise(errc::argument, "batch: 0, but at least 1 query must be searched at a time");
-  if (!(options.target_recall > 0 && options.target_recall <= 1))
+  if (!detail::is_positive(options.target_recall) || options.target_recall > 1)
     raise(errc::argument, "target_recall: ", options.target_recall, ", not above 0 and at most 1");
-  if (!(options.seconds >= 0 && options.seconds <= 3600))
+  if (!detail::is_between(options.seconds, 0., 3600.))
     raise(errc::argument, "seconds: ", options.seconds, ", not 0 to 3600");
   return detail::tuning<Exec>(codes, queries, options, executor).run();
 }

@@ -4,11 +4,11 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -52,8 +52,7 @@ inline matrix<float> take_matrix(const section_reader& in, std::string_view name
   matrix<float> values(static_cast<std::size_t>(shape[0]), static_cast<std::size_t>(shape[1]));
   if (count != 0)
     std::memcpy(values.data(), bytes.data() + sizeof shape, static_cast<std::size_t>(count) * sizeof(float));
-  for (const float x : values.values())
-    if (!std::isfinite(x)) refuse("a number that is not finite");
+  if (!all_finite(values.data(), values.values().size())) refuse("a number that is not finite");
   return values;
 }
 

@@ -25,7 +25,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <span>
 #include <type_traits>
@@ -99,7 +98,7 @@ float sum_of_best(std::size_t panels, Scan&& scan) noexcept {
   for (std::size_t first = 0; first < panels; first += chamfer_group) {
     const std::size_t some = (std::min)(chamfer_group, panels - first);
     alignas(buffer_alignment) float best[chamfer_group * token_lanes];
-    std::fill_n(best, some * token_lanes, -std::numeric_limits<float>::infinity());
+    std::fill_n(best, some * token_lanes, -infinity<float>());
     scan(first, some, best);
     for (std::size_t i = 0; i < some * token_lanes; ++i) sum += best[i];
   }

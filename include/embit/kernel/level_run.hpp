@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/half.hpp>
 #include <embit/core/types.hpp>
 
@@ -225,5 +226,18 @@ class level_view {
   std::size_t first_ = 0;
   std::size_t size_ = 0;
 };
+
+namespace detail {
+
+/// Refuses factors that are NaN or infinite, as an unverified file may have them.
+/// @throws error errc::not_finite naming `what` and the row.
+inline void require_finite_factors(const level_view& rows, std::string_view what) {
+  for (std::size_t f = 0; f < row_factors; ++f)
+    for (std::size_t i = 0; i < rows.size() && rows.format()->factors[f]; ++i)
+      if (const float x = rows[i].factor(static_cast<row_factor>(f)); !is_finite(x))
+        raise(errc::not_finite, what, ": row ", i, ": factor ", f, " is ", x);
+}
+
+}  // namespace detail
 
 }  // namespace embit::inline EMBIT_ABI

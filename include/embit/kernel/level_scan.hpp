@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/types.hpp>
 #include <embit/kernel/detail/level_scan_avx2.hpp>
@@ -203,7 +204,7 @@ class level_batch {
     while (job.first_block < last) {
       // An unlimited first block fills the collector; after it the limit is worth something.
       const auto limit = sink.limit(query);
-      job.limit = limit.value_or(std::numeric_limits<float>::infinity());
+      job.limit = limit.value_or(detail::infinity<float>());
       job.last_block = limit ? last : (std::min)(job.first_block + 1, last);
       const auto stop = scan_(job);
       for (std::size_t i = 0; i < stop.hits; ++i)

@@ -7,6 +7,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/types.hpp>
@@ -14,9 +15,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <cstddef>
-#include <limits>
 #include <span>
 
 namespace embit::inline EMBIT_ABI {
@@ -28,13 +27,15 @@ class projection_planes {
 
   /// @param planes      bits × dim.
   /// @param thresholds  one a plane, or empty for zeros.
-  /// @throws error errc::shape when there are neither no thresholds nor one a plane.
+  /// @throws error errc::shape when there are neither no thresholds nor one a plane, errc::not_finite.
   explicit projection_planes(matrix_view<const float> planes, std::span<const float> thresholds = {})
       : planes_(planes) {
     if (!thresholds.empty() && thresholds.size() != planes.rows())
       raise(errc::shape, "thresholds: ", thresholds.size(), " for ", planes.rows(), " planes");
+    detail::require_finite(planes, "planes");
+    detail::require_finite(thresholds, "thresholds");
     // Nothing is above the thresholds of the planes that fill the last panel up, so bits beyond the width stay zero.
-    thresholds_.assign(planes_.panels() * detail::panel_width, std::numeric_limits<float>::infinity());
+    thresholds_.assign(planes_.panels() * detail::panel_width, detail::infinity<float>());
     std::fill_n(thresholds_.begin(), planes.rows(), 0.f);
     std::copy(thresholds.begin(), thresholds.end(), thresholds_.begin());
   }
@@ -72,7 +73,7 @@ bool project_at(const product_level& level, matrix_view<const float> rows, const
           level.tile(rows.data() + row * rows.stride(), rows.stride(), count, planes.planes().panel(panel), panels,
                      planes.dim(), tile, word_bits);
           for (std::size_t i = 0; i < count; ++i) {
-            if (panel == 0 && !std::isfinite(tile[i * word_bits])) finite.store(false, std::memory_order_relaxed);
+            if (panel == 0 && !is_finite(tile[i * word_bits])) finite.store(false, std::memory_order_relaxed);
             word bits = 0;
             for (std::size_t p = 0; p < panels; ++p)
               bits |= word{level.signs(tile + i * word_bits + p * panel_width, planes.panel_thresholds(panel + p))}

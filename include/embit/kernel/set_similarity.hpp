@@ -6,11 +6,11 @@
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/types.hpp>
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -67,7 +67,7 @@ class set_kernel {
     const std::uint32_t most = (std::min)(a, b);
     const double expected = self().expect(a, b, limit);
     std::uint32_t common = most;
-    if (expected < most) common = expected > 0 ? static_cast<std::uint32_t>(expected) : 0;
+    if (is_finite(expected) && expected < most) common = expected > 0 ? static_cast<std::uint32_t>(expected) : 0;
     if (self().score(a, b, common) < limit) {
       do ++common;
       while (common <= most && self().score(a, b, common) < limit);
@@ -146,7 +146,7 @@ class tversky : public detail::set_kernel<tversky, float> {
     return limit * (alpha_ * a + beta_ * b) / (1 - limit + limit * (alpha_ + beta_));
   }
   static void require_weight(const char* name, float weight) {
-    if (!(weight >= 0) || !std::isfinite(weight))
+    if (!detail::is_finite(weight) || weight < 0)
       raise(errc::argument, "tversky: ", name, " is ", weight, ", but weights are finite and not negative");
   }
 

@@ -6,6 +6,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/kernel/gemm.hpp>
@@ -143,7 +144,7 @@ double info_nce(matrix_view<const float> a, matrix_view<const float> p, std::spa
   if (p.rows() != n || p.cols() != dim || groups.size() != n)
     raise(errc::shape, "info_nce: ", n, " x ", dim, " anchors, ", p.rows(), " x ", p.cols(), " positives, ",
           groups.size(), " groups");
-  if (n == 0 || !(options.temperature > 0))
+  if (n == 0 || !detail::is_positive(options.temperature))
     raise(errc::argument, "info_nce: ", n, " rows, temperature ", options.temperature);
   const std::size_t queued = queue == nullptr ? 0 : queue->size();
   const double weight = (options.both_ways ? .5 : 1.) / static_cast<double>(n);

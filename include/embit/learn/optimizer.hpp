@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/learn/detail/elementwise.hpp>
 #include <embit/learn/parameter.hpp>
@@ -28,6 +29,10 @@ inline void match_state(std::span<parameter* const> parameters, std::vector<matr
       raise(errc::shape, "optimizer: parameter ", i, " changed from ", state[i].rows(), " x ", state[i].cols());
 }
 
+inline void require_option(const char* name, float value) {
+  if (!is_finite(value)) raise(errc::argument, "optimizer: ", name, " is ", value);
+}
+
 }  // namespace detail
 
 struct sgd_options {
@@ -40,11 +45,17 @@ struct sgd_options {
 /// looks ahead by one step from where it is.
 class sgd {
  public:
-  explicit sgd(sgd_options options = {}) : options_(options) {}
+  /// @throws error errc::argument for an option that is not finite.
+  explicit sgd(sgd_options options = {}) : options_(options) {
+    detail::require_option("momentum", options.momentum);
+    detail::require_option("weight_decay", options.weight_decay);
+  }
 
   /// Moves every parameter against its gradient. O(parameters).
-  /// @throws error errc::shape when the parameters are not those of the first step.
+  /// @throws error errc::shape when the parameters are not those of the first step, errc::argument for a rate that is
+  ///         not finite.
   void step(std::span<parameter* const> parameters, float rate) {
+    detail::require_option("rate", rate);
     detail::match_state(parameters, velocity_);
     for (std::size_t i = 0; i < parameters.size(); ++i) {
       parameter& p = *parameters[i];
@@ -79,11 +90,19 @@ struct adam_options {
 /// of Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019.
 class adam {
  public:
-  explicit adam(adam_options options = {}) : options_(options) {}
+  /// @throws error errc::argument for an option that is not finite.
+  explicit adam(adam_options options = {}) : options_(options) {
+    detail::require_option("beta1", options.beta1);
+    detail::require_option("beta2", options.beta2);
+    detail::require_option("epsilon", options.epsilon);
+    detail::require_option("weight_decay", options.weight_decay);
+  }
 
   /// Moves every parameter against its gradient. O(parameters).
-  /// @throws error errc::shape when the parameters are not those of the first step.
+  /// @throws error errc::shape when the parameters are not those of the first step, errc::argument for a rate that is
+  ///         not finite.
   void step(std::span<parameter* const> parameters, float rate) {
+    detail::require_option("rate", rate);
     detail::match_state(parameters, first_);
     detail::match_state(parameters, second_);
     ++steps_;

@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/learn/activation.hpp>
 #include <embit/learn/detail/elementwise.hpp>
@@ -19,13 +20,14 @@ namespace embit::inline EMBIT_ABI {
 /// equation 2, for rows of unit length and half the margin.
 /// @param a, p, n     rows × dim, of unit length.
 /// @param da, dp, dn  rows × dim, overwritten by the derivatives.
-/// @throws error errc::shape; errc::argument for no rows.
+/// @throws error errc::shape; errc::argument for no rows or a margin that is not finite.
 inline double triplet_loss(matrix_view<const float> a, matrix_view<const float> p, matrix_view<const float> n,
                            float margin, matrix_view<float> da, matrix_view<float> dp, matrix_view<float> dn) {
   for (const auto& other :
        {p, n, matrix_view<const float>(da), matrix_view<const float>(dp), matrix_view<const float>(dn)})
     detail::require_same_shape(a, other, "triplet_loss");
   if (a.empty()) raise(errc::argument, "triplet_loss: no rows");
+  if (!detail::is_finite(margin)) raise(errc::argument, "triplet_loss: a margin of ", margin);
   const double weight = 1 / static_cast<double>(a.rows());
   double loss = 0;
   for (std::size_t i = 0; i < a.rows(); ++i) {
@@ -45,13 +47,14 @@ inline double triplet_loss(matrix_view<const float> a, matrix_view<const float> 
 /// The mean of (a·b - target)².
 /// @param a, b     rows × dim, of unit length. @param targets one cosine a row.
 /// @param da, db   rows × dim, overwritten by the derivatives.
-/// @throws error errc::shape; errc::argument for no rows.
+/// @throws error errc::shape; errc::argument for no rows; errc::not_finite for a target.
 inline double cosine_loss(matrix_view<const float> a, matrix_view<const float> b, std::span<const float> targets,
                           matrix_view<float> da, matrix_view<float> db) {
   for (const auto& other : {b, matrix_view<const float>(da), matrix_view<const float>(db)})
     detail::require_same_shape(a, other, "cosine_loss");
   if (targets.size() != a.rows()) raise(errc::shape, "cosine_loss: ", targets.size(), " targets of ", a.rows());
   if (a.empty()) raise(errc::argument, "cosine_loss: no rows");
+  detail::require_finite(targets, "targets");
   const double weight = 1 / static_cast<double>(a.rows());
   double loss = 0;
   for (std::size_t i = 0; i < a.rows(); ++i) {

@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 
 #include <algorithm>
@@ -39,7 +40,7 @@ inline double gradient_norm(std::span<parameter* const> parameters) {
 /// Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", ICML 2013, algorithm 1.
 /// @throws error errc::argument unless longest > 0.
 inline double clip_gradients(std::span<parameter* const> parameters, double longest) {
-  if (!(longest > 0)) raise(errc::argument, "clip_gradients: a norm of ", longest);
+  if (!detail::is_positive(longest)) raise(errc::argument, "clip_gradients: a norm of ", longest);
   const double norm = gradient_norm(parameters);
   if (norm > longest)
     for (parameter* p : parameters)
@@ -49,8 +50,9 @@ inline double clip_gradients(std::span<parameter* const> parameters, double long
 
 /// slow = momentum · slow + (1 - momentum) · fast: the encoder of keys that follows the trained one.
 /// He et al., "Momentum contrast for unsupervised visual representation learning", CVPR 2020, equation 2.
-/// @throws error errc::shape when the two are not of one form.
+/// @throws error errc::shape when the two are not of one form, errc::argument unless the momentum is from 0 to 1.
 inline void follow(std::span<parameter* const> slow, std::span<parameter* const> fast, float momentum) {
+  if (!detail::is_between(momentum, 0.f, 1.f)) raise(errc::argument, "follow: a momentum of ", momentum);
   if (slow.size() != fast.size()) raise(errc::shape, "follow: ", slow.size(), " parameters for ", fast.size());
   for (std::size_t i = 0; i < slow.size(); ++i)
     if (slow[i]->value.rows() != fast[i]->value.rows() || slow[i]->value.cols() != fast[i]->value.cols())

@@ -6,6 +6,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/kernel/gemm.hpp>
@@ -80,7 +81,7 @@ distillation distill_similarities(matrix_view<float> student, matrix_view<const 
     raise(errc::shape, "distill_similarities: ", n, " x ", m, " by ", teacher.rows(), " x ", teacher.cols());
   if (n == 0 || m < (options.skip_diagonal ? 2u : 1u))
     raise(errc::argument, "distill_similarities: ", n, " x ", m, " similarities");
-  if (!(options.temperature > 0) || !(options.scale > 0))
+  if (!detail::is_positive(options.temperature) || !detail::is_positive(options.scale))
     raise(errc::argument, "distill_similarities: temperature ", options.temperature, ", scale ", options.scale);
   std::vector<distillation> of_rows(n);
   std::vector<std::vector<float>> scratch(executor.concurrency());
@@ -143,7 +144,7 @@ float matching_scale(matrix_view<const float> teacher, matrix_view<const float> 
   };
   constexpr double rounding = 1e-6;
   const double of_teacher = deviation(teacher), of_student = deviation(student);
-  if (!(of_teacher > rounding) || !(of_student > rounding)) return 1;
+  if (!detail::is_positive(of_teacher - rounding) || !detail::is_positive(of_student - rounding)) return 1;
   return static_cast<float>(std::clamp(of_teacher / of_student, 1e-3, 1e3));
 }
 

@@ -4,13 +4,12 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/progress.hpp>
 #include <embit/learn/parameter.hpp>
 
-#include <cmath>
 #include <concepts>
 #include <cstddef>
-#include <limits>
 #include <string_view>
 #include <vector>
 
@@ -47,12 +46,13 @@ struct train_report {
   std::vector<double> losses;           ///< of each step
   std::vector<validation> validations;  ///< in order
   std::size_t best_step = 0;            ///< after which the state was that which is kept
-  double best_score = -std::numeric_limits<double>::infinity();
+  double best_score = -detail::infinity<double>();
   train_end end = train_end::finished;
 };
 
 /// Trains `model` and leaves it in the state with the best score, the start included, so that it never ends worse than
 /// it began. Without validation it is left in the last state whose loss was finite.
+/// @throws error errc::argument for a longest gradient or a learning rate that is not finite.
 /// @param schedule  (step from 1, steps) → learning rate.
 /// @param batch     (model) → loss; sets the gradients of the parameters.
 /// @param score     (model) → how good it is on rows that it does not learn from, the larger the better.
@@ -61,6 +61,8 @@ struct train_report {
 template <Trainable Model, class Optimizer, class Schedule, class Batch, class Score>
 train_report train(Model& model, Optimizer optimizer, const Schedule& schedule, const trainer_options& options,
                    Batch&& batch, Score&& score, const progress_callback& progress = {}) {
+  if (!detail::is_finite(options.longest_gradient))
+    raise(errc::argument, "longest_gradient: ", options.longest_gradient);
   train_report report;
   const bool validating = options.validate_every != 0;
   Model best = model;
@@ -69,7 +71,7 @@ train_report train(Model& model, Optimizer optimizer, const Schedule& schedule, 
     const double found = score(model);
     report.validations.push_back({step, found});
     ++fruitless;
-    if (found > report.best_score) {
+    if (!detail::is_nan(found) && found > report.best_score) {
       report.best_score = found;
       report.best_step = step;
       best = model;
@@ -88,7 +90,7 @@ train_report train(Model& model, Optimizer optimizer, const Schedule& schedule, 
     const double norm =
         options.longest_gradient > 0 ? clip_gradients(parameters, options.longest_gradient) : gradient_norm(parameters);
     report.losses.push_back(loss);
-    if (!std::isfinite(loss) || !std::isfinite(norm)) {
+    if (!detail::is_finite(loss) || !detail::is_finite(norm)) {
       report.end = train_end::diverged;
       break;
     }

@@ -18,7 +18,9 @@
 namespace embit::inline EMBIT_ABI {
 
 /// The mean of `rows` (n × dim), summed in double; zeros where there are no rows. O(n · dim).
+/// @throws error errc::not_finite.
 inline std::vector<float> mean_row(matrix_view<const float> rows) {
+  detail::require_finite(rows, "rows");
   std::vector<double> sum(rows.cols());
   for (std::size_t i = 0; i < rows.rows(); ++i) {
     const auto row = rows[i];
@@ -31,10 +33,12 @@ inline std::vector<float> mean_row(matrix_view<const float> rows) {
 }
 
 /// rows - center, row by row. @param center dim floats.
-/// @throws error errc::shape for a center of another dimension.
+/// @throws error errc::shape for a center of another dimension, errc::not_finite.
 inline matrix<float> centered(matrix_view<const float> rows, std::span<const float> center) {
   if (center.size() != rows.cols())
     raise(errc::shape, "center: ", center.size(), " dimensions where the rows have ", rows.cols());
+  detail::require_finite(rows, "rows");
+  detail::require_finite(center, "center");
   matrix<float> out(rows);
   for (std::size_t i = 0; i < out.rows(); ++i)
     for (std::size_t k = 0; k < center.size(); ++k) out[i][k] -= center[k];
@@ -81,21 +85,25 @@ matrix<double> cross_product(matrix_view<const float> x, std::span<const float> 
 
 /// xᵀ · y, the sum of the outer products of the rows. O(n · x.cols · y.cols).
 /// @param x n × p, @param y n × q. @return p × q.
-/// @throws error errc::shape when the rows are not as many.
+/// @throws error errc::shape when the rows are not as many, errc::not_finite.
 template <Executor Exec = inline_executor>
 matrix<double> cross_product(matrix_view<const float> x, matrix_view<const float> y, const Exec& executor = {}) {
   if (x.rows() != y.rows()) raise(errc::shape, "cross_product: ", x.rows(), " rows by ", y.rows(), " rows");
+  detail::require_finite(x, "x");
+  detail::require_finite(y, "y");
   return detail::cross_product(x, {}, y, {}, executor);
 }
 
 /// (rows - center)ᵀ · (rows - center) / n: the covariance where `center` is the mean; zeros where there are no rows.
 /// O(n · dim²), and no copy of all rows.
 /// @param rows n × dim, @param center dim floats. @return dim × dim, symmetric.
-/// @throws error errc::shape for a center of another dimension.
+/// @throws error errc::shape for a center of another dimension, errc::not_finite.
 template <Executor Exec = inline_executor>
 matrix<double> covariance(matrix_view<const float> rows, std::span<const float> center, const Exec& executor = {}) {
   if (center.size() != rows.cols())
     raise(errc::shape, "center: ", center.size(), " dimensions where the rows have ", rows.cols());
+  detail::require_finite(rows, "rows");
+  detail::require_finite(center, "center");
   matrix<double> sum = detail::cross_product(rows, center, rows, center, executor);
   const double n = static_cast<double>(std::max<std::size_t>(rows.rows(), 1));
   for (double& x : sum.values()) x /= n;

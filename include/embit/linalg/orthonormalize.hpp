@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/linalg/detail/dense.hpp>
 
@@ -21,7 +22,7 @@ namespace detail {
 template <class T>
 bool normalize_row(std::span<T> row, T least) {
   const T norm = std::sqrt(dense_dot(row.data(), row.data(), row.size()));
-  if (!(norm > least)) return false;
+  if (!is_finite(norm) || norm <= least) return false;
   for (T& x : row) x /= norm;
   return true;
 }
@@ -43,11 +44,12 @@ bool orthonormalize_row(matrix_view<T> rows, std::size_t i, std::vector<T>& part
 
 /// Replaces the rows (m × n, m ≤ n) by orthonormal ones that span, from the first row down, what they spanned. A row
 /// that depends on those above it becomes some direction orthogonal to them. O(m² · n).
-/// @throws error errc::shape when there are more rows than columns.
+/// @throws error errc::shape when there are more rows than columns, errc::not_finite; the rows are unchanged then.
 template <class T>
 void orthonormalize_rows(matrix_view<T> rows) {
   if (rows.rows() > rows.cols())
     raise(errc::shape, "orthonormalize_rows: ", rows.rows(), " rows of ", rows.cols(), " dimensions");
+  detail::require_finite(rows, "rows");
   std::vector<T> parts(rows.rows());
   std::size_t axis = 0;
   for (std::size_t i = 0; i < rows.rows(); ++i) {

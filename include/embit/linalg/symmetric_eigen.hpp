@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 
@@ -24,8 +25,8 @@ struct eigen_pairs {
 };
 
 /// Eigenvalues and eigenvectors of a symmetric n × n matrix, of which the lower triangle is read. O(n³).
-/// @throws error errc::shape when it is not square, errc::not_finite when the iteration does not converge, which
-///         finite input does not do.
+/// @throws error errc::shape when it is not square, errc::not_finite for what is read, or when the iteration does not
+///         converge, which finite input does not do.
 template <class T>
 eigen_pairs<std::remove_const_t<T>> symmetric_eigen(matrix_view<T> symmetric) {
   using Scalar = std::remove_const_t<T>;
@@ -36,6 +37,8 @@ eigen_pairs<std::remove_const_t<T>> symmetric_eigen(matrix_view<T> symmetric) {
   using dense = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor>;  // whatever the default is
   const auto size = static_cast<Eigen::Index>(n);
   dense input(size, size);
+  for (std::size_t i = 0; i < n; ++i)
+    if (!detail::all_finite(symmetric[i].data(), i + 1)) raise(errc::not_finite, "symmetric_eigen: row ", i);
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t k = 0; k <= i; ++k) input.data()[k * n + i] = symmetric[i][k];  // Eigen reads the same triangle
   const Eigen::SelfAdjointEigenSolver<dense> solver(input);

@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/kernel/inner_product.hpp>
@@ -46,7 +47,7 @@ inline void require_columns(matrix_view<const float> rows, std::size_t dim) {
 inline void require_rotatable(matrix_view<const float> rows, std::size_t dim) {
   require_columns(rows, dim);
   for (std::size_t i = 0; i < rows.rows(); ++i) {
-    if (std::isfinite(dot(rows[i].data(), rows[i].data(), dim))) continue;
+    if (is_finite(dot(rows[i].data(), rows[i].data(), dim))) continue;
     require_finite(rows, "rows");
     double square = 0;
     for (const float x : rows[i]) square += double{x} * double{x};

@@ -6,6 +6,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/linalg/affine_transform.hpp>
@@ -82,7 +83,7 @@ matrix<float> float_cross_product(const matrix<float>& a, const matrix<float>& b
 template <Executor Exec = inline_executor>
 affine_transform fit_whitening(matrix_view<const float> rows, whitening_options options = {},
                                const Exec& executor = {}) {
-  if (!(options.shrinkage >= 0 && options.shrinkage <= 1))
+  if (!detail::is_between(options.shrinkage, 0.f, 1.f))
     raise(errc::argument, "fit_whitening: shrinkage ", options.shrinkage, " where 0 to 1 is possible");
   if (options.dims > rows.cols())
     raise(errc::argument, "fit_whitening: ", options.dims, " components of rows with ", rows.cols(), " dimensions");

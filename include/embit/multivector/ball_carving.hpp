@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/ragged_view.hpp>
 
@@ -19,9 +20,11 @@ namespace embit::inline EMBIT_ABI {
 /// token that suits their sum, so that scores fall a little and reranking gets cheaper with every ball saved.
 /// Dhulipala et al., "MUVERA", NeurIPS 2024, section 3.1. O(tokens² · dim).
 /// @param query  tokens × dim; tokens that a mask leaves out are in no ball.
-/// @throws error errc::argument unless 0 < tau ≤ 1.
+/// @throws error errc::argument unless 0 < tau ≤ 1, errc::not_finite naming the token.
 inline matrix<float> carve_balls(row_set<const float> query, float tau) {
-  if (!(tau > 0 && tau <= 1)) raise(errc::argument, "carve_balls: tau ", tau, ", not above 0 and at most 1");
+  if (!detail::is_positive(tau) || tau > 1)
+    raise(errc::argument, "carve_balls: tau ", tau, ", not above 0 and at most 1");
+  detail::require_finite(query, "query");
   const std::size_t n = query.rows(), dim = query.cols();
   const auto product = [&](std::size_t a, std::size_t b) {
     double sum = 0;

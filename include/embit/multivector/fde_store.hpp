@@ -29,11 +29,12 @@ class fde_store {
 
   /// @param fingerprint  of the encoder that made the rows
   /// @param empty        one a row, not 0 for documents without tokens
-  /// @throws error errc::shape when these are not one a row.
+  /// @throws error errc::shape when these are not one a row, errc::not_finite naming the row.
   fde_store(matrix<float> rows, std::vector<std::uint8_t> empty, std::uint64_t fingerprint)
       : rows_(std::move(rows)), empty_(std::move(empty)), fingerprint_(fingerprint) {
     if (empty_.size() != rows_.rows())
       raise(errc::shape, "fde_store: ", empty_.size(), " flags for ", rows_.rows(), " rows");
+    detail::require_finite(rows_.view(), "rows");
   }
 
   /// The given rows of another store, in the given order.
@@ -74,7 +75,7 @@ class fde_store {
     out.add("empty", std::span<const std::uint8_t>(empty_));
   }
 
-  /// @throws error errc::format, errc::checksum or errc::io.
+  /// @throws error errc::format, errc::not_finite, errc::checksum or errc::io.
   static fde_store read_from(const section_reader& in) {
     auto shape = in.metadata("shape");
     const std::uint64_t rows = shape.u64(), cols = shape.u64(), fingerprint = shape.u64();
@@ -85,6 +86,7 @@ class fde_store {
     fde_store out;
     out.rows_ = matrix<float>(static_cast<std::size_t>(rows), static_cast<std::size_t>(cols));
     in.read("rows", out.rows_.values());
+    detail::require_finite(out.rows_.view(), in.path());
     out.empty_.resize(out.rows_.rows());
     in.read("empty", std::span<std::uint8_t>(out.empty_));
     out.fingerprint_ = fingerprint;

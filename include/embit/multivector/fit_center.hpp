@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/ragged_view.hpp>
 
 #include <cmath>
@@ -25,7 +26,8 @@ std::vector<float> fit_center(ragged_view<T> documents) {
       if (!tokens.counts(t)) continue;
       double squares = 0;
       for (const float x : tokens[t]) squares += double{x} * double{x};
-      if (!std::isfinite(squares)) raise(errc::not_finite, "fit_center: document ", i, ", token ", t, " is not finite");
+      if (!detail::is_finite(squares))
+        raise(errc::not_finite, "fit_center: document ", i, ", token ", t, " is not finite");
       ++count;
       const double scale = squares > 0 ? 1 / std::sqrt(squares) : 0.;
       for (std::size_t j = 0; j < sum.size(); ++j) sum[j] += static_cast<double>(tokens[t][j]) * scale;

@@ -6,6 +6,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/half.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix.hpp>
@@ -24,7 +25,6 @@
 #include <embit/store/level_store.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -230,7 +230,7 @@ class muvera {
     if (tokens.rows() != 0) require_dim(tokens.cols(), "tokens");
     detail::require_finite(tokens, "tokens");
     for (std::size_t i = 0; i < tokens.rows(); ++i)
-      if (!std::isfinite(squared_norm(tokens[i])))
+      if (!detail::is_finite(squared_norm(tokens[i])))
         raise(errc::not_finite, "tokens: the norm of row ", i, " is not finite");
     const auto work = model_->workspaces.take();
     work->fit(model_->plan);
@@ -318,7 +318,7 @@ class muvera {
                                              const char* what, std::size_t set) {
     for (const std::size_t token : numbers)
       for (std::size_t j = 0; j < tokens.cols(); ++j)
-        if (const float x = static_cast<float>(tokens[token][j]); !std::isfinite(x))
+        if (const float x = static_cast<float>(tokens[token][j]); !detail::is_finite(x))
           raise(errc::not_finite, what, " ", set, ", token ", token, ": dimension ", j, " is ", x);
     raise(errc::not_finite, what, " ", set, ", tokens ", numbers.front(), " to ", numbers.back(),
           ": a norm is beyond the range of float");

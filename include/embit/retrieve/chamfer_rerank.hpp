@@ -5,10 +5,12 @@
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/ragged_view.hpp>
 #include <embit/core/types.hpp>
 #include <embit/kernel/chamfer.hpp>
 #include <embit/multivector/ball_carving.hpp>
+#include <embit/search/rows.hpp>
 #include <embit/store/mapped_token_store.hpp>
 #include <embit/store/token_store.hpp>
 #include <embit/store/token_view.hpp>
@@ -27,7 +29,9 @@ struct chamfer_rerank_options {
 };
 
 /// A reranker of documents of several tokens: row i of the index is document i. It views the documents, which must
-/// outlive it: a `ragged_view` of floats or halves, or a `token_store`; a `mapped_token_store` is kept.
+/// outlive it: a `ragged_view` of floats or halves, or a `token_store`; a `mapped_token_store` is kept. NaN and
+/// infinity are refused, in documents once, in queries when they are asked; a `mapped_token_store` is not read (its
+/// `verify` does that), nor are documents given with `unchecked` after the options.
 template <class Documents = ragged_view<const float>, class K = chamfer>
   requires Kernel<K, std::remove_cvref_t<decltype(std::declval<const Documents&>()[std::size_t{}])>>
 class chamfer_rerank {
@@ -36,17 +40,24 @@ class chamfer_rerank {
   using score_type = float;
   using compare = typename K::compare;
 
-  /// @throws error errc::argument unless ball_tau is 0 or above 0 and at most 1.
+  /// @throws error errc::argument unless ball_tau is 0 or above 0 and at most 1, errc::not_finite naming document and
+  /// token. O(numbers).
   explicit chamfer_rerank(Documents documents, chamfer_rerank_options options = {})
+      : chamfer_rerank(std::move(documents), options, unchecked) {
+    detail::require_finite_rows(documents_, "documents");
+  }
+  /// O(1); the documents are not read.
+  /// @throws error errc::argument unless ball_tau is 0 or above 0 and at most 1.
+  explicit chamfer_rerank(Documents documents, chamfer_rerank_options options, unchecked_t)
       : documents_(std::move(documents)), options_(options) {
-    if (!(options.ball_tau >= 0 && options.ball_tau <= 1))
+    if (!detail::is_between(options.ball_tau, 0.f, 1.f))
       raise(errc::argument, "chamfer_rerank: ball_tau ", options.ball_tau, ", not from 0 to 1");
   }
 
   template <class T>
     requires std::same_as<Documents, token_view<T>>
   explicit chamfer_rerank(const token_store<T>& documents, chamfer_rerank_options options = {})
-      : chamfer_rerank(documents.view(), options) {}
+      : chamfer_rerank(documents.view(), options, unchecked) {}
   template <class T>
   explicit chamfer_rerank(const token_store<T>&&, chamfer_rerank_options = {}) = delete;  // the tokens would be gone
 
@@ -68,6 +79,7 @@ class chamfer_rerank {
  private:
   typename K::prepared prepare(row_set<const float> query) const {
     const K kernel;
+    detail::require_finite(query, "query");
     if (options_.ball_tau == 0) return kernel.prepare(query);
     const auto balls = carve_balls(query, options_.ball_tau);
     return kernel.prepare(row_set<const float>(balls));
@@ -93,6 +105,10 @@ template <class T>
 chamfer_rerank(ragged_view<T>) -> chamfer_rerank<ragged_view<const T>>;
 template <class T>
 chamfer_rerank(ragged_view<T>, chamfer_rerank_options) -> chamfer_rerank<ragged_view<const T>>;
+template <class T>
+chamfer_rerank(ragged_view<T>, chamfer_rerank_options, unchecked_t) -> chamfer_rerank<ragged_view<const T>>;
+template <class T>
+chamfer_rerank(token_view<T>, chamfer_rerank_options, unchecked_t) -> chamfer_rerank<token_view<T>, chamfer_of<T>>;
 
 static_assert(Reranker<chamfer_rerank<>>);
 

@@ -18,7 +18,8 @@ namespace embit::inline EMBIT_ABI {
 
 /// A reranker over float rows that the caller keeps: row i of the index is row i of the matrix. Scores are what
 /// `K` computes, squared L2 by default; `float_rerank{x, inner_product{}}` for dot products. It views the rows,
-/// which must outlive it.
+/// which must outlive it. NaN and infinity are refused, in the rows once, in queries when they are asked; rows of a
+/// mapped file, which are not to be read at once, are taken as they are by `float_rerank{rows, l2{}, unchecked}`.
 template <Kernel<std::span<const float>> K = l2>
 class float_rerank {
  public:
@@ -26,19 +27,31 @@ class float_rerank {
   using score_type = typename K::distance_type;
   using compare = typename K::compare;
 
-  explicit float_rerank(matrix_view<const float> rows, K kernel = {}) : rows_(rows), kernel_(std::move(kernel)) {}
+  /// @throws error errc::not_finite naming row and column. O(rows · dim).
+  explicit float_rerank(matrix_view<const float> rows, K kernel = {})
+      : float_rerank(rows, std::move(kernel), unchecked) {
+    detail::require_finite(rows, "rows");
+  }
+  /// O(1); the rows are not read.
+  explicit float_rerank(matrix_view<const float> rows, K kernel, unchecked_t)
+      : rows_(rows), kernel_(std::move(kernel)) {}
   explicit float_rerank(const matrix<float>&&, K = {}) = delete;  // the rows would be gone
+  explicit float_rerank(const matrix<float>&&, K, unchecked_t) = delete;
 
   std::size_t size() const noexcept { return rows_.rows(); }
   std::size_t dim() const noexcept { return rows_.cols(); }
 
+  /// @throws error errc::not_finite for NaN or infinity in the query.
   score_type operator()(std::span<const float> query, row_id row) const {
+    detail::require_finite(query, "query");
     return kernel_(kernel_.prepare(query), rows_[row]);
   }
 
   /// Scores of `rows` for one query, in order.
+  /// @throws error errc::not_finite for NaN or infinity in the query.
   void rerank(std::span<const float> query, std::span<const row_id> rows, std::span<score_type> scores) const {
     EMBIT_ASSERT(scores.size() == rows.size());
+    detail::require_finite(query, "query");
     const auto prepared = kernel_.prepare(query);
     for (std::size_t i = 0; i < rows.size(); ++i) scores[i] = kernel_(prepared, rows_[rows[i]]);
   }
@@ -52,6 +65,8 @@ template <class Rows>
 float_rerank(Rows&&) -> float_rerank<>;
 template <class Rows, class K>
 float_rerank(Rows&&, K) -> float_rerank<K>;
+template <class Rows, class K>
+float_rerank(Rows&&, K, unchecked_t) -> float_rerank<K>;
 
 static_assert(Reranker<float_rerank<>>);
 

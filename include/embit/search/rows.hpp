@@ -4,6 +4,10 @@
 
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
+#include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
+#include <embit/core/matrix_view.hpp>
+#include <embit/core/ragged_view.hpp>
 #include <embit/core/types.hpp>
 #include <embit/kernel/block_run.hpp>
 #include <embit/kernel/level_run.hpp>
@@ -14,6 +18,7 @@
 #include <concepts>
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace embit::inline EMBIT_ABI::detail {
@@ -25,6 +30,23 @@ std::size_t width_of(const Rows& rows) {
     return rows.bits();
   else
     return rows.cols();
+}
+
+/// Refuses NaN and infinity in rows of floats and in sets of them. Codes have none; stores that saw to it when they
+/// were filled, and mapped files, which are not to be read, offer nothing to look at.
+/// @throws error errc::not_finite naming `what` and the row.
+template <class Rows>
+void require_finite_rows([[maybe_unused]] const Rows& rows, [[maybe_unused]] std::string_view what = "rows") {
+  if constexpr (std::convertible_to<const Rows&, matrix_view<const float>>)
+    require_finite(static_cast<matrix_view<const float>>(rows), what);
+  else if constexpr (requires { rows.require_finite(what); })
+    rows.require_finite(what);
+  else if constexpr (requires { require_finite(rows, what); })
+    require_finite(rows, what);
+  else if constexpr (requires { std::span<const float>(rows[std::size_t{}]); })
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      if (const std::span<const float> row(rows[i]); !all_finite(row.data(), row.size()))
+        raise(errc::not_finite, what, ": row ", i, " has a number that is not finite");
 }
 
 /// Up to `Capacity` rows of a store at hand: in place where the store can show them, else copied.

@@ -63,10 +63,10 @@ struct range_sink {
   Distance threshold(std::size_t) const noexcept requires std::integral<Distance> { return beyond(radius); }
   std::optional<Distance> limit(std::size_t) const noexcept { return radius; }
   void offer(std::size_t query, row_id row, Distance distance) {
-    if (!Compare{}(radius, distance) && accepts(row)) keep(query, row, distance);
+    if (is_within<Compare>(distance, radius) && accepts(row)) keep(query, row, distance);
   }
   void keep(std::size_t query, row_id row, Distance distance) {
-    if (Compare{}(radius, distance)) return;
+    if (!is_within<Compare>(distance, radius)) return;
     ++offers;
     lists[query].push_back({row, distance});
   }
@@ -87,10 +87,10 @@ struct pair_sink {
   Distance threshold(std::size_t) const noexcept requires std::integral<Distance> { return beyond(radius); }
   std::optional<Distance> limit(std::size_t) const noexcept { return radius; }
   void offer(std::size_t query, row_id row, Distance distance) {
-    if (row > query_rows[query] && !Compare{}(radius, distance) && accepts(row)) add(query, row, distance);
+    if (row > query_rows[query] && is_within<Compare>(distance, radius) && accepts(row)) add(query, row, distance);
   }
   void keep(std::size_t query, row_id row, Distance distance) {
-    if (row > query_rows[query] && !Compare{}(radius, distance)) add(query, row, distance);
+    if (row > query_rows[query] && is_within<Compare>(distance, radius)) add(query, row, distance);
   }
   void flush() {
     if (!pairs.empty()) report(pairs);

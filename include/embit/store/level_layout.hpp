@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
@@ -12,7 +13,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -54,12 +54,11 @@ inline void require_format(const level_format& format) {
     if (s.dims == 0) raise(errc::argument, "format: segment ", i, " has no dimensions");
     if (s.bits < 1 || s.bits > most_level_bits)
       raise(errc::argument, "format: segment ", i, " has ", s.bits, " bits where 1 to 8 are possible");
-    if (!(s.step > 0) || !std::isfinite(s.step))
-      raise(errc::argument, "format: segment ", i, " has a step of ", s.step);
+    if (!is_positive(s.step)) raise(errc::argument, "format: segment ", i, " has a step of ", s.step);
     if (!has_weights(s)) raise(errc::argument, "format: segment ", i, " has not one weight above 0 a bit");
   }
   for (const float unit : format.units)
-    if (!(unit > 0) || !std::isfinite(unit)) raise(errc::argument, "format: a unit of ", unit, " for factors");
+    if (!is_positive(unit)) raise(errc::argument, "format: a unit of ", unit, " for factors");
 }
 
 /// The kind of file that stores of levels write. Its sections, in this order:
@@ -112,7 +111,7 @@ inline level_shape read_level_shape(const section_reader& in) {
     if (s.bits < 1 || s.bits > most_level_bits) values.refuse("a segment of ", s.bits, " bits");
     s.step = values.f32();
     for (std::uint8_t& w : s.weights) w = values.u8();
-    if (!(s.step > 0) || !std::isfinite(s.step) || !has_weights(s)) values.refuse("a segment of no values");
+    if (!is_positive(s.step) || !has_weights(s)) values.refuse("a segment of no values");
     shape.format.segments.push_back(s);
   }
   const std::uint8_t mask = values.u8(), halves = values.u8();
@@ -121,7 +120,7 @@ inline level_shape read_level_shape(const section_reader& in) {
   for (std::size_t f = 0; f < row_factors; ++f) {
     shape.format.factors[f] = (mask >> f & 1) != 0;
     shape.format.units[f] = values.f32();
-    if (!(shape.format.units[f] > 0) || !std::isfinite(shape.format.units[f])) values.refuse("a unit of factors");
+    if (!is_positive(shape.format.units[f])) values.refuse("a unit of factors");
   }
   shape.rows = static_cast<std::size_t>(rows);
 
@@ -163,7 +162,7 @@ inline void require_clean_levels(const level_run& run, std::string_view path) {
 inline void require_finite_factors(const level_run& run, std::string_view path) {
   for (std::size_t f = 0; f < row_factors; ++f)
     for (std::size_t row = 0; row < run.rows && run.factors[f] != nullptr; ++row)
-      if (!std::isfinite(run.factor(static_cast<row_factor>(f), row)))
+      if (!is_finite(run.factor(static_cast<row_factor>(f), row)))
         raise(errc::format, path, ": section '", factor_sections[f], "': row ", row, " is not finite");
 }
 

@@ -7,6 +7,7 @@
 #include <embit/core/buffer.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/half.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
@@ -108,7 +109,7 @@ class level_store {
     const auto f = static_cast<std::size_t>(which);
     if (!format_->has(which)) raise(errc::argument, "set_factor: the format has no factor ", f);
     const half rounded(value / format_->units[f]);
-    if (!std::isfinite(format_->half_factors ? float(rounded) : value))
+    if (!detail::is_finite(format_->half_factors ? float(rounded) : value))
       raise(errc::not_finite, "set_factor: row ", row, ", factor ", f, ": ", value, " in units of ", format_->units[f]);
     std::byte* at = columns_[f].data() + row * factor_size();
     if (format_->half_factors)
@@ -122,7 +123,7 @@ class level_store {
   void copy_row(std::size_t row, std::span<word> out) const noexcept { (*this)[row].copy_bytes(out); }
 
   /// Adds rows at the end, which may be rows of this store. Amortized O(bytes added).
-  /// @throws error errc::shape for codes of another format; the store is unchanged then.
+  /// @throws error errc::shape for codes of another format, errc::not_finite for factors; the store is unchanged then.
   row_id append(level_view rows) {
     const std::size_t first = size_;
     if (rows.empty()) return static_cast<row_id>(first);
@@ -130,6 +131,7 @@ class level_store {
       raise(errc::shape, "append: codes of ", rows.format()->dims(), " dimensions in ", rows.bits() / 8,
             " bytes to a store of ", dims(), " in ", row_bytes_, ", or with other values or factors");
     detail::require_row_count(size_ + rows.size());
+    detail::require_finite_factors(rows, "append");
     const std::less<> less;
     const std::uint8_t* source = rows[0].run.codes;
     if (!less(source, codes_.data()) && less(source, codes_.data() + codes_.size())) {

@@ -36,9 +36,13 @@ class mapped_token_store {
     view_ = token_view<T>(tokens.data(), scales, offsets, shape.dim);
   }
 
-  /// Reads everything and compares the checksums. O(file size).
-  /// @throws error errc::checksum, errc::io when the file has changed its size.
-  void verify() const { file_->verify(); }
+  /// Reads everything, compares the checksums, and sees that no token has NaN or infinity. Where it was not called and
+  /// one has, scores that are no numbers come last. O(file size).
+  /// @throws error errc::checksum, errc::not_finite naming the document, errc::io when the file has changed its size.
+  void verify() const {
+    file_->verify();
+    view_.require_finite(file_->path());
+  }
 
   const std::string& path() const noexcept { return file_->path(); }
   std::size_t size() const noexcept { return view_.size(); }

@@ -5,6 +5,7 @@
 #include <embit/config.hpp>
 #include <embit/core/buffer.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/ragged_view.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
@@ -75,7 +76,8 @@ class token_store {
   static constexpr file_kind file = detail::tokens_file;
   void write_to(const section_writer& out) const { detail::write_tokens(out, view()); }
 
-  /// @throws error errc::kind for tokens of another type, errc::format, errc::checksum or errc::io.
+  /// @throws error errc::kind for tokens of another type, errc::not_finite for NaN or infinity, errc::format,
+  ///         errc::checksum or errc::io.
   static token_store read_from(const section_reader& in) {
     const auto shape = detail::read_token_shape<T>(in);
     token_store store;
@@ -89,6 +91,7 @@ class token_store {
       store.scales_.resize(shape.tokens);
       in.read("scales", std::span<float>(store.scales_));
     }
+    store.view().require_finite(in.path());
     return store;
   }
 
@@ -105,7 +108,7 @@ class token_store {
       for (std::size_t t = 0; t < documents[i].rows(); ++t)
         if (documents[i].counts(t))
           for (const float x : documents[i][t])
-            if (!std::isfinite(x) || (std::is_same_v<T, half> && !std::isfinite(float(half(x)))))
+            if (!detail::is_finite(x) || (std::is_same_v<T, half> && !detail::is_finite(half(x))))
               raise(errc::not_finite, "document ", i, ", token ", t, ": ", x, " cannot be kept");
   }
 

@@ -5,6 +5,7 @@
 #include <embit/bits/code_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/half.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/ragged_view.hpp>
@@ -17,6 +18,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -92,6 +94,19 @@ class token_view {
       return scaled_rows{matrix_view<const std::int8_t>(at, count, dim_), {scales_ + first, count}};
     else
       return row_set<const T>(matrix_view<const T>(at, count, dim_));
+  }
+
+  /// Reads all numbers. @throws error errc::not_finite naming `what` and the document with NaN or infinity.
+  void require_finite(std::string_view what) const {
+    for (std::size_t i = 0; i < size(); ++i) {
+      const auto document = (*this)[i];
+      bool finite = true;
+      if constexpr (has_scales)
+        finite = detail::all_finite(document.scales.data(), document.scales.size());
+      else if constexpr (detail::FloatNumber<T>)
+        finite = detail::all_finite(document.data(), document.rows() * document.cols());
+      if (!finite) raise(errc::not_finite, what, ": document ", i, " has a number that is not finite");
+    }
   }
 
   const element* data() const noexcept { return tokens_; }

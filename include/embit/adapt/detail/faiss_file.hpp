@@ -6,6 +6,7 @@
 #include <embit/bits/code_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/file.hpp>
 #include <embit/io/metadata.hpp>
@@ -13,7 +14,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -96,7 +96,7 @@ class faiss_reader {
   std::vector<float> finite_vector(std::string_view what) {
     auto values = vector<float>(what);
     for (std::size_t i = 0; i < values.size(); ++i)
-      if (!std::isfinite(values[i]))
+      if (!is_finite(values[i]))
         raise(errc::not_finite, path(), ": byte ", position_ - (values.size() - i) * sizeof(float), ": ", what,
               ": element ", i, " is not finite");
     return values;

@@ -5,6 +5,7 @@
 #include <embit/adapt/detail/faiss_file.hpp>
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/encode/sign_projection.hpp>
 
@@ -12,7 +13,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -141,14 +141,14 @@ class faiss_chain {
  private:
   /// x >= bound where x > just_below(bound), for every float x.
   static float just_below(double bound) noexcept {
-    constexpr float infinity = std::numeric_limits<float>::infinity();
+    const auto end = infinity<float>();
     auto x = static_cast<float>(bound);
-    if (double{x} < bound) x = std::nextafter(x, infinity);
-    return std::nextafter(x, -infinity);
+    if (double{x} < bound) x = std::nextafter(x, end);
+    return std::nextafter(x, -end);
   }
 
   static void require_finite(const faiss_reader& in, float x) {
-    if (!std::isfinite(x)) raise(errc::not_finite, in.path(), ": the joined transforms are beyond the range of floats");
+    if (!is_finite(x)) raise(errc::not_finite, in.path(), ": the joined transforms are beyond the range of floats");
   }
 
   /// Room for planes. A product, and the unit vectors, may be larger than the file that they come from.

@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/random.hpp>
@@ -21,7 +22,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 
 namespace embit::inline EMBIT_ABI {
 
@@ -93,7 +93,7 @@ class compatible_distilling {
     float& log_scale = net.log_scale.value.values()[0];
     if (!started_) log_scale = std::log(matching_scale(unit_, student, *executor_));
     started_ = true;
-    if (!std::isfinite(log_scale) || std::abs(log_scale) > 50) return std::numeric_limits<double>::quiet_NaN();
+    if (!is_between(log_scale, -50.f, 50.f)) return infinity<double>();
     const distillation_options options{.temperature = temperature_, .scale = std::exp(log_scale)};
     const auto among_new = distill_batch(unit_, student, slope_.view(), options, *executor_);
     matrix<float> similar = similarities(student, old_, *executor_);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <embit/config.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/kernel/quantize.hpp>
 
 #include <algorithm>
@@ -42,7 +43,7 @@ inline grid_sums sweep_grid(std::span<const float> x, std::size_t bits, grid_swe
   levels.assign(x.size(), 0);
   changes.clear();
   grid_sums sums;
-  float from = 0, to = std::numeric_limits<float>::infinity();
+  float from = 0, to = (std::numeric_limits<float>::max)();
   if (bits > 4 && largest > 0) {
     from = static_cast<float>(most + 1) / 2 / largest;
     to = static_cast<float>(most + 10) / largest;
@@ -56,7 +57,7 @@ inline grid_sums sweep_grid(std::span<const float> x, std::size_t bits, grid_swe
     sums.energy += y * y;
     for (std::size_t u = levels[j] + std::size_t{1}; u <= most; ++u) {
       const float at = static_cast<float>(u) / a;
-      if (!(at <= to && at < std::numeric_limits<float>::infinity())) break;
+      if (!is_finite(at) || at > to) break;
       changes.emplace_back(at, static_cast<std::uint32_t>(j));
     }
   }

@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/metric.hpp>
 #include <embit/core/types.hpp>
@@ -16,7 +17,6 @@
 #include <embit/kernel/level_run.hpp>
 #include <embit/linalg/fht_kac.hpp>
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -78,11 +78,11 @@ inline rabitq_model read_rabitq(const section_reader& in) {
   for (std::size_t f = 0; f < row_factors; ++f) {
     format.factors[f] = (factors >> f & 1) != 0;
     format.units[f] = shape.f32();
-    if (!(format.units[f] > 0) || !std::isfinite(format.units[f])) shape.refuse("a unit of factors: ", format.units[f]);
+    if (!is_positive(format.units[f])) shape.refuse("a unit of factors: ", format.units[f]);
   }
   const float mean_offset = shape.f32(), mean_scale = shape.f32();
   const double loss = shape.f64();
-  if (!std::isfinite(mean_offset) || !(mean_scale >= 0) || !std::isfinite(mean_scale) || !(loss >= 0 && loss <= 1))
+  if (!is_finite(mean_offset) || !is_finite(mean_scale) || mean_scale < 0 || !is_between(loss, 0., 1.))
     shape.refuse("means ", mean_offset, ", ", mean_scale, ", ", loss);
 
   const matrix<float> centroid = take_matrix(in, "centroid");

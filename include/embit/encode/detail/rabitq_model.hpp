@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
@@ -21,7 +22,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <span>
 #include <utility>
@@ -115,7 +115,7 @@ struct rabitq_model {
       rabitq_row& r = memory.rows[i];
       r.square = square(out, dim());
       r.product = centroid.empty() ? 0 : (whole - of_centroid - r.square) / 2;
-      if (!(r.square < double{(std::numeric_limits<float>::max)()})) refuse(rows, first + i);
+      if (!is_finite(static_cast<float>(r.square))) refuse(rows, first + i);
     }
     return rotation(memory.residuals.view().middle_rows(0, count), memory.rotated.view().middle_rows(0, count));
   }

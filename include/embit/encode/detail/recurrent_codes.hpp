@@ -5,6 +5,7 @@
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/kernel/gemm.hpp>
@@ -156,7 +157,7 @@ struct recurrent_codes {
  private:
   void standardize_row(std::span<const float> row, std::span<float> u) const {
     const float square = dot(row.data(), row.data(), row.size());
-    const float length = square > 0 && std::isfinite(square) ? 1 / std::sqrt(square) : exact_inverse_length(row);
+    const float length = is_positive(square) ? 1 / std::sqrt(square) : exact_inverse_length(row);
     const float factor = 1 / deviation, *EMBIT_RESTRICT from = row.data(), *EMBIT_RESTRICT center = mean.data();
     float* EMBIT_RESTRICT to = u.data();
     in_steps(u.size(), [=](std::size_t k, auto count) {

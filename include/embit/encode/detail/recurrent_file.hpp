@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/encode/detail/recurrent_codes.hpp>
 #include <embit/io/container_layout.hpp>
@@ -13,7 +14,6 @@
 #include <embit/kernel/gemm.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -103,11 +103,10 @@ inline recurrent_codes read_recurrent(const section_reader& in) {
   const std::uint32_t loops = shape.u32();
   if (loops > recurrent_codes::most_loops) shape.refuse(loops, " loops");
   const float deviation = shape.f32();
-  if (!(deviation > 0) || !std::isfinite(deviation)) shape.refuse("a deviation of ", deviation);
+  if (!is_positive(deviation)) shape.refuse("a deviation of ", deviation);
 
   const auto mean = in.array<float>("mean", dim), weights = in.array<float>("weights");
-  const auto finite = [](float x) { return std::isfinite(x); };
-  if (!std::ranges::all_of(mean, finite) || !std::ranges::all_of(weights, finite))
+  if (!all_finite(mean.data(), mean.size()) || !all_finite(weights.data(), weights.size()))
     raise(errc::format, in.path(), ": sections 'mean' and 'weights': not finite");
   weight_source source(in, weights);
   recurrent_codes codes{{mean.begin(), mean.end()}, deviation, source.take_block(dim, hidden, dims), {}, {}};

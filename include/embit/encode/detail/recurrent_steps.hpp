@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/types.hpp>
@@ -19,7 +20,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <span>
 #include <vector>
@@ -53,7 +53,7 @@ class distilling {
       slope_ = matrix<float>(student.rows(), student.cols());
       log_scale = std::log(matching_scale(unit_, student, *executor_));
     }
-    if (!std::isfinite(log_scale) || std::abs(log_scale) > 50) return std::numeric_limits<double>::quiet_NaN();
+    if (!is_between(log_scale, -50.f, 50.f)) return infinity<double>();
     const distillation_options options{.temperature = temperature_, .scale = std::exp(log_scale)};
     const auto found = distill_batch(unit_, student, slope_.view(), options, *executor_);
     net.log_scale.gradient.values()[0] = static_cast<float>(found.log_scale_gradient);

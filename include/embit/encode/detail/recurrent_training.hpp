@@ -5,6 +5,7 @@
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/progress.hpp>
@@ -43,9 +44,9 @@ inline void require_recurrent_options(matrix_view<const float> rows, const recur
   if (both && o.bits != 0 && *o.dims * (*o.loops + 1) > o.bits)
     raise(errc::argument, "recurrent: ", *o.dims, " dims of ", *o.loops + 1, " bits are more than ", o.bits, " bits");
   if (o.batch == 1) raise(errc::argument, "recurrent: a batch of 1, which has no others to learn from");
-  if (!(o.rate > 0) || !(o.temperature > 0))
+  if (!is_positive(o.rate) || !is_positive(o.temperature))
     raise(errc::argument, "recurrent: rate ", o.rate, ", temperature ", o.temperature);
-  if (!(o.momentum >= 0 && o.momentum < 1))
+  if (!is_between(o.momentum, 0.f, 1.f) || o.momentum == 1)
     raise(errc::argument, "recurrent: momentum is ", o.momentum, " where 0 to below 1 can be had");
   require_finite(rows, "rows");
 }

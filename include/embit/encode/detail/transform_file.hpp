@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/metric.hpp>
 #include <embit/encode/detail/transform_model.hpp>
@@ -16,7 +17,6 @@
 #include <embit/store/level_layout.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -64,7 +64,7 @@ inline transform_model read_transform_model(const section_reader& in) {
   const std::uint64_t dim = coder.u64();
   model.row_norm = coder.f32();
   model.mean_offset = coder.f32();
-  if (!(model.row_norm > 0) || !std::isfinite(model.row_norm) || !std::isfinite(model.mean_offset))
+  if (!is_positive(model.row_norm) || !is_finite(model.mean_offset))
     coder.refuse("a norm of rows of ", model.row_norm, " and an offset of ", model.mean_offset);
   model.format = read_level_shape(in.scope(no_codes_scope)).format;
 
@@ -73,8 +73,7 @@ inline transform_model read_transform_model(const section_reader& in) {
   const std::size_t dims = model.format.dims();
   if (dims > model.dim()) coder.refuse(dims, " dimensions of codes where rows have ", dim);
   const auto axes = in.array<float>(axes_section, std::uint64_t{dims} * dim);
-  const auto finite = [](float x) { return std::isfinite(x); };
-  if (!std::ranges::all_of(center, finite) || !std::ranges::all_of(axes, finite))
+  if (!all_finite(center.data(), center.size()) || !all_finite(axes.data(), axes.size()))
     raise(errc::format, in.path(), ": sections '", center_section, "' and '", axes_section, "': not finite");
   model.axes = row_panels(matrix_view<const float>(axes.data(), dims, model.dim()));
   model.set_levels();

@@ -6,6 +6,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/metric.hpp>
@@ -28,7 +29,7 @@ namespace embit::inline EMBIT_ABI::detail {
 /// |row|², also where a float does not hold it.
 inline double squared_norm(std::span<const float> row) {
   const float square = dot(row.data(), row.data(), row.size());
-  if (square > 1e-30f && std::isfinite(square)) return double{square};
+  if (is_finite(square) && square > 1e-30f) return double{square};
   double sum = 0;
   for (const float x : row) sum += double{x} * double{x};
   return sum;

@@ -64,7 +64,7 @@ class candidate_scorer {
         return gather(store, queries[query].data(), rows, accepts, within_, scored);
       }
     return each(store, scorer, queries, query, rows, accepts, [&](neighbor_type n) {
-      if (!typename Scorer::compare{}(radius, n.distance)) scored.push_back(n);
+      if (is_within<typename Scorer::compare>(n.distance, radius)) scored.push_back(n);
     });
   }
 
@@ -75,8 +75,17 @@ class candidate_scorer {
   static constexpr std::size_t tile_rows = 128, ahead = 16;
 
   template <class Found>
-  static std::size_t each(const Store& store, const Scorer& scorer, const query_view& queries, std::size_t query,
-                          std::span<const row_id> rows, const row_choice& accepts, Found&& found) {
+  std::size_t each(const Store& store, const Scorer& scorer, const query_view& queries, std::size_t query,
+                   std::span<const row_id> rows, const row_choice& accepts, Found&& found) {
+    if constexpr (requires { scorer.rerank(queries[query], rows, std::span<distance_type>()); }) {
+      accepted_.clear();
+      for (const row_id row : rows)
+        if (accepts(row)) accepted_.push_back(row);
+      scores_.resize(accepted_.size());
+      scorer.rerank(queries[query], std::span<const row_id>(accepted_), std::span<distance_type>(scores_));
+      for (std::size_t i = 0; i < accepted_.size(); ++i) found({accepted_[i], scores_[i]});
+      return accepted_.size();
+    }
     std::size_t accepted = 0;
     const auto score_all = [&](auto&& score) {
       for (const row_id row : rows) {
@@ -129,6 +138,9 @@ class candidate_scorer {
     return accepted;
   }
 
+  // Used where a reranker scores many rows at once.
+  std::vector<row_id> accepted_;
+  std::vector<distance_type> scores_;
   // Used where `gathers` alone.
   std::vector<word> tile_;
   std::array<row_id, tile_rows> ids_{};

@@ -79,7 +79,7 @@ struct lanes {
     return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
   }
   EMBIT_LANES_INLINE std::uint32_t within(floats x, floats limit) {
-    return static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(x, limit, _CMP_LE_OQ)));
+    return static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(x, limit, _CMP_NGT_UQ)));
   }
   EMBIT_LANES_INLINE void store(float* p, floats x) { _mm256_store_ps(p, x); }
 };

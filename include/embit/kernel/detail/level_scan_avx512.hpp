@@ -83,7 +83,7 @@ struct lanes {
     const half* at = static_cast<const half*>(column) + row;
     return _mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)));
   }
-  EMBIT_LANES_INLINE std::uint32_t within(floats x, floats limit) { return _mm512_cmp_ps_mask(x, limit, _CMP_LE_OQ); }
+  EMBIT_LANES_INLINE std::uint32_t within(floats x, floats limit) { return _mm512_cmp_ps_mask(x, limit, _CMP_NGT_UQ); }
   EMBIT_LANES_INLINE void store(float* p, floats x) { _mm512_store_ps(p, x); }
 };
 

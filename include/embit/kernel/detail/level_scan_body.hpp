@@ -8,7 +8,7 @@
 //   pick_low, pick_high   entries by the low and high nibbles of codes
 //   zero, add_bytes, add_words, odd_bytes (of 16-bit lanes, moved to the even ones), scale_words
 //   widen                 adds the sums of a block times a weight to integers, row by row
-//   set, add, to_floats, mul, fma, larger, factor, within (a bit a lane)
+//   set, add, to_floats, mul, fma, larger, factor, within (a bit a lane: not beyond, or not a number)
 //
 // Nibbles pick entries of 8 bits. As many as fit are added in bytes; these sums go into 16-bit ones, those of odd rows
 // shifted down, those of even rows with the odd ones above them, which are taken off in the end (sums wrap around).
@@ -172,7 +172,7 @@ EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE std::size_t scan_step(const level_scan_jo
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < Blocks * registers; ++r) {
     sums[r] = lanes::set(std::int32_t{0});
-    bounds[r] = lanes::set(-std::numeric_limits<float>::infinity());
+    bounds[r] = lanes::set(-infinity<float>());
   }
   if (job.coarse_count != 0) {
     add_sections<Blocks>(job, 0, job.coarse_count, codes, sums);

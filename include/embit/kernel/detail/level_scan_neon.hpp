@@ -73,7 +73,9 @@ struct lanes {
   static EMBIT_ALWAYS_INLINE floats to_floats(ints x) { return vcvtq_f32_s32(x); }
   static EMBIT_ALWAYS_INLINE floats mul(floats a, floats b) { return vmulq_f32(a, b); }
   static EMBIT_ALWAYS_INLINE floats fma(floats a, floats b, floats c) { return vfmaq_f32(c, a, b); }
-  static EMBIT_ALWAYS_INLINE floats larger(floats a, floats b) { return vmaxq_f32(a, b); }
+  static EMBIT_ALWAYS_INLINE floats larger(floats a, floats b) {
+    return vbslq_f32(vcgtq_f32(a, b), a, b);  // b where one is not a number, as elsewhere
+  }
   static EMBIT_ALWAYS_INLINE floats factor(const void* column, bool halves, std::size_t row) {
     if (!halves) return vld1q_f32(static_cast<const float*>(column) + row);
     const auto* at = reinterpret_cast<const std::uint16_t*>(static_cast<const half*>(column) + row);
@@ -81,7 +83,7 @@ struct lanes {
   }
   static EMBIT_ALWAYS_INLINE std::uint32_t within(floats x, floats limit) {
     const uint32x4_t bit{1, 2, 4, 8};
-    return vaddvq_u32(vandq_u32(vcleq_f32(x, limit), bit));
+    return vaddvq_u32(vandq_u32(vmvnq_u32(vcgtq_f32(x, limit)), bit));
   }
   static EMBIT_ALWAYS_INLINE void store(float* p, floats x) { vst1q_f32(p, x); }
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <embit/config.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/half.hpp>
 #include <embit/core/types.hpp>
 #include <embit/kernel/level_run.hpp>
@@ -59,6 +60,11 @@ struct level_scan_job {
 
   bool halves() const noexcept { return run.format->half_factors; }
 };
+
+/// Whether a distance is a hit: not beyond the limit. Neither is one that is not a number: the sink knows its place.
+inline bool is_near(float distance, float limit) noexcept {
+  return is_nan(distance) || is_nan(limit) || distance <= limit;
+}
 
 /// A row within the limit, counted from the start of the run.
 struct level_hit {

@@ -48,7 +48,7 @@ inline level_stop scan(const level_scan_job& job) {
       add_sections(job, 0, job.coarse_count, codes, sums);
       for (std::size_t r = 0; r < rows; ++r) {
         bounds[r] = score.bound(sums[r], first + r);
-        any = any || bounds[r] <= job.limit;
+        any = any || is_near(bounds[r], job.limit);
       }
     }
     if (!any) continue;
@@ -56,7 +56,7 @@ inline level_stop scan(const level_scan_job& job) {
     for (std::size_t r = 0; r < rows; ++r) {
       float d = score.distance(sums[r], first + r);
       if (job.coarse_count != 0) d = (std::max)(d, bounds[r]);
-      if (d <= job.limit) job.hits[stop.hits++] = {static_cast<std::uint32_t>(first + r), d};
+      if (is_near(d, job.limit)) job.hits[stop.hits++] = {static_cast<std::uint32_t>(first + r), d};
     }
   }
   return stop;

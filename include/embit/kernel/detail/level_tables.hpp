@@ -5,6 +5,7 @@
 #include <embit/config.hpp>
 #include <embit/core/buffer.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/kernel/detail/level_scan_ops.hpp>
 #include <embit/kernel/level_run.hpp>
 
@@ -14,7 +15,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <vector>
 
@@ -96,7 +96,7 @@ class level_tables {
         most.nibble = (std::max)(most.nibble, nibble);
         sum += nibble;
       }
-      if (!std::isfinite(sum)) raise(errc::not_finite, "query: a number that is not finite");
+      if (!is_finite(sum)) raise(errc::not_finite, "query: a number that is not finite");
       extents_.push_back(most);
       total_ += sum * s.step * sum_of_weights(s);
       first += s.dims;
