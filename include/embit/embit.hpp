@@ -65,11 +65,14 @@
 #include <embit/io/container_writer.hpp>
 #include <embit/io/dtype.hpp>
 #include <embit/io/file.hpp>
+#include <embit/io/file_content.hpp>
 #include <embit/io/mapped_file.hpp>
+#include <embit/io/mapped_npy.hpp>
 #include <embit/io/matrix_section.hpp>
 #include <embit/io/metadata.hpp>
 #include <embit/io/npy.hpp>
 #include <embit/io/read_matrix.hpp>
+#include <embit/io/row_range.hpp>
 #include <embit/io/safetensors.hpp>
 #include <embit/io/save.hpp>
 #include <embit/io/vecs.hpp>

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <support/catch.hpp>
@@ -102,6 +103,127 @@ TEST_CASE("the bytes of a binary index are those that FAISS writes") {
   CHECK(slurp(dir / "x") == expected.text);
 }
 
+namespace {
+
+// Two rows of 2 numbers, at byte `4 + header` of what is written.
+void put_flat(bytes& out, const char* tag, const std::vector<float>& numbers) {
+  put_index_header(out, tag, 2, static_cast<std::int64_t>(numbers.size() / 2));
+  out.floats(numbers);
+}
+
+void put_graph(bytes& out) {
+  out.put(std::uint64_t{1}).put(1.0);                                          // assign_probas
+  for (int i = 0; i < 2; ++i) out.put(std::uint64_t{1}).put(std::int32_t{0});  // cum_nneighbor_per_level, levels
+  out.put(std::uint64_t{2}).put(std::uint64_t{0}).put(std::uint64_t{1});       // offsets
+  out.put(std::uint64_t{1}).put(std::int32_t{-1});                             // neighbors
+  for (int i = 0; i < 5; ++i) out.put(std::int32_t{i});
+}
+
+struct list {
+  std::vector<std::vector<float>> rows;
+  std::vector<std::int64_t> ids;
+};
+
+// An IndexIVFFlat on 2 dimensions, its lists in the full or the sparse form.
+void put_lists(bytes& out, std::int64_t rows, const std::vector<list>& lists, bool sparse, std::uint8_t map = 0) {
+  put_index_header(out, "IwFl", 2, rows);
+  out.put(std::uint64_t{lists.size()}).put(std::uint64_t{1});
+  put_flat(out, "IxF2", std::vector<float>(2 * lists.size()));
+  out.put(map).put(std::uint64_t{0});
+  if (map == 2) out.put(std::uint64_t{1}).put(std::int64_t{0}).put(std::int64_t{0});
+  out.tag("ilar").put(std::uint64_t{lists.size()}).put(std::uint64_t{8}).tag(sparse ? "sprs" : "full");
+  out.put(std::uint64_t{lists.size() * (sparse ? 2 : 1)});
+  for (std::size_t i = 0; i < lists.size(); ++i) {
+    if (sparse) out.put(std::uint64_t{i});
+    out.put(std::uint64_t{lists[i].ids.size()});
+  }
+  for (const list& l : lists) {
+    for (const auto& row : l.rows)
+      for (const float x : row) out.put(x);
+    for (const std::int64_t id : l.ids) out.put(id);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("float vectors come back from flat indexes, maps and graphs") {
+  const temp_dir dir;
+  const std::vector<float> numbers{1, 2, 3, 4, 5, std::numeric_limits<float>::quiet_NaN()};
+  for (const auto& [tag, metric] : {std::pair{"IxF2", embit::metric::l2}, {"IxFI", embit::metric::inner_product}}) {
+    bytes out;
+    put_flat(out, tag, numbers);
+    if (tag == std::string("IxFI")) out.text[4 + 4 + 8 + 16 + 1] = 0;
+    const auto found = embit::read_faiss_vectors(written(dir, out));
+    CHECK((found.rows.rows() == 3 && found.rows.cols() == 2 && found.labels.empty() && found.metric == metric));
+    CHECK(std::memcmp(found.rows.data(), numbers.data(), 6 * sizeof(float)) == 0);
+  }
+  bytes other, map, graph;
+  put_flat(other, "IxFl", numbers);
+  other.text.replace(33, 4, std::string("\x02\0\0\0", 4) + std::string("\0\0\0\0", 4));  // L1, and its argument
+  CHECK(!embit::read_faiss_vectors(written(dir, other)).metric);
+
+  put_index_header(map, "IxM2", 2, 3);
+  put_index_header(map, "IHNf", 2, 3);
+  put_graph(map);
+  put_flat(map, "IxF2", numbers);
+  map.put(std::uint64_t{3}).put(std::int64_t{7}).put(std::int64_t{-2}).put(std::int64_t{5});
+  const auto found = embit::read_faiss_vectors(written(dir, map));
+  CHECK(found.rows[1][1] == 4);
+  CHECK(found.labels == std::vector<embit::row_label>{7, ~embit::row_label{1}, 5});
+  for (std::size_t size = 0; size < map.text.size(); ++size) {
+    spill(dir / "x", map.text.substr(0, size));
+    REQUIRE(contains(refusal([&] { embit::read_faiss_vectors(dir / "x"); }), "truncated: " + (dir / "x") + ": b"));
+  }
+}
+
+TEST_CASE("the rows of inverted lists come in the order of their ids") {
+  const temp_dir dir;
+  const auto read = [&](auto&&... arguments) {
+    bytes out;
+    put_lists(out, arguments...);
+    return embit::read_faiss_vectors(written(dir, out));
+  };
+  const std::vector<list> counted{{{{4, 5}, {0, 1}}, {2, 0}}, {}, {{{2, 3}}, {1}}};
+  for (const bool sparse : {false, true})
+    for (const auto map : {std::uint8_t{0}, std::uint8_t{2}}) {
+      const auto found = read(3, counted, sparse, map);
+      REQUIRE(found.labels.empty());
+      for (std::size_t i = 0; i < 6; ++i) REQUIRE(found.rows.values()[i] == static_cast<float>(i));
+    }
+  const std::vector<list> labelled{{{{4, 5}, {0, 1}}, {20, 3}}, {{{2, 3}}, {11}}};
+  const auto found = read(3, labelled, false);
+  CHECK(found.labels == std::vector<embit::row_label>{3, 11, 20});
+  for (std::size_t i = 0; i < 6; ++i) CHECK(found.rows.values()[i] == static_cast<float>(i));
+  CHECK(read(0, std::vector<list>(2), true).rows.rows() == 0);
+
+  CHECK(contains(refusal([&] { read(2, counted, false); }), "lists of more rows than the 2"));
+  CHECK(contains(refusal([&] { read(4, counted, false); }), "lists of 3 rows in an index of 4"));
+  CHECK(contains(refusal([&] { read(3, counted, false, std::uint8_t{3}); }), "direct_map: 3"));
+  bytes map;
+  put_index_header(map, "IxMp", 2, 3);
+  put_lists(map, 3, labelled, false);
+  map.put(std::uint64_t{3}).put(std::int64_t{7}).put(std::int64_t{8}).put(std::int64_t{9});
+  CHECK(contains(refusal([&] { embit::read_faiss_vectors(written(dir, map)); }), "ids of their own"));
+  bytes deep;
+  for (int i = 0; i < 6; ++i) put_index_header(deep, "IxMp", 2, 0);
+  CHECK(contains(refusal([&] { embit::read_faiss_vectors(written(dir, deep)); }), "indexes inside one another"));
+}
+
+TEST_CASE("foreign files and other indexes are named") {
+  const temp_dir dir;
+  const auto why = [&](const std::string& text) {
+    spill(dir / "x", text);
+    return refusal([&] { embit::read_faiss_vectors(dir / "x"); });
+  };
+  CHECK(contains(why("version https://git-lfs.github.com/spec/v1\n"),
+                 "is a Git LFS pointer: run git lfs pull; IndexFlat"));
+  CHECK(contains(why("\x1f\x8b\x08"), "truncated: "));
+  CHECK(contains(why("\x1f\x8b\x08\x08"), "kind: " + (dir / "x") + ": is compressed by gzip"));
+  CHECK(contains(why("IwPQ"), "byte 0: holds 'IwPQ' (IndexIVFPQ) where IndexFlatL2,"));
+  CHECK(contains(why("IBxF"), "holds 'IBxF' (IndexBinaryFlat) where"));
+  CHECK(contains(why("ab\1d"), "holds 'ab?d' (unknown) where"));
+}
+
 TEST_CASE("an LSH index becomes an encoder that sets bits from the threshold on, and codes") {
   const temp_dir dir;
   bytes plain, rotated, shifted;
@@ -194,7 +316,10 @@ TEST_CASE("what cannot be written or read is refused with the place") {
   put_lsh(other, true, {});
   const std::string path = written(dir, other);
   CHECK(refusal([&] { embit::read_faiss_codes(path); }) ==
-        "kind: " + path + ": byte 0: holds 'IxHe' where IndexBinaryFlat, alone or in an IndexBinaryIDMap, can be read");
+        "kind: " + path +
+            ": byte 0: holds 'IxHe' (IndexLSH) where IndexBinaryFlat, IndexBinaryHNSW or IndexBinaryIVF, " +
+            "alone or in an IndexBinaryIDMap, can be read");
+  CHECK(contains(refusal([&] { embit::read_faiss_vectors(path); }), "'IxHe' (IndexLSH) where IndexFlatL2, "));
   CHECK(contains(refusal([&] { embit::read_faiss_transform(path); }), "kind: " + path + ": byte 0: holds 'IxHe'"));
   spill(path, other.text + '\0');
   CHECK(contains(refusal([&] { embit::read_faiss_lsh(path); }), "1 bytes after the end"));

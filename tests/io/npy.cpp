@@ -116,6 +116,90 @@ TEST_CASE("headers as NumPy and others write them") {
   CHECK(read(npy(dictionary("<f2", "(1, 2)"), std::string("\x00\x3c\x00\xfc", 4)))[0][1] == -INFINITY);
 }
 
+TEST_CASE("headers of Python 2, and every order of bytes, are read") {
+  const support::temp_dir dir;
+  const auto write = [&](const std::string& bytes) { return spill(dir / "x.npy", bytes), dir / "x.npy"; };
+  CHECK(read_npy<float>(write(npy(dictionary("<f4", "(2L, 1L)"), floats({1, 2}))))[1][0] == 2);
+  CHECK(read_npy<float>(write(npy(dictionary("<f4", "(2L,)"), floats({1, 2}))))[1][0] == 2);
+  for (const char order : {'<', '>', '|', '='}) {
+    INFO(order);
+    CHECK(read_npy<int>(write(npy(dictionary(std::string{order} + "u1", "(1, 2)"), "\x01\xff")))[0][1] == 255);
+    CHECK(read_npy<int>(write(npy(dictionary(std::string{order} + "b1", "(1, 2)"), {"\0\1", 2})))[0][1] == 1);
+  }
+  const auto big = [&](const std::string& descr, const std::string& one) {
+    return write(npy(dictionary(descr, "(2, 1)"), std::string(one.size(), '\0') + one));
+  };
+  CHECK(read_npy<float>(big(">f2", "\x3c\x01"))[1][0] == 1.0009765625f);
+  CHECK(read_npy<float>(big(">f4", {"\x3f\x80\x00\x01", 4}))[1][0] == std::nextafter(1.f, 2.f));
+  CHECK(read_npy<double>(big(">f8", {"\x3f\xf0\0\0\0\0\0\1", 8}))[1][0] == std::nextafter(1., 2.));
+  CHECK(read_npy<std::int16_t>(big(">i2", "\xff\x7f"))[1][0] == -129);
+  CHECK(read_npy<std::uint16_t>(big(">u4", {"\0\0\x12\x34", 4}))[1][0] == 0x1234);
+  CHECK(read_npy<std::int64_t>(big(">i8", {"\1\2\3\4\5\6\7\x08", 8}))[1][0] == 0x0102030405060708);
+  CHECK(contains(refusal([&] {
+                   read_npy<std::uint8_t>(big(">i2", {"\1\0", 2}));
+                 }),
+                 "element 1 at byte 130 does not fit into uint8"));
+}
+
+TEST_CASE("arrays in Fortran order are transposed, whole or some rows, of every type") {
+  const support::temp_dir dir;
+  for (const auto& [rows, cols] : {std::pair{1, 1}, {7, 13}, {9000, 3}, {1, 50}, {50, 1}, {0, 4}}) {
+    const auto m = numbers<std::int32_t>(std::size_t(rows), std::size_t(cols));
+    for (const bool big : {false, true}) {
+      std::string data;
+      for (std::size_t j = 0; j < m.cols(); ++j)
+        for (std::size_t i = 0; i < m.rows(); ++i) {
+          std::string bytes(reinterpret_cast<const char*>(&m[i][j]), 4);
+          if (big) std::reverse(bytes.begin(), bytes.end());
+          data += bytes;
+        }
+      spill(dir / "x.npy", npy("{'descr': '" + std::string(big ? ">" : "<") + "i4', 'fortran_order': True, 'shape': (" +
+                                   std::to_string(rows) + ", " + std::to_string(cols) + "), }",
+                               data));
+      CHECK(read_npy<std::int32_t>(dir / "x.npy") == m);
+      const auto wide = read_npy<double>(dir / "x.npy");
+      CHECK(std::ranges::equal(wide.values(), m.values(), [](double x, std::int32_t y) { return x == y; }));
+      const auto part = read_npy<std::int32_t>(dir / "x.npy", {m.rows() / 3, m.rows() / 2});
+      CHECK(same_bytes(part, matrix<std::int32_t>(m.view().middle_rows(m.rows() / 3, m.rows() / 2))));
+    }
+  }
+  spill(dir / "x.npy", npy("{'descr': '<i2', 'fortran_order': True, 'shape': (2, 2), }", {"\1\0\2\0\3\1\4\0", 8}));
+  CHECK(contains(refusal([&] { read_npy<std::uint8_t>(dir / "x.npy"); }), "element 2 at byte 132 does not fit"));
+}
+
+TEST_CASE("bools are 0 and 1, and any other byte is refused") {
+  const support::temp_dir dir;
+  spill(dir / "x.npy", npy(dictionary("|b1", "(2, 3)"), {"\0\1\0\1\1\0", 6}));
+  CHECK(embit::read_npy_header(dir / "x.npy").type == embit::dtype::boolean);
+  const auto m = read_npy<std::uint8_t>(dir / "x.npy");
+  CHECK((m.rows() == 2 && m[0][1] == 1 && m[1][0] == 1 && m[1][2] == 0));
+  CHECK(read_npy<float>(dir / "x.npy")[1][1] == 1.f);
+  CHECK(read_npy<embit::half>(dir / "x.npy")[1][1] == 1.f);
+  spill(dir / "x.npy", npy(dictionary("|b1", "(2, 3)"), {"\0\1\0\1\2\0", 6}));
+  for (const auto& text :
+       {refusal([&] { read_npy<std::uint8_t>(dir / "x.npy"); }), refusal([&] { read_npy<float>(dir / "x.npy"); })})
+    CHECK(text == "format: " + (dir / "x.npy") + ": element 4 at byte 132 is a bool of neither 0 nor 1");
+}
+
+TEST_CASE("some rows of a .npy file") {
+  const support::temp_dir dir;
+  const auto m = numbers<float>(1000, 77);
+  embit::write_npy(dir / "m.npy", m);
+  for (const embit::row_range range : {embit::row_range{0, 1}, {999, 1}, {300, 500}, {1000, 5}, {17, 0}}) {
+    const auto part = read_npy<float>(dir / "m.npy", range);
+    CHECK(
+        same_bytes(part, matrix<float>(m.view().middle_rows(range.first, std::min(range.count, 1000 - range.first)))));
+    CHECK(part.cols() == 77);
+    CHECK(read_npy<double>(dir / "m.npy", range).rows() == part.rows());
+  }
+  CHECK(read_npy<float>(dir / "m.npy", {998}).rows() == 2);
+  CHECK(contains(refusal([&] { read_npy<float>(dir / "m.npy", {1001}); }),
+                 "out_of_range: " + (dir / "m.npy") + ": rows from 1001 on, of 1000"));
+  spill(dir / "x.npy", npy(dictionary("<f4", "(6,)"), floats({1, 2, 3, 4, 5, 6})));
+  const auto column = read_npy<float>(dir / "x.npy", {2, 3});
+  CHECK((column.rows() == 3 && column.cols() == 1 && column[2][0] == 5));
+}
+
 TEST_CASE("headers that are not understood are refused with their reason and place") {
   const support::temp_dir dir;
   const auto complaint = [&](const std::string& bytes) {
@@ -125,14 +209,16 @@ TEST_CASE("headers that are not understood are refused with their reason and pla
     return text;
   };
   const auto dict = [&](const std::string& text) { return complaint(npy(text, floats({1, 2, 3, 4, 5, 6}))); };
-  CHECK(contains(dict("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }"), "fortran_order is True"));
-  CHECK(contains(dict(dictionary(">f4", "(2, 3)")), "big-endian"));
+  CHECK(contains(dict("{'descr': '<f4', 'fortran_order': 1, 'shape': (2, 3), }"), "must be True or False"));
+  CHECK(contains(dict(dictionary("=f4", "(2, 3)")), "the type '=f4' does not say the order of its bytes"));
   CHECK(contains(dict(dictionary("<c8", "(1, 3)")), "numbers of type '<c8'"));
   CHECK(contains(dict(dictionary("|O", "(2, 3)")), "numbers of type '|O'"));
-  CHECK(contains(dict(dictionary("|f4", "(2, 3)")), "numbers of type '|f4'"));
+  CHECK(contains(dict(dictionary("|f4", "(2, 3)")), "the type '|f4' does not say"));
+  CHECK(contains(dict(dictionary("<f4", "(2, 3LL)")), "')' is expected"));
   CHECK(contains(dict("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (6,), }"), "structured types"));
   CHECK(contains(dict(dictionary("<f4", "(1, 2, 3)")), "shape: "));
-  CHECK(contains(dict(dictionary("<f4", "(1, 2, 3)")), "shape (1, 2, 3)"));
+  CHECK(contains(dict(dictionary("<f4", "(1, 2, 3)")),
+                 "shape (1, 2, 3) where one dimension, n rows of one number, or two are needed"));
   CHECK(contains(dict(dictionary("<f4", "(6)")), "with a comma"));
   CHECK(contains(dict(dictionary("<f4", "(-2, -3)")), "a whole number is expected"));
   CHECK(contains(dict(dictionary("<f4", "(2, 3.0)")), "')' is expected"));
@@ -150,6 +236,7 @@ TEST_CASE("headers that are not understood are refused with their reason and pla
   CHECK(contains(complaint(npy(dictionary("<f4", "()"), floats({1}))), "shape ()"));
   CHECK(contains(complaint(npy(dictionary("<f4", "(1000000000000, 0)"), "")), "rows without elements"));
   CHECK(contains(complaint(""), "format: "));
+  CHECK(contains(complaint("\x93NUMPY\1"), "byte 0: not a .npy file"));
   CHECK(contains(complaint("\x93NUMPZ\1aaaaaaaaa"), "byte 0: not a .npy file"));
   CHECK(contains(complaint(npy(dictionary("<f4", "(2, 3)"), "", 4)), "version: "));
   CHECK(contains(complaint(std::string("\x93NUMPY\2\0\xff\xff\xff\xff", 12) + "{}"), "a header of 4294967295 bytes"));

@@ -25,6 +25,12 @@ TEST_CASE("the name of a file says how it is read") {
     CHECK(read_matrix(dir / name) == m);
     CHECK(read_matrix<double>(dir / name) == matrix<double>(3, 4, 2.0));
   }
+  for (const std::string name : {"x.npy", "x.fvecs", "x.bvecs", "x.ivecs"})
+    CHECK(read_matrix(dir / name, {1, 7}).rows() == 2);
+  embit::write_npy(dir / "X.NPY", m);
+  embit::write_fvecs(dir / "x.FVecs", m);
+  CHECK(read_matrix(dir / "X.NPY") == m);
+  CHECK(read_matrix(dir / "x.FVecs") == m);
   CHECK(read_matrix<std::uint8_t>(dir / "x.ivecs") == matrix<std::uint8_t>(3, 4, 2));
 }
 

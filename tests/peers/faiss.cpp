@@ -5,6 +5,8 @@
 #include <embit/index/labelled.hpp>
 
 #include <faiss/IndexBinaryFlat.h>
+#include <faiss/IndexBinaryHNSW.h>
+#include <faiss/IndexBinaryIVF.h>
 #include <faiss/IndexIDMap.h>
 #include <faiss/IndexLSH.h>
 #include <faiss/IndexPreTransform.h>
@@ -17,10 +19,12 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <support/catch.hpp>
 #include <support/codes.hpp>
+#include <support/refusal.hpp>
 #include <support/temp_dir.hpp>
 
 using namespace support;
@@ -108,6 +112,101 @@ TEST_CASE("FAISS searches the codes that we write as we do, and we those that it
   REQUIRE(back.labels == labels);
   REQUIRE(back.codes.bits() == whole);
   for (std::size_t i = 0; i < codes.size(); ++i) REQUIRE(std::ranges::equal(back.codes[i], codes[i]));
+}
+
+TEST_CASE("the codes of graphs and inverted lists that FAISS built come back in the order of their ids") {
+  const temp_dir dir;
+  embit::rng rng{7};
+  constexpr std::size_t n = 900, bits = 72;
+  const auto codes = make_codes(n, bits, code_kind::clustered, rng);
+  const auto bytes = packed(codes);
+  const auto read = [&](const faiss::IndexBinary& index) {
+    faiss::write_index_binary(&index, (dir / "x").c_str());
+    auto found = embit::read_faiss_codes(dir / "x");
+    REQUIRE(found.codes.size() == n);
+    for (std::size_t i = 0; i < n; ++i) REQUIRE(std::ranges::equal(found.codes[i], codes[i]));
+    return found.labels;
+  };
+  std::vector<std::int64_t> ids(n);
+  for (std::size_t i = 0; i < n; ++i) ids[i] = static_cast<std::int64_t>(3 * i + 5);
+  const std::vector<embit::row_label> labels(ids.begin(), ids.end());
+
+  faiss::IndexBinaryHNSW graph(bits, 8);
+  graph.add(n, bytes.data());
+  CHECK(read(graph).empty());
+  for (const std::size_t lists : {5u, 3000u}) {  // written in the full and in the sparse form
+    INFO(lists);
+    faiss::IndexBinaryFlat centers(bits);
+    std::vector<std::uint8_t> many;
+    while (many.size() < lists * bits / 8) many.insert(many.end(), bytes.begin(), bytes.end());
+    centers.add(static_cast<std::int64_t>(lists), many.data());
+    faiss::IndexBinaryIVF plain(&centers, bits, lists), labelled(&centers, bits, lists);
+    plain.is_trained = labelled.is_trained = true;
+    plain.add(n, bytes.data());
+    CHECK(read(plain).empty());
+    labelled.add_with_ids(n, bytes.data(), ids.data());
+    CHECK(read(labelled) == labels);
+    faiss::IndexBinaryIVF inner(&centers, bits, lists);
+    inner.is_trained = true;
+    faiss::IndexBinaryIDMap map(&inner);
+    map.add_with_ids(n, bytes.data(), ids.data());
+    CHECK(read(map) == labels);
+  }
+}
+
+TEST_CASE("the vectors of FAISS's float indexes come back") {
+  const temp_dir dir;
+  constexpr std::size_t n = 2000, dim = 24;
+  const auto rows = random_rows(n, dim, 4);
+  std::vector<std::int64_t> ids(n);
+  for (std::size_t i = 0; i < n; ++i) ids[i] = static_cast<std::int64_t>(7 * i) - 100;
+  const std::vector<embit::row_label> labels(ids.begin(), ids.end());
+  for (const std::string factory : {"Flat", "HNSW8,Flat", "IVF10,Flat", "IVF40_HNSW8,Flat"})
+    for (const auto metric : {faiss::METRIC_L2, faiss::METRIC_INNER_PRODUCT, faiss::METRIC_L1})
+      for (const int labelled : {0, 1, 2}) {
+        if (metric == faiss::METRIC_L1 && factory != "Flat") continue;
+        if (labelled == 2 && !factory.starts_with("IVF")) continue;
+        INFO(factory << ", metric " << metric << ", labelled " << labelled);
+        const std::string name = labelled == 1 ? "IDMap," + factory : factory;
+        const std::unique_ptr<faiss::Index> index(faiss::index_factory(dim, name.c_str(), metric));
+        index->train(n, rows.data());
+        if (labelled == 0)
+          index->add(n, rows.data());
+        else
+          index->add_with_ids(n, rows.data(), ids.data());
+        faiss::write_index(index.get(), (dir / "x").c_str());
+        const auto found = embit::read_faiss_vectors(dir / "x");
+        REQUIRE(found.rows.rows() == n);
+        REQUIRE(found.rows.cols() == dim);
+        CHECK(found.metric.has_value() == (metric != faiss::METRIC_L1));
+        if (found.metric) CHECK((found.metric == embit::metric::l2) == (metric == faiss::METRIC_L2));
+        if (labelled == 2) {  // negative ids are the largest labels
+          REQUIRE(found.labels.size() == n);
+          for (std::size_t i = 0; i < n; ++i) {
+            const auto row = static_cast<std::size_t>((static_cast<std::int64_t>(found.labels[i]) + 100) / 7);
+            REQUIRE(std::ranges::equal(found.rows[i], rows[row]));
+          }
+          continue;
+        }
+        CHECK(found.labels == (labelled == 1 ? labels : std::vector<embit::row_label>{}));
+        CHECK(found.rows == rows);
+      }
+}
+
+TEST_CASE("indexes that are not read are named") {
+  const temp_dir dir;
+  for (const auto& [factory, name] : {std::pair{"PQ4", "IndexPQ"},
+                                      {"SQ8", "IndexScalarQuantizer"},
+                                      {"IVF4,PQ4", "IndexIVFPQ"},
+                                      {"PCA8,Flat", "IndexPreTransform"},
+                                      {"LSH", "IndexLSH"},
+                                      {"HNSW8,SQ8", "IndexHNSWSQ"},
+                                      {"Flat,RFlat", "IndexRefine"}}) {
+    const std::unique_ptr<faiss::Index> index(faiss::index_factory(16, factory));
+    faiss::write_index(index.get(), (dir / "x").c_str());
+    CHECK(contains(refusal([&] { embit::read_faiss_vectors(dir / "x"); }),
+                   "' (" + std::string(name) + ") where IndexFlatL2,"));
+  }
 }
 
 TEST_CASE("encoders read from FAISS's LSH indexes give FAISS's codes") {

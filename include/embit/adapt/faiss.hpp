@@ -1,13 +1,16 @@
-// FAISS's files: binary flat indexes both ways, and the encoders of its LSH indexes and transforms. Needs no FAISS.
+// FAISS's files: binary codes both ways, float vectors, the encoders of LSH indexes and transforms. Needs no FAISS.
 // SPDX-License-Identifier: MIT
 #pragma once
 
 #include <embit/adapt/detail/faiss_file.hpp>
+#include <embit/adapt/detail/faiss_index.hpp>
 #include <embit/adapt/detail/faiss_transform.hpp>
 #include <embit/bits/code_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/matrix.hpp>
+#include <embit/core/metric.hpp>
 #include <embit/core/types.hpp>
 #include <embit/encode/sign_projection.hpp>
 #include <embit/store/code_store.hpp>
@@ -15,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -31,45 +35,40 @@
 
 namespace embit::inline EMBIT_ABI {
 
-/// What an IndexBinaryFlat holds, and the labels of an IndexBinaryIDMap around it.
+/// The codes of a binary index.
 struct faiss_codes {
   code_store<> codes;
-  std::vector<row_label> labels;  ///< one a row, or none; FAISS's signed ids as unsigned numbers of the same bits
+  std::vector<row_label> labels;  ///< one a row; none where FAISS calls them 0, 1, 2 and so on. Its signed ids as
+                                  ///< unsigned numbers of the same bits
 };
 
-/// Reads a file that `faiss::write_index_binary` wrote of an IndexBinaryFlat, or of one in an IndexBinaryIDMap or
-/// IndexBinaryIDMap2. O(file size).
+/// Reads a file that `faiss::write_index_binary` wrote of an IndexBinaryFlat, IndexBinaryHNSW or IndexBinaryIVF, or of
+/// one in an IndexBinaryIDMap or IndexBinaryIDMap2. Codes of inverted lists come in the order of their ids. O(file
+/// size), and n log n for lists.
 inline faiss_codes read_faiss_codes(std::string path) {
   detail::faiss_reader in(std::move(path));
-  struct header {
-    std::uint64_t bits, rows;
-  };
-  const auto read_header = [&](bool around_another) {
-    const auto bits = in.size<std::int32_t>("d"), bytes = in.size<std::int32_t>("code_size");
-    const auto rows = in.size<std::int64_t>("ntotal");
-    // FAISS leaves the size of a code out of the header of a map.
-    if (bits == 0 || bits % 8 != 0 || !(bytes == bits / 8 || (bytes == 0 && around_another)))
-      in.refuse("codes of ", bits, " bits in ", bytes, " bytes");
-    if (!in.flag("is_trained")) in.refuse("an index that is not trained");
-    in.value<std::int32_t>("metric_type");  // has no meaning for binary codes
-    return header{bits, rows};
-  };
-
-  faiss_codes found;
-  detail::faiss_tag tag = in.tag("index");
-  const bool labelled = tag == "IBMp" || tag == "IBM2";
-  const header outer = labelled ? read_header(true) : header{};
-  if (labelled) tag = in.tag("index");
-  if (!(tag == "IBxF")) in.refuse_kind(tag, "IndexBinaryFlat, alone or in an IndexBinaryIDMap,");
-  const header inner = read_header(false);
-  found.codes = in.codes(inner.rows, inner.bits);
-  if (labelled) {
-    found.labels = in.vector<row_label>("id_map");
-    if (outer.bits != inner.bits || outer.rows != inner.rows || found.labels.size() != inner.rows)
-      in.refuse(found.labels.size(), " ids and a header of ", outer.rows, " codes of ", outer.bits, " bits for ",
-                inner.rows, " codes of ", inner.bits, " bits");
-  }
+  auto index = detail::read_faiss_index<detail::faiss_bits>(in);
   in.finish();
+  return {std::move(index.rows), std::move(index.ids)};
+}
+
+/// The vectors of a float index.
+struct faiss_vectors {
+  matrix<float> rows;
+  std::vector<row_label> labels;        ///< as in `faiss_codes`
+  std::optional<embit::metric> metric;  ///< what the index compares by; none for a metric that is not here
+};
+
+/// Reads a file that `faiss::write_index` wrote of an IndexFlat (IndexFlatL2, IndexFlatIP), IndexHNSWFlat or
+/// IndexIVFFlat, or of one in an IndexIDMap or IndexIDMap2. Vectors of inverted lists come in the order of their ids.
+/// The numbers are not looked at. O(file size), and n log n for lists.
+inline faiss_vectors read_faiss_vectors(std::string path) {
+  detail::faiss_reader in(std::move(path));
+  auto index = detail::read_faiss_index<detail::faiss_floats>(in);
+  in.finish();
+  faiss_vectors found{std::move(index.rows), std::move(index.ids), {}};
+  if (index.header.metric == 0) found.metric = metric::inner_product;
+  if (index.header.metric == 1) found.metric = metric::l2;
   return found;
 }
 
@@ -127,21 +126,10 @@ struct faiss_lsh {
 /// @throws error also errc::unsupported where a chain is not linear up to the norm, or has more than 2^24 weights.
 inline faiss_lsh read_faiss_lsh(std::string path) {
   detail::faiss_reader in(std::move(path));
-  struct header {
-    std::uint64_t dim, rows;
-  };
-  const auto read_header = [&] {
-    const auto dim = in.size<std::int32_t>("d"), rows = in.size<std::int64_t>("ntotal");
-    for (int i = 0; i < 2; ++i) in.value<std::int64_t>("unused");
-    if (!in.flag("is_trained")) in.refuse("an index that is not trained");
-    if (in.value<std::int32_t>("metric_type") > 1) in.value<float>("metric_arg");
-    return header{dim, rows};
-  };
-
   std::vector<detail::faiss_chain> chain;
   detail::faiss_tag tag = in.tag("index");
   if (tag == "IxPT") {
-    const header outer = read_header();
+    const detail::faiss_header outer = detail::faiss_floats::read_header(in);
     const auto transforms = in.size<std::int32_t>("the length of the chain");
     for (std::uint64_t i = 0; i < transforms; ++i) detail::read_faiss_transform(in, chain);
     if (!chain.empty() && chain.front().dim() != outer.dim)
@@ -149,7 +137,7 @@ inline faiss_lsh read_faiss_lsh(std::string path) {
     tag = in.tag("index");
   }
   if (!(tag == "IxHe")) in.refuse_kind(tag, "IndexLSH, alone or in an IndexPreTransform,");
-  const header index = read_header();
+  const detail::faiss_header index = detail::faiss_floats::read_header(in);
   detail::faiss_chain& all = detail::begin_chain(chain, static_cast<std::size_t>(index.dim));
   all.require_width(in, static_cast<std::size_t>(index.dim));
 

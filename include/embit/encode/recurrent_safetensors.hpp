@@ -9,6 +9,7 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/encode/detail/recurrent_codes.hpp>
 #include <embit/encode/recurrent.hpp>
+#include <embit/io/dtype.hpp>
 #include <embit/io/safetensors.hpp>
 
 #include <algorithm>
@@ -46,13 +47,18 @@ class tensor_source {
     return found->shape;
   }
 
+  /// One dimension becomes a row here.
   matrix<float> take(const std::string& name, const std::vector<std::size_t>& shape) {
     const auto& found = shape_of(name);
     if (found != shape)
       raise(errc::shape, file_.path(), ": tensor '", name, "' is ", shape_text(found), " where ", shape_text(shape),
             " is needed");
+    const safetensor& tensor = *file_.find(name);
+    if (tensor.numbers && !is_float(*tensor.numbers))
+      raise(errc::argument, file_.path(), ": tensor '", name, "' holds ", tensor.type, ", not floats");
     pass_over(name);
     matrix<float> values = file_.read(name);
+    if (shape.size() == 1) values = matrix<float>(matrix_view<const float>(values.data(), 1, shape[0]));
     require_finite(values.view(), file_.path() + ": tensor '" + name + "'");
     return values;
   }

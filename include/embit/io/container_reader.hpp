@@ -8,6 +8,7 @@
 #include <embit/io/checksum.hpp>
 #include <embit/io/container_layout.hpp>
 #include <embit/io/file.hpp>
+#include <embit/io/file_content.hpp>
 #include <embit/io/mapped_file.hpp>
 #include <embit/io/metadata.hpp>
 
@@ -163,7 +164,10 @@ class container_reader {
     if (size_ < sizeof header)
       raise(errc::truncated, path_, ": ", size_, " bytes, too few for a header of ", sizeof header);
     fetch(0, std::as_writable_bytes(std::span(&header, 1)));
-    if (header.magic != detail::container_magic) raise(errc::format, path_, ": byte 0: not an embit file");
+    if (header.magic != detail::container_magic) {
+      detail::refuse_known_content(std::as_bytes(std::span(&header, 1)), path_, "a file of this library");
+      raise(errc::format, path_, ": byte 0: not an embit file");
+    }
     if (header.format == 0x01000000u) raise(errc::byte_order, path_, ": byte 8: written in the other byte order");
     if (header.format != detail::container_format)
       raise(errc::version, path_, ": byte 8: format version ", header.format, " where this library reads ",

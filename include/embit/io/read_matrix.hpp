@@ -5,30 +5,47 @@
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/matrix.hpp>
+#include <embit/io/dtype.hpp>
+#include <embit/io/file_content.hpp>
 #include <embit/io/npy.hpp>
+#include <embit/io/row_range.hpp>
 #include <embit/io/vecs.hpp>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace embit::inline EMBIT_ABI {
 
-/// Reads a .npy, .fvecs, .bvecs or .ivecs file as a matrix of T.
+namespace detail {
+
+/// Whether the name ends in this extension, in capitals or not.
+constexpr bool has_extension(std::string_view name, std::string_view lower) noexcept {
+  if (name.size() < lower.size()) return false;
+  return std::ranges::equal(name.substr(name.size() - lower.size()), lower, [](char a, char b) {
+    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
+  });
+}
+
+}  // namespace detail
+
+/// Reads a .npy, .fvecs, .bvecs or .ivecs file (or .NPY and so on), or some of its rows, as a matrix of T.
 /// @throws error errc::argument for any other name, else what the reader of the format throws.
 template <FileNumber T = float>
-matrix<T> read_matrix(std::string path) {
-  const std::string_view name = path;
-  if (name.ends_with(".npy")) return read_npy<T>(std::move(path));
-  if (name.ends_with(".bvecs")) return read_bvecs<T>(std::move(path));
-  if (name.ends_with(".ivecs")) return read_ivecs<T>(std::move(path));
-  if (name.ends_with(".fvecs")) {
+matrix<T> read_matrix(std::string path, row_range range = {}) {
+  if (detail::has_extension(path, ".npy")) return read_npy<T>(std::move(path), range);
+  if (detail::has_extension(path, ".bvecs")) return read_bvecs<T>(std::move(path), range);
+  if (detail::has_extension(path, ".ivecs")) return read_ivecs<T>(std::move(path), range);
+  if (detail::has_extension(path, ".fvecs")) {
     if constexpr (detail::is_convertible<T>(dtype::f32))
-      return read_fvecs<T>(std::move(path));
+      return read_fvecs<T>(std::move(path), range);
     else
-      raise(errc::argument, path, ": holds float32, which ", name_of(dtype_of<T>), " cannot hold");
+      detail::require_convertible<T>(dtype::f32, path);
   }
-  raise(errc::argument, path, ": files that end in .npy, .fvecs, .bvecs or .ivecs can be read");
+  const std::string_view is = detail::describe_file(path);
+  raise(errc::argument, path, ": files that end in .npy, .fvecs, .bvecs or .ivecs can be read",
+        is.empty() ? "" : "; this one is ", is);
 }
 
 }  // namespace embit::inline EMBIT_ABI

@@ -4,19 +4,18 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
-#include <embit/core/half.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/io/dtype.hpp>
 #include <embit/io/file.hpp>
+#include <embit/io/file_content.hpp>
 #include <embit/io/metadata.hpp>
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,32 +31,25 @@ struct safetensor {
   std::vector<std::size_t> shape;
   std::uint64_t offset = 0;  ///< of its first byte in the file
   std::uint64_t bytes = 0;
+  std::optional<dtype> numbers;  ///< what they are read as; none for a type that is not read
 };
 
 namespace detail {
 
-/// Bytes of a number of a safetensors type; 0 for a type that there is not.
-inline std::size_t safetensor_width(std::string_view type) noexcept {
-  constexpr std::array<std::pair<std::string_view, std::size_t>, 13> types{{{"F64", 8},
-                                                                            {"F32", 4},
-                                                                            {"F16", 2},
-                                                                            {"BF16", 2},
-                                                                            {"I64", 8},
-                                                                            {"I32", 4},
-                                                                            {"I16", 2},
-                                                                            {"I8", 1},
-                                                                            {"U64", 8},
-                                                                            {"U32", 4},
-                                                                            {"U16", 2},
-                                                                            {"U8", 1},
-                                                                            {"BOOL", 1}}};
-  for (const auto& known : types)
+/// The numbers of a safetensors type; none for those that are not read, such as "F8_E4M3", "F4" and "C64".
+inline std::optional<dtype> safetensor_numbers(std::string_view type) noexcept {
+  using pair = std::pair<std::string_view, dtype>;
+  constexpr pair types[] = {{"F64", dtype::f64},     {"F32", dtype::f32}, {"F16", dtype::f16}, {"BF16", dtype::bf16},
+                            {"I64", dtype::i64},     {"I32", dtype::i32}, {"I16", dtype::i16}, {"I8", dtype::i8},
+                            {"U64", dtype::u64},     {"U32", dtype::u32}, {"U16", dtype::u16}, {"U8", dtype::u8},
+                            {"BOOL", dtype::boolean}};
+  for (const pair& known : types)
     if (known.first == type) return known.second;
-  return 0;
+  return {};
 }
 
 /// Reads the JSON header: an object of objects of just the three keys, each once, and "__metadata__", an object of
-/// strings. Anything else is refused with its place.
+/// strings. Anything else is refused with its place. Tensors of a type that is not read are passed over.
 class safetensors_parser {
  public:
   safetensors_parser(std::string_view text, std::string_view path, std::uint64_t data, std::uint64_t end)
@@ -111,13 +103,15 @@ class safetensors_parser {
       refuse("tensor '", tensor.name, "': its data_offsets are not inside the file");
     tensor.offset = data_ + offsets[0];
     tensor.bytes = offsets[1] - offsets[0];
+    tensor.numbers = safetensor_numbers(tensor.type);
     require_size(tensor);
     return tensor;
   }
 
+  /// Tensors of a type that is not read are believed: nobody uses their shape.
   void require_size(const safetensor& tensor) const {
-    const std::size_t width = safetensor_width(tensor.type);
-    if (width == 0) refuse("tensor '", tensor.name, "': there is no type '", tensor.type, "'");
+    if (!tensor.numbers) return;
+    const std::size_t width = size_of(*tensor.numbers);
     std::uint64_t count = 1;
     for (const std::size_t n : tensor.shape) {
       if (n != 0 && count > (std::numeric_limits<std::uint64_t>::max)() / width / n)
@@ -156,35 +150,62 @@ class safetensors_parser {
       const char c = next();
       if (c == '"') return out;
       if (static_cast<unsigned char>(c) < 0x20) refuse("a control character in a string");
-      out += c == '\\' ? parse_escape() : c;
+      if (c == '\\')
+        parse_escape(out);
+      else
+        out += c;
     }
   }
 
-  char parse_escape() {
-    switch (next()) {
-      case '"': return '"';
-      case '\\': return '\\';
-      case '/': return '/';
-      case 'n': return '\n';
-      case 't': return '\t';
-      case 'r': return '\r';
-      case 'b': return '\b';
-      case 'f': return '\f';
-      case 'u': return parse_code();
-      default: refuse("an escape that JSON does not have");
-    }
+  void parse_escape(std::string& out) {
+    constexpr std::string_view letters = "\"\\/ntrbf", meant = "\"\\/\n\t\r\b\f";
+    const char c = next();
+    if (c == 'u') return append_utf8(out, parse_code_point());
+    const std::size_t known = letters.find(c);
+    if (known == letters.npos) refuse("an escape that JSON does not have");
+    out += meant[known];
   }
 
-  char parse_code() {
-    unsigned code = 0;
+  /// What follows \u, and a second such escape where two stand for one character. Half of a pair becomes U+FFFD, as
+  /// no text may contain it.
+  std::uint32_t parse_code_point() {
+    constexpr std::uint32_t replacement = 0xfffd;
+    const std::uint32_t first = parse_code();
+    if (first < 0xd800 || first > 0xdfff) return first;
+    if (first > 0xdbff || text_.substr(position_, 2) != "\\u") return replacement;
+    const std::size_t before = std::exchange(position_, position_ + 2);
+    const std::uint32_t second = parse_code();
+    if (second >= 0xdc00 && second <= 0xdfff) return 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+    position_ = before;
+    return replacement;
+  }
+
+  std::uint32_t parse_code() {
+    std::uint32_t code = 0;
     for (int i = 0; i < 4; ++i) {
       const char c = next();
       const bool digit = c >= '0' && c <= '9', letter = (c | 32) >= 'a' && (c | 32) <= 'f';
       if (!digit && !letter) refuse("\\u without four hexadecimal digits");
-      code = code * 16 + static_cast<unsigned>(digit ? c - '0' : (c | 32) - 'a' + 10);
+      code = code * 16 + static_cast<std::uint32_t>(digit ? c - '0' : (c | 32) - 'a' + 10);
     }
-    if (code > 0x7f) refuse("escaped characters beyond ASCII are not read");
-    return static_cast<char>(code);
+    return code;
+  }
+
+  static void append_utf8(std::string& out, std::uint32_t code) {
+    const auto byte = [&](std::uint32_t value) { out += static_cast<char>(value); };
+    if (code < 0x80) return byte(code);
+    if (code < 0x800) {
+      byte(0xc0 | code >> 6);
+    } else {
+      if (code < 0x10000) {
+        byte(0xe0 | code >> 12);
+      } else {
+        byte(0xf0 | code >> 18);
+        byte(0x80 | (code >> 12 & 0x3f));
+      }
+      byte(0x80 | (code >> 6 & 0x3f));
+    }
+    byte(0x80 | (code & 0x3f));
   }
 
   std::vector<std::uint64_t> parse_numbers() {
@@ -246,13 +267,16 @@ class safetensors_parser {
 /// of huggingface/safetensors (8 bytes of header size, a JSON header, the tensors without gaps).
 class safetensors_reader {
  public:
-  /// @throws error errc::io or errc::format with the path and the place.
+  /// @throws error errc::io, errc::format or, for a file of another format, errc::kind with the path and the place.
   explicit safetensors_reader(std::string path) : file_(std::move(path)) {
     detail::require_little_endian(file_.path());
     constexpr std::uint64_t longest_header = 100'000'000;  // as the reference implementation has it
     std::uint64_t size = 0;
     if (file_.size() < sizeof size) raise(errc::format, file_.path(), ": ", file_.size(), " bytes are no safetensors");
     file_.read(0, std::as_writable_bytes(std::span(&size, 1)));
+    char brace = 0;
+    if (size != 0 && file_.size() > sizeof size) file_.read(sizeof size, std::as_writable_bytes(std::span(&brace, 1)));
+    if (brace != '{') detail::refuse_known_content(file_, "a safetensors file");
     if (size > longest_header || size > file_.size() - sizeof size)
       raise(errc::format, file_.path(), ": byte 0: a header of ", size, " bytes in a file of ", file_.size());
     std::string text(static_cast<std::size_t>(size), '\0');
@@ -272,43 +296,26 @@ class safetensors_reader {
     return nullptr;
   }
 
-  /// A tensor of one or two dimensions as floats; one dimension becomes a row.
+  /// A tensor of one or two dimensions as a matrix of T; one of one dimension is a column: its n numbers are n rows of
+  /// one. Floats take any type of number, rounding it; whole numbers take whole numbers that fit; BOOL is 0 and 1.
   /// @throws error errc::format when there is none of that name, errc::shape for other dimensions, errc::argument for
-  ///         numbers that are not F64, F32, F16 or BF16.
-  matrix<float> read(std::string_view name) const {
+  ///         numbers that T cannot hold or of a type that is not read (F8_E4M3, F4, C64 and so on), errc::io.
+  template <FileNumber T = float>
+  matrix<T> read(std::string_view name) const {
     const safetensor* found = find(name);
     if (found == nullptr) raise(errc::format, path(), ": no tensor '", name, "'");
+    const std::string what = path() + ": tensor '" + found->name + '\'';
+    if (!found->numbers) raise(errc::argument, what, " holds ", found->type, ", which is not read");
     const auto& shape = found->shape;
     if (shape.size() != 1 && shape.size() != 2)
-      raise(errc::shape, path(), ": tensor '", name, "' has ", shape.size(), " dimensions where 1 or 2 are needed");
-    matrix<float> out(shape.size() == 2 ? shape[0] : 1, shape.back());
-    std::vector<std::byte> bytes(static_cast<std::size_t>(found->bytes));
-    file_.read(found->offset, bytes);
-    convert(*found, bytes, out.values());
+      raise(errc::shape, what, " has ", shape.size(), " dimensions where one, n rows of one number, or two are needed");
+    detail::require_convertible<T>(*found->numbers, what);
+    matrix<T> out(shape[0], shape.size() == 2 ? shape[1] : 1);
+    detail::read_numbers(file_, {*found->numbers, found->offset}, 0, out.values());
     return out;
   }
 
  private:
-  void convert(const safetensor& tensor, std::span<const std::byte> bytes, std::span<float> out) const {
-    const auto each = [&](auto stored, auto&& as_float) {
-      for (std::size_t i = 0; i < out.size(); ++i) {
-        std::memcpy(&stored, bytes.data() + i * sizeof stored, sizeof stored);
-        out[i] = as_float(stored);
-      }
-    };
-    if (tensor.type == "F32")
-      each(float{}, [](float x) { return x; });
-    else if (tensor.type == "F64")
-      each(double{}, [](double x) { return static_cast<float>(x); });
-    else if (tensor.type == "F16")
-      each(std::uint16_t{}, [](std::uint16_t x) { return half_value(x); });
-    else if (tensor.type == "BF16")
-      each(std::uint16_t{}, [](std::uint16_t x) { return std::bit_cast<float>(std::uint32_t{x} << 16); });
-    else
-      raise(errc::argument, path(), ": tensor '", tensor.name, "' holds ", tensor.type,
-            ", which is not read as floats");
-  }
-
   input_file file_;
   std::vector<safetensor> tensors_;
 };
@@ -316,15 +323,16 @@ class safetensors_reader {
 /// Collects tensors of floats and writes them as one file.
 class safetensors_writer {
  public:
-  /// Adds a copy of a matrix; one with a single row may be written as a tensor of one dimension.
+  /// Adds a copy of a matrix; one with a single row or column may be written as a tensor of one dimension.
   /// @throws error errc::argument for a name that is taken or has characters other than printable ASCII, '"' or '\'.
   void add(std::string_view name, matrix_view<const float> values, bool one_dimension = false) {
     for (const char c : name)
       if (c < ' ' || c > '~' || c == '"' || c == '\\') raise(errc::argument, "safetensors: the name '", name, "'");
     for (const auto& t : tensors_)
       if (t.name == name || name == "__metadata__") raise(errc::argument, "safetensors: '", name, "' is taken");
-    if (one_dimension && values.rows() != 1)
-      raise(errc::argument, "safetensors: '", name, "' has ", values.rows(), " rows, not one");
+    if (one_dimension && values.rows() != 1 && values.cols() != 1)
+      raise(errc::argument, "safetensors: '", name, "' is ", values.rows(), " x ", values.cols(),
+            ", not a row or a column");
     tensors_.push_back({std::string(name), matrix<float>(values), one_dimension});
   }
 
@@ -338,7 +346,8 @@ class safetensors_writer {
       const std::uint64_t end = at + t.values.values().size() * sizeof(float);
       detail::append(header, '"' + t.name + "\":{\"dtype\":\"F32\",\"shape\":[");
       if (!t.one_dimension) detail::append(header, std::to_string(t.values.rows()) + ',');
-      detail::append(header, std::to_string(t.values.cols()) + "],\"data_offsets\":[" + std::to_string(at) + ',' +
+      const std::size_t last = t.one_dimension ? t.values.values().size() : t.values.cols();
+      detail::append(header, std::to_string(last) + "],\"data_offsets\":[" + std::to_string(at) + ',' +
                                  std::to_string(end) + "]}");
       at = end;
     }

@@ -10,7 +10,9 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/io/dtype.hpp>
 #include <embit/io/file.hpp>
+#include <embit/io/file_content.hpp>
 #include <embit/io/metadata.hpp>
+#include <embit/io/row_range.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -19,15 +21,10 @@
 #include <limits>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace embit::inline EMBIT_ABI {
-
-/// Which rows of a file to read.
-struct row_range {
-  std::size_t first = 0;
-  std::size_t count = (std::numeric_limits<std::size_t>::max)();  ///< at most; the end of the file ends it too
-};
 
 namespace detail {
 
@@ -39,9 +36,11 @@ class vecs_file {
     require_little_endian(file_.path());
     if (file_.size() == 0) return;
     dim_ = dim_at(0, 0);
-    if (row_bytes() > file_.size())
+    if (row_bytes() > file_.size()) {
+      refuse_known_content(file_, expected);
       raise(errc::truncated, file_.path(), ": row 0 at byte 0: dimension ", dim_, " needs ", row_bytes(),
             " bytes, the file has ", file_.size());
+    }
     if (file_.size() % row_bytes() != 0) raise_broken();
   }
 
@@ -54,12 +53,13 @@ class vecs_file {
   void read(std::size_t first, matrix_view<T> out) const {
     each_row(first, out.rows(), [&](std::size_t row, const std::byte* numbers) {
       if (const std::size_t fitted = convert_numbers<S>(numbers, out[row - first]); fitted != dim_)
-        raise(errc::argument, path(), ": row ", row, " at byte ", row * row_bytes(), ": element ", fitted,
-              " does not fit into ", name_of(dtype_of<T>));
+        refuse_number<T>(dtype_of<S>, path(), ": row ", row, " at byte ", row * row_bytes(), ": element ", fitted);
     });
   }
 
  private:
+  static constexpr std::string_view expected = "a file of vectors, each after its dimension,";
+
   std::uint64_t row_bytes() const noexcept { return 4 + std::uint64_t{dim_} * sizeof(S); }
 
   /// Calls `f(row, numbers)` for whole rows, each found to have the dimension of the first.
@@ -87,7 +87,10 @@ class vecs_file {
       raise(errc::truncated, path(), ": row ", row, " at byte ", offset, ": truncated, ", file_.size() - offset,
             " bytes are left");
     file_.read(offset, std::as_writable_bytes(std::span(&dim, 1)));
-    if (dim <= 0) raise(errc::format, path(), ": row ", row, " at byte ", offset, ": dimension ", dim);
+    if (dim <= 0) {
+      refuse_known_content(file_, expected);
+      raise(errc::format, path(), ": row ", row, " at byte ", offset, ": dimension ", dim);
+    }
     return static_cast<std::size_t>(dim);
   }
 
@@ -99,6 +102,7 @@ class vecs_file {
 
   /// The size is no multiple of that of a row: finds out whether a row differs or the last one is cut off.
   [[noreturn]] EMBIT_COLD void raise_broken() const {
+    refuse_known_content(file_, expected);
     const std::size_t whole = rows();
     each_row(0, whole, [](std::size_t, const std::byte*) {});
     require_dim(static_cast<std::int64_t>(dim_at(whole * row_bytes(), whole)), whole);
@@ -114,9 +118,7 @@ template <class S, class T>
 matrix<T> read_vecs(std::string path, row_range range) {
   static_assert(is_convertible<T>(dtype_of<S>), "embit: whole numbers cannot hold the floats of an .fvecs file");
   const vecs_file<S> file(std::move(path));
-  if (range.first > file.rows())
-    raise(errc::out_of_range, file.path(), ": rows from ", range.first, " on, of ", file.rows());
-  matrix<T> rows((std::min)(range.count, file.rows() - range.first), file.dim());
+  matrix<T> rows(rows_within(range, file.rows(), file.path()), file.dim());
   file.read(range.first, rows.view());
   return rows;
 }
@@ -141,8 +143,8 @@ void write_vecs(std::string path, matrix_view<const S> rows) {
 /// agrees with the size of the file.
 /// @throws error errc::format naming row and byte when dimensions differ or are not positive, errc::truncated when the
 ///         file is cut off,
-///         errc::out_of_range when `range` begins past the end, errc::argument for a number that T cannot hold,
-///         errc::io; all with the path.
+///         errc::kind for a file of another format, errc::out_of_range when `range` begins past the end, errc::argument
+///         for a number that T cannot hold, errc::io; all with the path.
 template <FileNumber T = float>
 matrix<T> read_fvecs(std::string path, row_range range = {}) {
   return detail::read_vecs<float, T>(std::move(path), range);

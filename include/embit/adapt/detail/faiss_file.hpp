@@ -3,12 +3,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <embit/adapt/detail/faiss_names.hpp>
 #include <embit/bits/code_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/finite.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/file.hpp>
+#include <embit/io/file_content.hpp>
 #include <embit/io/metadata.hpp>
 #include <embit/store/code_store.hpp>
 
@@ -40,6 +42,8 @@ struct faiss_tag {
       if (c < ' ' || c > '~') c = '?';
     return shown;
   }
+  /// The class of FAISS's, or nothing.
+  std::string_view name() const noexcept { return faiss_name({text.data(), 4}); }
 };
 
 /// Reads a FAISS file from front to back and believes no size before it agrees with what is left of the file.
@@ -79,11 +83,19 @@ class faiss_reader {
   /// How many elements of `element` bytes a vector has, which the file is found to have room for.
   std::uint64_t length(std::string_view what, std::size_t element) {
     const auto n = value<std::uint64_t>(what);
+    require_room(what, n, element);
+    return n;
+  }
+
+  /// Refuses a number of elements that the file has no room for.
+  void require_room(std::string_view what, std::uint64_t n, std::size_t element) const {
     if (const std::uint64_t left = file_.size() - position_; n > left / element)
       raise(errc::truncated, path(), ": before byte ", position_, ": ", what, ": ", n, " elements of ", element,
             " bytes where ", left, " bytes are left");
-    return n;
   }
+
+  /// Fills `out`, which the file is known to have room for or is small.
+  void read(std::string_view what, std::span<std::byte> out) { take(what, out); }
 
   template <class T>
   std::vector<T> vector(std::string_view what) {
@@ -143,8 +155,10 @@ class faiss_reader {
 
   /// @throws error errc::kind naming what was found and what could be read.
   [[noreturn]] EMBIT_COLD void refuse_kind(const faiss_tag& found, std::string_view readable) const {
-    raise(errc::kind, path(), ": byte ", position_ - 4, ": holds '", found.printable(), "' where ", readable,
-          " can be read");
+    const std::string_view name = found.name();
+    if (position_ == 4 && name.empty()) refuse_known_content(file_, readable);
+    raise(errc::kind, path(), ": byte ", position_ - 4, ": holds '", found.printable(), "' (",
+          name.empty() ? "unknown" : name, ") where ", readable, " can be read");
   }
 
  private:
