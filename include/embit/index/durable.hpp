@@ -104,6 +104,9 @@ class durable_index {
   /// Bytes of the log: what `open` will have to do again. A checkpoint empties it.
   std::uint64_t log_size() const noexcept { return log_.size(); }
 
+  /// Whether an earlier failure left it unknown what is on disk: all changes are refused until `open` has found out.
+  bool needs_reopening() const noexcept { return !log_.usable(); }
+
   /// As `add` of the index.
   /// @throws error as it does, and errc::io or errc::no_space; the index and its files are unchanged then.
   row_id add(code_view<> codes) requires requires(Index& any, code_view<> rows) { any.add(rows); }

@@ -61,6 +61,9 @@ class append_log {
   template <class Record>
   void replay(std::uint64_t generation, Record&& record) {
     const detail::descriptor folder = detail::open_folder_of(path_);
+    // A crash may have come between the new name of a file and the disk: only once that is there does a log continue
+    // it, or is obsolete.
+    require_synced(folder);
     const auto header = read_header();
     if (header && header->generation > generation)
       raise(errc::format, path_, ": byte 16: continues generation ", header->generation,
@@ -69,8 +72,6 @@ class append_log {
       format_ = {.version = header->version, .generation = generation};
       return replay_records(record);
     }
-    // A crash may have come between the new name of the file and the disk: only once that is there is the log obsolete.
-    require_synced(folder);
     reset(generation);
     require_synced(folder);
   }
@@ -81,7 +82,9 @@ class append_log {
   /// Whether it was written by an earlier version of this library: nothing can be appended before a `reset`.
   bool outdated() const noexcept { return format_.version != detail::log_version; }
 
-  /// @throws error errc::io where an earlier failure left open what is on disk, until the log is opened again.
+  /// False where an earlier failure left open what is on disk, until the log is opened again.
+  bool usable() const noexcept { return !failed_; }
+  /// @throws error errc::io
   void require_usable() const {
     if (failed_)
       raise(errc::io, path_, ": an earlier failure left it unknown what the disk holds; open it again to find out");
@@ -121,16 +124,16 @@ class append_log {
   /// Takes back the last record, once. Where the system refuses, the log does so too from then on.
   void take_back() noexcept { cut(before_); }
 
-  /// Forgets all records and continues a file of another generation, which must be on disk: a crash on the way leaves
-  /// records of the old generation, which nobody wants any more.
+  /// Forgets all records and continues a file of another generation, which must be on disk. It is
+  /// empty on disk before its new header is: half a header never stands before records.
   /// @throws error errc::io; the log refuses everything from then on.
   void reset(std::uint64_t generation) {
     detail::log_header header{
         .magic = detail::log_magic, .version = detail::log_version, .crc = 0, .generation = generation, .zero = 0};
     header.crc = detail::crc_of(header);
     failed_ = true;
-    if (!detail::write_at(*file_, 0, std::as_bytes(std::span(&header, 1))) || ::ftruncate(*file_, sizeof header) != 0 ||
-        !flush())
+    const bool emptied = end_ == 0 || (::ftruncate(*file_, 0) == 0 && flush());
+    if (!emptied || !detail::write_at(*file_, 0, std::as_bytes(std::span(&header, 1))) || !flush())
       detail::raise_errno(path_, "begin the log");
     failed_ = false;
     before_ = end_ = sizeof header;
@@ -173,15 +176,27 @@ class append_log {
 
   template <class Record>
   void replay_records(Record&& record) {
-    std::uint64_t at = sizeof(detail::log_header);
+    std::uint64_t last = 0, at = sizeof(detail::log_header);
     std::vector<std::byte> bytes;
     while (at < end_ && read_record(at, bytes)) {
       record(std::span<const std::byte>(bytes));
+      last = at;
       at += format_.header_size() + detail::padded_record(bytes.size());
     }
-    if ((at != end_ && ::ftruncate(*file_, static_cast<off_t>(at)) != 0) || !flush())
-      detail::raise_errno(path_, "drop what a crash cut short");
-    before_ = end_ = at;
+    secure(last, at);
+  }
+
+  // Makes sure that the disk has what was read. The last record may be known to the system alone: when a sync fails,
+  // some forget what was not written, and say of the next that all is well. So that is written again.
+  void secure(std::uint64_t from, std::uint64_t end) {
+    bool done = end == end_ || ::ftruncate(*file_, static_cast<off_t>(end)) == 0;
+    if (sync_) {
+      buffer_.resize(static_cast<std::size_t>(end - from));
+      get(from, buffer_);
+      done = done && detail::write_at(*file_, from, buffer_) && flush();
+    }
+    if (!done) detail::raise_errno(path_, "drop what a crash cut short");
+    end_ = end;
   }
 
   // False at the end of what was acknowledged. Each record was on disk before the next began, so that what comes after
