@@ -3,10 +3,13 @@
 
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "support/catch.hpp"
 #include "support/refusal.hpp"
@@ -156,4 +159,70 @@ TEST_CASE("a disk that takes no more is reported, and the old file stays") {
   CHECK(left_at_once == 1);
   CHECK(dir.entries() == 1);
   CHECK(slurp(dir / "a") == "old");
+}
+
+TEST_CASE("names of every length that the system takes can be written") {
+  const support::temp_dir dir;
+  for (const std::size_t length : {1u, 200u, 244u, 254u, 255u}) {
+    const std::string path = dir / std::string(length, 'a');
+    embit::atomic_file file(path);
+    file.write(bytes_of("new"));
+    file.commit();
+    CHECK(slurp(path) == "new");
+  }
+  CHECK(contains(refusal([&] { embit::atomic_file{dir / std::string(256, 'a')}.commit(); }), "File name too long"));
+  CHECK(dir.entries() == 5);
+}
+
+// Each child dies in the middle of a save.
+TEST_CASE("what crashed saves left never gets in the way, and does not pile up") {
+  const support::temp_dir dir;
+  for (int i = 0; i < 200; ++i) {
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      embit::atomic_file file(dir / "a");
+      file.write(bytes_of("half"));
+      ::_exit(0);
+    }
+    ::waitpid(child, nullptr, 0);
+    CHECK(dir.entries() == 1);
+  }
+  embit::atomic_file file(dir / "a");
+  file.write(bytes_of("whole"));
+  file.commit();
+  CHECK(slurp(dir / "a") == "whole");
+  CHECK(dir.entries() == 1);
+}
+
+TEST_CASE("saves to one name at the same time do not disturb each other") {
+  const support::temp_dir dir;
+  std::vector<embit::atomic_file> files;
+  for (int i = 0; i < 20; ++i) {
+    files.emplace_back(dir / "a");
+    files.back().write(bytes_of(std::to_string(i)));
+  }
+  CHECK(dir.entries() == 20);
+  for (int i = 0; i < 20; ++i) {
+    files[static_cast<std::size_t>(i)].commit();
+    CHECK(slurp(dir / "a") == std::to_string(i));
+  }
+  CHECK(dir.entries() == 1);
+}
+
+TEST_CASE("a file is in place when its name means it") {
+  const support::temp_dir dir;
+  embit::atomic_file file(dir / "a");
+  file.write(bytes_of("new"));
+  file.sync();
+  CHECK_FALSE(file.in_place());
+  CHECK(dir.entries() == 1);
+  REQUIRE(::mkdir((dir / "a").c_str(), 0700) == 0);  // so that it cannot be
+  CHECK(contains(refusal([&] { file.commit(); }), "cannot put into its place"));
+  CHECK_FALSE(file.in_place());
+  CHECK(dir.entries() == 1);
+  REQUIRE(::rmdir((dir / "a").c_str()) == 0);
+  embit::atomic_file again(dir / "a");
+  again.commit();
+  CHECK(again.in_place());
 }

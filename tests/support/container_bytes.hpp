@@ -73,7 +73,7 @@ inline void repair_log(std::string& bytes) {
     put(bytes, at, static_cast<std::uint32_t>(size));
     put(bytes, at + 4, checksum_of(bytes, at + sizeof(record_header), size));
     put(bytes, at + 8, std::uint64_t{at});
-    put(bytes, at + 20, checksum_of(bytes, at, 20));
+    put(bytes, at + 28, checksum_of(bytes, at, 28));
     at += sizeof(record_header) + std::min<std::size_t>((size + 7) / 8 * 8, left);
   }
 }

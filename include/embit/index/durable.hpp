@@ -7,9 +7,12 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/types.hpp>
+#include <embit/index/detail/durable_changes.hpp>
 #include <embit/index/labelled.hpp>
 #include <embit/io/append_log.hpp>
 #include <embit/io/container_reader.hpp>
+#include <embit/io/container_writer.hpp>
+#include <embit/io/file.hpp>
 #include <embit/io/metadata.hpp>
 #include <embit/io/save.hpp>
 
@@ -18,86 +21,20 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <limits>
-#include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
-#include <vector>
 
 namespace embit::inline EMBIT_ABI {
 
 struct durable_options {
   /// Whether every change waits for the disk. Without, changes survive the end of the process, kill -9 included, but
-  /// not that of the machine.
+  /// not that of the machine, after which the log may even have to be refused.
   bool sync = true;
 };
 
 namespace detail {
-
-/// What a record of the log of an index says.
-enum class log_action : std::uint32_t { add = 1, remove = 2, add_labelled = 3, remove_label = 4 };
-
-/// A record: u32 action, u32 0, then what the action takes.
-///   add            u64 rows, u64 bits, the words of the codes
-///   remove         u64 row
-///   add_labelled   u64 rows, u64 bits, u64 0 to refuse duplicates or 1 to replace them, u64 × rows labels, the words
-///   remove_label   u64 label
-class log_record {
- public:
-  explicit log_record(log_action action) { put(static_cast<std::uint32_t>(action)).put(std::uint32_t{0}); }
-  template <class T>
-  log_record& put(T value) {
-    return put(std::span<const T>(&value, 1));
-  }
-  template <class T>
-  log_record& put(std::span<const T> values) {
-    append_bytes(bytes_, std::as_bytes(values));
-    return *this;
-  }
-  log_record& codes(code_view<> codes) { return put(std::span(codes.data(), codes.size() * codes.words())); }
-  std::span<const std::byte> bytes() const noexcept { return bytes_; }
-
- private:
-  std::vector<std::byte> bytes_;
-};
-
-/// Takes a record apart. Its checksum was right, so that what does not fit was written by someone else.
-class log_record_reader {
- public:
-  log_record_reader(std::span<const std::byte> bytes, const std::string& path) : bytes_(bytes), path_(path) {}
-
-  template <class T>
-  T get() {
-    T value;
-    std::memcpy(&value, take(sizeof value).data(), sizeof value);
-    return value;
-  }
-  template <class T>
-  std::vector<T> array(std::uint64_t count) {
-    if (count > bytes_.size() / sizeof(T)) refuse();
-    std::vector<T> values(static_cast<std::size_t>(count));
-    const auto from = take(values.size() * sizeof(T));
-    if (!values.empty()) std::memcpy(values.data(), from.data(), from.size());
-    return values;
-  }
-  void require_end() const {
-    if (!bytes_.empty()) refuse();
-  }
-  [[noreturn]] EMBIT_COLD void refuse() const { raise(errc::format, path_, ": a record that makes no sense"); }
-
- private:
-  std::span<const std::byte> take(std::size_t size) {
-    if (size > bytes_.size()) refuse();
-    const auto part = bytes_.first(size);
-    bytes_ = bytes_.subspan(size);
-    return part;
-  }
-
-  std::span<const std::byte> bytes_;
-  const std::string& path_;
-};
 
 /// The file that a log continues.
 template <class Index>
@@ -119,187 +56,170 @@ struct durable_base {
 
 /// An index of binary codes, with labels or without, whose every change is on disk when the call returns: `path` holds
 /// it as it was at the last checkpoint, `path`.log the changes since, each a record with a checksum. After a crash at
-/// any point `open` finds every change that had returned. One process writes at a time; the log is locked while it
-/// does. Const members may be called from many threads at once; what changes the index needs it to itself.
+/// any point `open` finds every change that had returned, and none that was refused. One process writes at a time; the
+/// log is locked while it does. Const members may be called from many threads at once; what changes the index needs it
+/// to itself.
+///
+/// A call that throws has changed nothing, in memory or on disk. Where the system does not let that be known, since a
+/// sync failed or a file was put into its place and what had to follow was not possible, every later change is refused:
+/// `open` finds out.
 template <Savable Index>
   requires std::same_as<typename Index::codes_view, code_view<>>
 class durable_index {
  public:
   /// Writes `index` to a new file, with an empty log.
-  /// @throws error errc::io also where there is a file at `path` already, or another process holds its log.
+  /// @throws error errc::io where there is a file at `path` already, or another writer holds its log; errc::format or
+  /// errc::argument where `path`.log is some other file, or a log with records, which are left as they are; errc::io,
+  /// errc::denied or errc::no_space when the system refuses.
   static durable_index create(std::string path, Index index, durable_options options = {}) {
-    if (::access(path.c_str(), F_OK) == 0) raise(errc::io, path, ": is there already");
-    durable_index created(std::move(path), std::move(index), 1);
-    created.log_.emplace(append_log::create(created.path_ + ".log", 1, options.sync));
-    save(created.path_, detail::durable_base<Index>{created.index_, 1});
-    return created;
+    require_absent(path);
+    append_log log(path + ".log", options.sync);
+    require_absent(path);  // again: from here on nobody else can come first
+    log.begin(1);
+    save(path, detail::durable_base<Index>{index, 1});
+    return durable_index(std::move(path), std::move(index), 1, std::move(log));
   }
 
   /// Reads the file at `path` and does again what its log says.
   /// @param parts  what `load` of the index takes again, if anything
   /// @throws error errc::io, errc::format, errc::version, errc::kind or errc::checksum, with path and offset; errc::io
-  /// also when another process holds the log.
+  /// also when another writer holds the log.
   template <class... Parts>
     requires Loadable<Index, Parts...>
   static durable_index open(std::string path, durable_options options = {}, Parts&&... parts) {
+    static_cast<void>(input_file(path));  // before a log is made for a file that is not there
+    append_log log(path + ".log", options.sync);
     const auto reader = container_reader::open(path, detail::durable_base<Index>::file);
     const auto sections = reader.sections();
     const std::uint64_t generation = sections.metadata("generation").u64();
     durable_index opened(std::move(path), detail::read_part<Index>(sections, "index", std::forward<Parts>(parts)...),
-                         generation);
-    opened.log_.emplace(append_log::open(opened.path_ + ".log", generation, options.sync,
-                                         [&](std::span<const std::byte> record) { opened.apply(record); }));
+                         generation, std::move(log));
+    opened.log_.replay(generation, [&](std::span<const std::byte> record) { opened.replay(record); });
+    if (opened.log_.outdated()) opened.checkpoint();
     return opened;
   }
 
   const Index& index() const noexcept { return index_; }
   const std::string& path() const noexcept { return path_; }
   /// Bytes of the log: what `open` will have to do again. A checkpoint empties it.
-  std::uint64_t log_size() const noexcept { return log_->size(); }
+  std::uint64_t log_size() const noexcept { return log_.size(); }
+
+  /// Whether an earlier failure left it unknown what is on disk: all changes are refused until `open` has found out.
+  bool needs_reopening() const noexcept { return !log_.usable(); }
 
   /// As `add` of the index.
-  /// @throws error as it does, and errc::io; the index and its files are unchanged then.
+  /// @throws error as it does, and errc::io or errc::no_space; the index and its files are unchanged then.
   row_id add(code_view<> codes) requires requires(Index& any, code_view<> rows) { any.add(rows); }
-  {
-    require_codes(codes);
-    detail::log_record record(detail::log_action::add);
-    record.put(std::uint64_t{codes.size()}).put(std::uint64_t{codes.bits()}).codes(codes);
-    return logged(record, [&] { return index_.add(codes); });
-  }
+  { return change(detail::rows_added{codes}); }
 
   /// As `add` of a labelled index.
-  /// @throws error as it does, and errc::io; the index and its files are unchanged then.
+  /// @throws error as it does, and errc::io or errc::no_space; the index and its files are unchanged then.
   void add(code_view<> codes, std::span<const row_label> labels,
-           duplicate_labels duplicates = duplicate_labels::refuse) requires
-      requires(Index& any, code_view<> rows, std::span<const row_label> names) {
-    any.add(rows, names);
-  }
-  {
-    require_codes(codes);
-    if (labels.size() != codes.size()) raise(errc::shape, "labels: ", labels.size(), " for ", codes.size(), " rows");
-    detail::log_record record(detail::log_action::add_labelled);
-    record.put(std::uint64_t{codes.size()}).put(std::uint64_t{codes.bits()});
-    record.put(std::uint64_t{duplicates == duplicate_labels::replace}).put(labels).codes(codes);
-    logged(record, [&] { index_.add(codes, labels, duplicates); });
+           duplicate_labels duplicates = duplicate_labels::refuse) requires detail::has_labels<Index> {
+    change(detail::labelled_rows_added{codes, labels, duplicates});
   }
 
   /// As `remove` of the index: of a row, or of a label where the index has labels.
-  template <class Name>
-  bool remove(Name name) requires requires(Index& index) {
-    index.remove(name);
-  }
-  {
-    constexpr bool labels =
-        std::same_as<typename Index::neighbor_type, neighbor<typename Index::distance_type, row_label>>;
-    detail::log_record record(labels ? detail::log_action::remove_label : detail::log_action::remove);
-    record.put(std::uint64_t{name});
-    return logged(record, [&] { return index_.remove(name); });
+  /// @throws error errc::out_of_range for a row that is not there, or a number that no row or label can be; errc::io,
+  /// errc::no_space.
+  template <std::integral Name>
+    requires(!std::same_as<Name, bool>)
+  bool remove(Name name) {
+    using id = std::conditional_t<detail::has_labels<Index>, row_label, row_id>;
+    if (!std::in_range<id>(name))
+      raise(errc::out_of_range, detail::has_labels<Index> ? "label: " : "row: ", name, ", which can be none");
+    return change(detail::removed<detail::has_labels<Index>>{static_cast<id>(name)});
   }
 
   /// Writes the index as it is to its file and empties the log. A crash on the way leaves the old file with the whole
   /// log, or the new one. O(bytes of the index).
-  /// @throws error errc::io
+  /// @throws error errc::io, errc::no_space
   void checkpoint() {
-    save(path_, detail::durable_base<Index>{index_, generation_ + 1});
-    log_->reset(++generation_);
+    write(index_, [] {});
   }
 
-  /// As `compact` of the index, and a checkpoint.
-  auto compact() {
-    if constexpr (std::is_void_v<decltype(index_.compact())>) {
-      index_.compact();
-      checkpoint();
+  /// As `compact` of the index, and a checkpoint. Takes the memory of a second index while it works.
+  /// @throws error errc::io, errc::no_space; rows have the numbers that they had then.
+  auto compact() requires std::copy_constructible<Index> {
+    log_.require_usable();
+    Index compacted = index_;
+    const auto put_in_place = [&] { index_ = std::move(compacted); };
+    if constexpr (std::is_void_v<decltype(compacted.compact())>) {
+      compacted.compact();
+      write(compacted, put_in_place);
     } else {
-      auto renumbered = index_.compact();
-      checkpoint();
+      auto renumbered = compacted.compact();
+      write(compacted, put_in_place);
       return renumbered;
     }
   }
 
  private:
-  durable_index(std::string path, Index index, std::uint64_t generation)
-      : path_(std::move(path)), index_(std::move(index)), generation_(generation) {}
+  durable_index(std::string path, Index index, std::uint64_t generation, append_log log)
+      : path_(std::move(path)), index_(std::move(index)), generation_(generation), log_(std::move(log)) {}
 
-  // What the index would refuse need not get into the log first.
-  void require_codes(code_view<> codes) const {
-    const std::size_t width = [this] {
-      if constexpr (requires { index_.width(); })
-        return index_.width();
-      else
-        return index_.index().width();
-    }();
-    if (codes.size() != 0 && codes.bits() != width)
-      raise(errc::shape, "codes: ", codes.bits(), " bits, the index holds codes of ", width);
-    require_clean_tails(codes, "codes");
+  static void require_absent(const std::string& path) {
+    if (::access(path.c_str(), F_OK) == 0) raise(errc::io, path, ": is there already");
   }
 
-  // The record goes first: a change that was seen must not be lost. One that fails is taken back.
+  // Decided first, so that what is logged can be done; logged next, since what was seen must not be lost; done at last.
+  // Only for want of memory can that fail: the record is taken back then.
   template <class Change>
-  auto logged(const detail::log_record& record, Change&& change) {
-    log_->append(record.bytes());
+  auto change(const Change& wanted) {
+    wanted.check(index_);
+    if (!wanted.matters(index_)) return wanted.apply(index_);
+    const detail::log_record record = wanted.record();
+    log_.append(record.bytes());
     struct undo {
       append_log* log;
       ~undo() {
         if (log != nullptr) log->take_back();
       }
-    } guard{&*log_};
-    if constexpr (std::is_void_v<decltype(change())>) {
-      change();
+    } guard{&log_};
+    if constexpr (std::is_void_v<decltype(wanted.apply(index_))>) {
+      wanted.apply(index_);
       guard.log = nullptr;
     } else {
-      auto result = change();
+      const auto result = wanted.apply(index_);
       guard.log = nullptr;
       return result;
     }
   }
 
-  void apply(std::span<const std::byte> bytes) {
-    detail::log_record_reader in(bytes, path_);
-    const auto action = static_cast<detail::log_action>(in.get<std::uint32_t>());
-    if (in.get<std::uint32_t>() != 0) in.refuse();
-    switch (action) {
-      case detail::log_action::add:
-      case detail::log_action::add_labelled: return apply_add(in, action == detail::log_action::add_labelled);
-      case detail::log_action::remove:
-      case detail::log_action::remove_label: return apply_remove(in, action == detail::log_action::remove_label);
-    }
-    in.refuse();
+  void replay(std::span<const std::byte> record) {
+    detail::read_change<Index>(detail::log_record_reader(record, log_.path()), [&](const auto& change) {
+      change.check(index_);
+      change.apply(index_);
+    });
   }
 
-  void apply_add(detail::log_record_reader& in, bool labelled) {
-    const auto rows = in.get<std::uint64_t>(), bits = in.get<std::uint64_t>();
-    if (bits == 0 || bits > (std::numeric_limits<std::uint32_t>::max)() || rows > (std::numeric_limits<row_id>::max)())
-      in.refuse();
-    const std::uint64_t replace = labelled ? in.get<std::uint64_t>() : 0;
-    const auto labels = in.array<row_label>(labelled ? rows : 0);
-    const auto words = in.array<word>(rows * words_for(static_cast<std::size_t>(bits)));
-    in.require_end();
-    const code_view<> codes(words.data(), static_cast<std::size_t>(rows), static_cast<std::size_t>(bits));
-    if constexpr (requires { index_.add(codes, labels); }) {
-      if (!labelled || replace > 1) in.refuse();
-      index_.add(codes, labels, replace == 1 ? duplicate_labels::replace : duplicate_labels::refuse);
-    } else {
-      if (labelled) in.refuse();
-      index_.add(codes);
-    }
-  }
-
-  void apply_remove(detail::log_record_reader& in, bool labelled) {
-    const auto name = in.get<std::uint64_t>();
-    in.require_end();
-    if constexpr (requires { index_.labels(); }) {
-      if (!labelled) in.refuse();
-      index_.remove(name);
-    } else {
-      if (labelled || name > (std::numeric_limits<row_id>::max)()) in.refuse();
-      index_.remove(static_cast<row_id>(name));
-    }
+  // Makes `index` what the file holds, and then calls `done`. Once the file has its name, there is no way back.
+  template <class Done>
+  void write(const Index& index, Done&& done) {
+    log_.require_usable();
+    container_writer writer(path_, detail::durable_base<Index>::file);
+    const detail::durable_base<Index> base{index, generation_ + 1};
+    base.write_to(writer.sections());
+    atomic_file file = writer.write();
+    struct halfway {
+      append_log& log;
+      const atomic_file& file;
+      bool over = false;
+      ~halfway() {
+        if (!over && file.in_place()) log.refuse_changes();
+      }
+    } guard{log_, file};
+    file.commit();
+    log_.reset(generation_ + 1);
+    ++generation_;
+    done();
+    guard.over = true;
   }
 
   std::string path_;
   Index index_;
-  std::uint64_t generation_ = 1;
-  std::optional<append_log> log_;
+  std::uint64_t generation_;
+  append_log log_;
 };
 
 }  // namespace embit::inline EMBIT_ABI

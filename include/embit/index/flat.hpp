@@ -234,6 +234,13 @@ class flat_index {
     return distances;
   }
 
+  /// Whether the store takes these rows.
+  /// @throws error as `add` does.
+  void check_add(codes_view codes) const requires requires(const Store& store, codes_view rows) {
+    store.check_append(rows);
+  }
+  { store_.check_append(codes); }
+
   /// Adds rows; returns the id of the first, the others follow.
   /// @throws error errc::shape for another width, errc::argument for bits beyond the width or too many rows; the
   /// index is unchanged then.

@@ -95,20 +95,27 @@ class labelled_index {
     return result;
   }
 
+  /// Whether these labels could be added: all that `add` has to say about them before the index is asked.
+  /// @throws error as `add` does.
+  void check_add(codes_view codes, std::span<const row_label> labels,
+                 duplicate_labels duplicates = duplicate_labels::refuse) const {
+    if (labels.size() != codes.size()) raise(errc::shape, "labels: ", labels.size(), " for ", codes.size(), " rows");
+    if constexpr (requires { index_.check_add(codes); }) index_.check_add(codes);
+    if (duplicates == duplicate_labels::replace) return;
+    id_map fresh;  // of the new rows alone, to find labels given twice
+    fresh.reserve(labels.size());
+    for (const row_label label : labels) {
+      if (map_.contains(label)) raise(errc::argument, "label: ", label, " is in use already");
+      fresh.add(label);
+    }
+  }
+
   /// Adds rows under their labels.
   /// @throws error errc::shape for another number of labels than rows, errc::argument for a label in use or given
   /// twice where duplicates are refused, and what the index throws; nothing has changed then.
   void add(codes_view codes, std::span<const row_label> labels,
            duplicate_labels duplicates = duplicate_labels::refuse) {
-    if (labels.size() != codes.size()) raise(errc::shape, "labels: ", labels.size(), " for ", codes.size(), " rows");
-    id_map fresh;  // of the new rows alone, to find labels given twice
-    fresh.reserve(labels.size());
-    for (const row_label label : labels) {
-      if (duplicates == duplicate_labels::refuse && map_.contains(label))
-        raise(errc::argument, "label: ", label, " is in use already");
-      if (duplicates == duplicate_labels::replace) fresh.release(label);
-      fresh.add(label);
-    }
+    check_add(codes, labels, duplicates);
     map_.reserve(labels.size());
     index_.add(codes);
     for (const row_label label : labels) {

@@ -159,10 +159,16 @@ class lsh_table {
   /// @throws error errc::shape for another width, errc::argument for bits beyond the width, too many rows, or an index
   /// of given keys; the index is unchanged then.
   row_id add(codes_view codes) requires CodeStore<Store> && detail::GrowingStore<Store> {
+    check_add(codes);
+    return append(codes, [&](std::size_t row, std::size_t t) { return detail::lsh_key(codes[row], t, options_.bits); });
+  }
+
+  /// Whether codes of this width can be added at all.
+  /// @throws error as `add` does.
+  void check_add(codes_view codes) const requires CodeStore<Store> {
     if (keyed_) raise(errc::argument, "add: the index was given keys, which added rows need too");
     if (codes.size() != 0 && codes.bits() != width())
       raise(errc::shape, "codes: width ", codes.bits(), ", the index holds rows of width ", width());
-    return append(codes, [&](std::size_t row, std::size_t t) { return detail::lsh_key(codes[row], t, options_.bits); });
   }
 
   /// Adds rows with their keys, rows × tables.

@@ -70,6 +70,13 @@ class versioned_index {
     return index_.range_search(queries, radius, options...);
   }
 
+  /// Whether the index takes these rows.
+  /// @throws error as `add` does.
+  void check_add(codes_view codes) const requires requires(const Rows& index, codes_view rows) {
+    index.check_add(rows);
+  }
+  { index_.check_add(codes); }
+
   /// Adds rows of a version, which becomes the current one; returns the id of the first.
   /// @throws error as the index does; nothing has changed then.
   row_id add(codes_view codes, version of_all) {

@@ -5,7 +5,8 @@
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
 #include <embit/io/checksum.hpp>
-#include <embit/io/file.hpp>
+#include <embit/io/detail/log_format.hpp>
+#include <embit/io/detail/posix.hpp>
 #include <embit/io/metadata.hpp>
 
 #include <fcntl.h>
@@ -20,6 +21,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -27,87 +29,92 @@
 
 namespace embit::inline EMBIT_ABI {
 
-namespace detail {
-
-/// The first bytes of a log. All numbers are little-endian.
-struct log_header {
-  std::array<char, 8> magic;
-  std::uint32_t version;
-  std::uint32_t crc;         // CRC-32C of the header with this field 0
-  std::uint64_t generation;  // of the file that the log continues
-  std::uint64_t zero;
-};
-static_assert(sizeof(log_header) == 32);
-
-/// Before the bytes of each record, which are followed by zeros up to a multiple of 8.
-struct record_header {
-  std::uint32_t size;         // of the record
-  std::uint32_t payload_crc;  // CRC-32C of its bytes
-  std::uint64_t offset;       // of this header in the file, so that old bytes are never taken for new ones
-  std::uint32_t zero;
-  std::uint32_t crc;  // CRC-32C of the fields above
-};
-static_assert(sizeof(record_header) == 24);
-
-inline constexpr std::array<char, 8> log_magic{'e', 'm', 'b', 'i', 't', 'l', 'o', 'g'};
-inline constexpr std::uint32_t log_version = 1;
-
-constexpr std::uint64_t padded_record(std::uint64_t size) noexcept { return (size + 7) / 8 * 8; }
-
-}  // namespace detail
-
-/// A log of records, held by one writer at a time. It continues a file of a certain generation: opened for a later one
-/// it starts anew, since that file then holds what the log held. A record is in the log when `append` returns; one that
-/// a crash cut short is dropped when the log is opened again. Damage anywhere else is an error, never a loss.
+/// A log of records, held by one writer at a time. It continues a file of a certain generation: replayed for a later
+/// one it starts anew, since that file then holds what the log held. A record is in the log when `append` returns; one
+/// that a crash cut short is dropped when the log is replayed. A record that another one follows was whole once: damage
+/// there is an error, never a loss.
+///
+/// Constructed, a log only holds its file; `begin` or `replay` says what to do with it, and comes first.
 class append_log {
  public:
-  /// Opens the log at `path`, or creates it, and calls `record(bytes)` for every record it holds.
+  /// Opens the file at `path`, or creates an empty one, and keeps other writers from it.
   /// @param sync  whether `append` waits for the disk: without, records survive the end of the process only
-  /// @throws error errc::io when another process holds the log or the system refuses, errc::format for a file that is
-  /// no log or of a later generation, errc::version, errc::checksum for damage before the end.
-  template <class Record>
-  static append_log open(std::string path, std::uint64_t generation, bool sync, Record&& record) {
-    append_log log(std::move(path), sync);
-    if (log.read_header(generation))
-      log.replay(record);
-    else
-      log.reset(generation);
-    return log;
+  /// @throws error errc::io when another writer holds the log; errc::io, errc::denied or errc::not_a_file when the
+  /// system refuses.
+  append_log(std::string path, bool sync) : path_(std::move(path)), sync_(sync) {
+    detail::require_little_endian(path_);
+    open_and_lock();
   }
 
-  /// An empty log at `path`, whatever log was there.
-  /// @throws error errc::io when another process holds it or the system refuses, errc::format for a file that is no
-  /// log.
-  static append_log create(std::string path, std::uint64_t generation, bool sync) {
-    append_log log(std::move(path), sync);
-    log.read_header((std::numeric_limits<std::uint64_t>::max)());
-    log.reset(generation);
-    return log;
+  /// Makes it an empty log.
+  /// @throws error errc::format for a file that is no log, errc::argument for a log with records, both of which stay as
+  /// they are; errc::io.
+  void begin(std::uint64_t generation) {
+    if (read_header() && end_ > sizeof(detail::log_header))
+      raise(errc::argument, path_, ": holds changes to a file that is not there; move the log away, or the file back");
+    reset(generation);
+  }
+
+  /// Calls `record(bytes)` for every record that there is of this generation.
+  /// @throws error errc::format for a file that is no log or is of a later generation, errc::version, errc::checksum
+  /// for damage before the last record; errc::io.
+  template <class Record>
+  void replay(std::uint64_t generation, Record&& record) {
+    const detail::descriptor folder = detail::open_folder_of(path_);
+    // A crash may have come between the new name of a file and the disk: only once that is there does a log continue
+    // it, or is obsolete.
+    require_synced(folder);
+    const auto header = read_header();
+    if (header && header->generation > generation)
+      raise(errc::format, path_, ": byte 16: continues generation ", header->generation,
+            " of its file, which is only at ", generation);
+    if (header && header->generation == generation) {
+      format_ = {.version = header->version, .generation = generation};
+      return replay_records(record);
+    }
+    reset(generation);
+    require_synced(folder);
   }
 
   const std::string& path() const noexcept { return path_; }
   /// Bytes of the file.
   std::uint64_t size() const noexcept { return end_; }
+  /// Whether it was written by an earlier version of this library: nothing can be appended before a `reset`.
+  bool outdated() const noexcept { return format_.version != detail::log_version; }
+
+  /// False where an earlier failure left open what is on disk, until the log is opened again.
+  bool usable() const noexcept { return !failed_; }
+  /// @throws error errc::io
+  void require_usable() const {
+    if (failed_)
+      raise(errc::io, path_, ": an earlier failure left it unknown what the disk holds; open it again to find out");
+  }
+  /// From now on all changes are refused.
+  void refuse_changes() noexcept { failed_ = true; }
 
   /// Adds a record of up to 4 GiB.
-  /// @throws error errc::io, a full disk among the reasons: the log is then as it was before, or, where not even that
-  /// could be done, refuses everything from then on.
+  /// @throws error errc::io, errc::no_space: the record is not in the log then. Where that, or what else is on disk,
+  /// cannot be made sure of, the log refuses everything from then on.
   void append(std::span<const std::byte> bytes) {
     require_usable();
+    if (outdated()) raise(errc::version, path_, ": version ", format_.version, " can be read only");
     if (bytes.size() > (std::numeric_limits<std::uint32_t>::max)())
       raise(errc::argument, path_, ": a record of ", bytes.size(), " bytes");
     detail::record_header header{.size = static_cast<std::uint32_t>(bytes.size()),
                                  .payload_crc = crc32c(bytes),
                                  .offset = end_,
+                                 .generation = format_.generation,
                                  .zero = 0,
                                  .crc = 0};
-    header.crc = crc_of(header);
+    header.crc = detail::crc_of(header);
     buffer_.assign(sizeof header + static_cast<std::size_t>(detail::padded_record(bytes.size())), std::byte{0});
     std::memcpy(buffer_.data(), &header, sizeof header);
     if (!bytes.empty()) std::memcpy(buffer_.data() + sizeof header, bytes.data(), bytes.size());
-    if (!put(end_, buffer_) || !flush()) {
+    const bool written = detail::write_at(*file_, end_, buffer_);
+    if (!written || !flush()) {
       const int reason = errno;
-      if (::ftruncate(*file_, static_cast<off_t>(end_)) != 0) broken_ = true;
+      cut(end_);
+      failed_ = failed_ || written;  // once a sync has failed, the system may have forgotten what was not written
       detail::raise_errno(path_, "append", reason);
     }
     before_ = end_;
@@ -115,34 +122,25 @@ class append_log {
   }
 
   /// Takes back the last record, once. Where the system refuses, the log does so too from then on.
-  void take_back() noexcept {
-    broken_ = broken_ || ::ftruncate(*file_, static_cast<off_t>(before_)) != 0 || !flush();
-    end_ = before_;
-  }
+  void take_back() noexcept { cut(before_); }
 
-  /// Forgets all records and continues a file of another generation.
+  /// Forgets all records and continues a file of another generation, which must be on disk. It is
+  /// empty on disk before its new header is: half a header never stands before records.
   /// @throws error errc::io; the log refuses everything from then on.
   void reset(std::uint64_t generation) {
     detail::log_header header{
         .magic = detail::log_magic, .version = detail::log_version, .crc = 0, .generation = generation, .zero = 0};
-    header.crc = crc32c(std::as_bytes(std::span(&header, 1)));
-    broken_ = true;
-    if (::ftruncate(*file_, 0) != 0 || !put(0, std::as_bytes(std::span(&header, 1))) || !flush())
+    header.crc = detail::crc_of(header);
+    failed_ = true;
+    const bool emptied = end_ == 0 || (::ftruncate(*file_, 0) == 0 && flush());
+    if (!emptied || !detail::write_at(*file_, 0, std::as_bytes(std::span(&header, 1))) || !flush())
       detail::raise_errno(path_, "begin the log");
-    broken_ = false;
+    failed_ = false;
     before_ = end_ = sizeof header;
+    format_ = {.version = detail::log_version, .generation = generation};
   }
 
  private:
-  append_log(std::string path, bool sync) : path_(std::move(path)), sync_(sync) {
-    detail::require_little_endian(path_);
-    open_and_lock();
-  }
-
-  static std::uint32_t crc_of(const detail::record_header& header) noexcept {
-    return crc32c(std::as_bytes(std::span(&header, 1)).first(sizeof header - sizeof header.crc));
-  }
-
   // The lock goes with the file, which is never replaced: a log begins anew in place.
   void open_and_lock() {
     file_ = detail::descriptor(
@@ -159,67 +157,90 @@ class append_log {
     end_ = static_cast<std::uint64_t>(status.st_size);
   }
 
-  // False where the log has to begin anew: nothing is in it, or only what the file it continues has by now.
-  bool read_header(std::uint64_t generation) {
+  // Nothing where a crash came before the header was there, and therefore before any record.
+  std::optional<detail::log_header> read_header() const {
     detail::log_header header{};
-    if (end_ < sizeof header) return false;  // a crash while it began: no record can have been added
-    get(0, std::as_writable_bytes(std::span(&header, 1)));
-    const std::uint32_t crc = std::exchange(header.crc, 0);
-    const bool whole = crc == crc32c(std::as_bytes(std::span(&header, 1)));
-    if (end_ == sizeof header && !whole) return false;
-    if (header.magic != detail::log_magic) raise(errc::format, path_, ": byte 0: not a log");
+    const auto bytes = std::as_writable_bytes(std::span(&header, 1))
+                           .first(static_cast<std::size_t>(std::min<std::uint64_t>(end_, sizeof header)));
+    get(0, bytes);
+    const bool whole = bytes.size() == sizeof header && header.crc == detail::crc_of(header);
+    const bool ours = detail::begins_as_log(bytes);
+    if (end_ <= sizeof header && !whole && (ours || detail::all_zero(bytes))) return std::nullopt;
+    if (!ours) raise(errc::format, path_, ": byte 0: not a log, but some other file, which is left as it is");
     if (!whole) raise(errc::checksum, path_, ": byte 0: the header has changed since it was written");
-    if (header.version != detail::log_version)
-      raise(errc::version, path_, ": byte 8: version ", header.version, " where this library reads ",
+    if (header.version == 0 || header.version > detail::log_version)
+      raise(errc::version, path_, ": byte 8: version ", header.version, " where this library reads up to ",
             detail::log_version);
-    if (header.generation > generation)
-      raise(errc::format, path_, ": byte 16: continues generation ", header.generation,
-            " of its file, which is only at ", generation);
-    return header.generation == generation;
+    return header;
   }
 
   template <class Record>
-  void replay(Record&& record) {
-    std::uint64_t at = sizeof(detail::log_header);
+  void replay_records(Record&& record) {
+    std::uint64_t last = 0, at = sizeof(detail::log_header);
     std::vector<std::byte> bytes;
     while (at < end_ && read_record(at, bytes)) {
       record(std::span<const std::byte>(bytes));
-      before_ = at;
-      at += sizeof(detail::record_header) + detail::padded_record(bytes.size());
+      last = at;
+      at += format_.header_size() + detail::padded_record(bytes.size());
     }
-    if (at != end_ && (::ftruncate(*file_, static_cast<off_t>(at)) != 0 || !flush()))
-      detail::raise_errno(path_, "drop what a crash cut short");
-    before_ = end_ = at;
+    secure(last, at);
   }
 
-  // False for a record that a crash cut short, which can only be the last.
+  // Makes sure that the disk has what was read. The last record may be known to the system alone: when a sync fails,
+  // some forget what was not written, and say of the next that all is well. So that is written again.
+  void secure(std::uint64_t from, std::uint64_t end) {
+    bool done = end == end_ || ::ftruncate(*file_, static_cast<off_t>(end)) == 0;
+    if (sync_) {
+      buffer_.resize(static_cast<std::size_t>(end - from));
+      get(from, buffer_);
+      done = done && detail::write_at(*file_, from, buffer_) && flush();
+    }
+    if (!done) detail::raise_errno(path_, "drop what a crash cut short");
+    end_ = end;
+  }
+
+  // False at the end of what was acknowledged. Each record was on disk before the next began, so that what comes after
+  // the last whole one is what a crash left of one more, whichever of its sectors were written; or records of an
+  // earlier generation.
   bool read_record(std::uint64_t at, std::vector<std::byte>& bytes) {
-    detail::record_header header{};
-    if (end_ - at < sizeof header) return false;
-    get(at, std::as_writable_bytes(std::span(&header, 1)));
-    if (header.crc != crc_of(header) || header.offset != at) {
-      if (is_zero(at)) return false;
-      raise(errc::checksum, path_, ": byte ", at, ": the header of a record has changed since it was written");
+    const auto header = header_at(at);
+    std::uint64_t next = at + 8;
+    if (header) {
+      const std::uint64_t left = end_ - at - format_.header_size();
+      if (detail::padded_record(header->size) > left) return false;
+      bytes.resize(header->size);
+      get(at + format_.header_size(), bytes);
+      if (crc32c(bytes) == header->payload_crc) return true;
+      next = at + format_.header_size() + detail::padded_record(header->size);
     }
-    const std::uint64_t left = end_ - at - sizeof header;
-    if (detail::padded_record(header.size) > left) return false;
-    bytes.resize(header.size);
-    get(at + sizeof header, bytes);
-    if (crc32c(bytes) == header.payload_crc) return true;
-    if (detail::padded_record(header.size) == left) return false;
-    raise(errc::checksum, path_, ": byte ", at + sizeof header, ": a record of ", header.size,
-          " bytes has changed since it was written");
+    if (const auto later = find_record(next))
+      raise(errc::checksum, path_, ": byte ", at, ": a record has changed since it was written; the next is at byte ",
+            *later);
+    return false;
   }
 
-  bool is_zero(std::uint64_t at) {
-    std::array<std::byte, 4096> some;
-    for (; at < end_; at += some.size()) {
+  std::optional<detail::record_header> header_at(std::uint64_t at) const {
+    std::array<std::byte, sizeof(detail::record_header)> bytes;
+    if (end_ - at < format_.header_size()) return std::nullopt;
+    const auto part = std::span(bytes).first(format_.header_size());
+    get(at, part);
+    return format_.header(part, at);
+  }
+
+  // Where the first record from here on begins.
+  std::optional<std::uint64_t> find_record(std::uint64_t from) const {
+    const std::size_t size = format_.header_size();
+    std::vector<std::byte> window(std::size_t{1} << 16);
+    while (from < end_ && end_ - from >= size) {
       const auto part =
-          std::span(some).first(static_cast<std::size_t>(std::min<std::uint64_t>(some.size(), end_ - at)));
-      get(at, part);
-      if (std::ranges::any_of(part, [](std::byte b) { return b != std::byte{0}; })) return false;
+          std::span(window).first(static_cast<std::size_t>(std::min<std::uint64_t>(window.size(), end_ - from)));
+      get(from, part);
+      std::size_t at = 0;
+      for (; part.size() - at >= size; at += 8)
+        if (format_.header(part.subspan(at, size), from + at)) return from + at;
+      from += at;
     }
-    return true;
+    return std::nullopt;
   }
 
   void get(std::uint64_t offset, std::span<std::byte> out) const {
@@ -234,33 +255,24 @@ class append_log {
     }
   }
 
-  bool put(std::uint64_t offset, std::span<const std::byte> bytes) noexcept {
-    while (!bytes.empty()) {
-      const ssize_t done = detail::uninterrupted([&] {
-        return ::pwrite(*file_, bytes.data(), (std::min)(bytes.size(), detail::transfer_limit),
-                        static_cast<off_t>(offset));
-      });
-      if (done < 0) return false;
-      offset += static_cast<std::uint64_t>(done);
-      bytes = bytes.subspan(static_cast<std::size_t>(done));
-    }
-    return true;
+  void cut(std::uint64_t size) noexcept {
+    failed_ = failed_ || ::ftruncate(*file_, static_cast<off_t>(size)) != 0 || !flush();
+    end_ = size;
   }
 
-  bool flush() noexcept {
-    return !sync_ || detail::uninterrupted([&] { return ::fsync(*file_); }) == 0;
-  }
+  bool flush() noexcept { return !sync_ || detail::sync_file(*file_); }
 
-  void require_usable() const {
-    if (broken_) raise(errc::io, path_, ": an earlier write failed half way; open the log again");
+  void require_synced(const detail::descriptor& folder) const {
+    if (!detail::sync_folder(folder)) detail::raise_errno(path_, "sync the folder");
   }
 
   std::string path_;
   detail::descriptor file_;
+  detail::record_format format_;
   std::uint64_t end_ = 0;
   std::uint64_t before_ = 0;  // where the last record begins
   bool sync_ = true;
-  bool broken_ = false;
+  bool failed_ = false;
   std::vector<std::byte> buffer_;
 };
 

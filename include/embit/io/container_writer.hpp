@@ -64,7 +64,11 @@ class container_writer {
 
   /// Writes beside, syncs and renames.
   /// @throws error errc::io; the old file is then still there.
-  void finish() {
+  void finish() { write().commit(); }
+
+  /// Writes beside and syncs: all of the work but for `commit` of what is returned.
+  /// @throws error errc::io; the old file is then still there.
+  atomic_file write() {
     using detail::container_entry, detail::container_header;
     container_header header{.magic = detail::container_magic,
                             .format = detail::container_format,
@@ -86,7 +90,8 @@ class container_writer {
     header.header_crc = crc32c(std::as_bytes(std::span(&header, 1)).first(detail::header_crc_bytes));
     file.overwrite(0, std::as_bytes(std::span(&header, 1)));
     file.overwrite(sizeof header, std::as_bytes(std::span(table)));
-    file.commit();
+    file.sync();
+    return file;
   }
 
  private:

@@ -5,91 +5,26 @@
 #include <embit/config.hpp>
 #include <embit/core/buffer.hpp>
 #include <embit/core/error.hpp>
+#include <embit/io/detail/posix.hpp>
+#include <embit/io/detail/temporary_file.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <limits>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 namespace embit::inline EMBIT_ABI {
-
-namespace detail {
-
-/// What the reasons of the operating system mean here; errc::io for all others.
-constexpr errc errc_of(int number) noexcept {
-  switch (number) {
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG: return errc::no_space;
-    case EACCES:
-    case EPERM:
-    case EROFS: return errc::denied;
-    case EISDIR: return errc::not_a_file;
-    default: return errc::io;
-  }
-}
-
-/// "path: cannot read at byte 12: No space left on device". Takes errno first, before anything can change it.
-[[noreturn]] EMBIT_COLD inline void raise_errno(std::string_view path, std::string_view what, int number = errno) {
-  raise(errc_of(number), path, ": cannot ", what, ": ", std::generic_category().message(number));
-}
-
-/// Refuses whatever has no bytes at offsets: directories, pipes, devices.
-inline void require_regular(const std::string& path, const struct stat& status) {
-  if (S_ISDIR(status.st_mode)) raise(errc::not_a_file, path, ": is a directory, not a file");
-  if (!S_ISREG(status.st_mode)) raise(errc::not_a_file, path, ": is not a regular file");
-}
-
-/// Calls again what a signal interrupted.
-template <class Call>
-auto uninterrupted(Call call) {
-  for (;;) {
-    const auto result = call();
-    if (result >= 0 || errno != EINTR) return result;
-  }
-}
-
-/// A file descriptor that is closed at the end.
-class descriptor {
- public:
-  descriptor() = default;
-  explicit descriptor(int number) noexcept : number_(number) {}
-  descriptor(descriptor&& other) noexcept : number_(other.release()) {}
-  descriptor& operator=(descriptor&& other) noexcept {
-    close();
-    number_ = other.release();
-    return *this;
-  }
-  ~descriptor() { close(); }
-  int operator*() const noexcept { return number_; }
-  int release() noexcept { return std::exchange(number_, -1); }
-  explicit operator bool() const noexcept { return number_ >= 0; }
-  /// 0, or -1 with errno; the descriptor is gone either way.
-  int close() noexcept { return number_ >= 0 ? ::close(release()) : 0; }
-
- private:
-  int number_ = -1;
-};
-
-/// One system call moves at most this much; some systems refuse more than 2 GiB - 1.
-inline constexpr std::size_t transfer_limit = std::size_t{1} << 30;
-
-}  // namespace detail
 
 /// A file open for reading, its size taken when it was opened. Reading is safe from several threads.
 class input_file {
@@ -155,39 +90,30 @@ inline aligned_vector<std::byte> read_file(std::string path) {
 
 /// A file that appears under its name only when it is complete: bytes go to a temporary file in the same folder,
 /// which `commit` syncs and renames. Until then, and whenever anything fails, a file of that name is left as it was.
-/// Abandoned without `commit`, the temporary file is removed. A symbolic link stays and what it points to is replaced.
+/// Abandoned without `commit`, the temporary file is removed; one that a crash left is removed by the next that is
+/// written to the same name. A symbolic link stays and what it points to is replaced.
 class atomic_file {
  public:
   /// @throws error errc::io when the folder is missing, errc::denied when it may not be written to, errc::not_a_file
   /// when `path` is anything but a regular file.
   explicit atomic_file(std::string path) : path_(std::move(path)), target_(path_) {
+    buffer_.reserve(buffer_size);
     struct stat status {};
     const bool replaces = ::stat(path_.c_str(), &status) == 0;
     if (replaces) {
       detail::require_regular(path_, status);
-      if (char* resolved = ::realpath(path_.c_str(), nullptr)) {
-        target_ = resolved;
-        std::free(resolved);
-      }
+      resolve();
     }
-    create();
+    folder_ = detail::open_folder_of(target_);
+    file_ = detail::temporary_file(target_, path_);
     if (replaces) ::fchmod(*file_, status.st_mode & 07777u);  // keeps who may read it; a refusal changes nothing
-    buffer_.reserve(buffer_size);
   }
-
-  atomic_file(atomic_file&& other) noexcept
-      : path_(std::move(other.path_)),
-        target_(std::move(other.target_)),
-        temporary_(std::exchange(other.temporary_, {})),
-        file_(std::move(other.file_)),
-        buffer_(std::move(other.buffer_)),
-        written_(other.written_) {}
-  atomic_file& operator=(atomic_file&&) = delete;
-  ~atomic_file() { discard(); }
 
   const std::string& path() const noexcept { return path_; }
   /// Bytes written so far.
   std::uint64_t size() const noexcept { return written_ + buffer_.size(); }
+  /// Whether its name means this file by now: also after a `commit` that could not make sure that it stays so.
+  bool in_place() const noexcept { return in_place_; }
 
   /// Appends.
   /// @throws error errc::no_space for a full disk, errc::io; the temporary file is then gone.
@@ -210,38 +136,33 @@ class atomic_file {
     put_at(offset, bytes);
   }
 
+  /// Waits until the disk has all of it, under its temporary name: what is left to `commit` is to change that.
+  /// @throws error errc::no_space, errc::io; the temporary file is then gone.
+  void sync() {
+    require_open();
+    flush();
+    if (!synced_ && !detail::sync_file(*file_)) give_up("sync");
+    synced_ = true;
+  }
+
   /// Makes the file what its name says, durably.
   /// @throws error errc::no_space, errc::io; the name then still means what it meant before, unless the message says
   /// otherwise.
   void commit() {
-    require_open();
-    flush();
-    if (sync(*file_) != 0) give_up("sync");
-    if (file_.close() != 0 && errno != EINTR) give_up("close");
-    if (std::rename(temporary_.c_str(), target_.c_str()) != 0) give_up("put into its place");
-    temporary_.clear();
-    sync_folder();
+    sync();
+    if (!file_.replace(target_)) give_up("put into its place");
+    in_place_ = true;
+    if (!detail::sync_folder(folder_))
+      detail::raise_errno(path_, "sync the folder (the file itself is complete and in its place)");
   }
 
  private:
   static constexpr std::size_t buffer_size = std::size_t{1} << 16;
 
-  void create() {
-    static std::atomic<unsigned> counter{0};
-    for (int attempt = 0; attempt < 100; ++attempt) {
-      std::string name = target_ + ".tmp-";
-      detail::append(name, static_cast<long long>(::getpid()));
-      name += '-';
-      detail::append(name, counter.fetch_add(1, std::memory_order_relaxed));
-      file_ = detail::descriptor(
-          detail::uninterrupted([&] { return ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666); }));
-      if (file_) {
-        temporary_ = std::move(name);
-        return;
-      }
-      if (errno != EEXIST) break;  // a file left behind by a process of the same number is stepped over
-    }
-    detail::raise_errno(path_, "create a temporary file beside it");
+  void resolve() {
+    const std::unique_ptr<char, void (*)(void*)> resolved(::realpath(path_.c_str(), nullptr), std::free);
+    if (!resolved) detail::raise_errno(path_, "find what it means");
+    target_ = resolved.get();
   }
 
   void require_open() const {
@@ -259,53 +180,25 @@ class atomic_file {
   }
 
   void put_at(std::uint64_t offset, std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-      const ssize_t done = detail::uninterrupted([&] {
-        return ::pwrite(*file_, bytes.data(), (std::min)(bytes.size(), detail::transfer_limit),
-                        static_cast<off_t>(offset));
-      });
-      if (done < 0) give_up("write");
-      offset += static_cast<std::uint64_t>(done);
-      bytes = bytes.subspan(static_cast<std::size_t>(done));
-    }
-  }
-
-  static int sync(int file) {
-#ifdef F_FULLFSYNC
-    if (::fcntl(file, F_FULLFSYNC) == 0) return 0;  // macOS: fsync alone leaves the bytes in the drive's cache
-#endif
-    return detail::uninterrupted([&] { return ::fsync(file); });
-  }
-
-  /// The new name itself must reach the disk too.
-  void sync_folder() const {
-    const std::size_t slash = target_.rfind('/');
-    const std::string folder = slash == std::string::npos ? "." : target_.substr(0, slash + 1);
-    const detail::descriptor opened(::open(folder.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY));
-    if (!opened) return;  // a folder that may be written but not read
-    if (sync(*opened) != 0 && errno != EINVAL && errno != ENOTSUP)
-      detail::raise_errno(path_, "sync the folder (the file itself is complete and in its place)");
+    if (bytes.empty()) return;
+    synced_ = false;
+    if (!detail::write_at(*file_, offset, bytes)) give_up("write");
   }
 
   [[noreturn]] EMBIT_COLD void give_up(std::string_view what) {
     const int number = errno;
-    discard();
+    file_.discard();
     detail::raise_errno(path_, what, number);
-  }
-
-  void discard() noexcept {
-    if (temporary_.empty()) return;
-    file_.close();
-    ::unlink(temporary_.c_str());
-    temporary_.clear();
   }
 
   std::string path_;
   std::string target_;
-  std::string temporary_;
-  detail::descriptor file_;
   std::vector<std::byte> buffer_;
   std::uint64_t written_ = 0;
+  bool synced_ = false;
+  bool in_place_ = false;
+  detail::descriptor folder_;  // opened first, so that nothing but the system can fail once the name has changed
+  detail::temporary_file file_;
 };
 
 }  // namespace embit::inline EMBIT_ABI

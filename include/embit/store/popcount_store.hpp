@@ -166,10 +166,8 @@ class popcount_store {
   /// the store is unchanged then.
   row_id append(code_view<> codes) {
     const std::size_t added_first = size();
+    check_append(codes);
     if (codes.empty()) return static_cast<row_id>(added_first);
-    if (codes.bits() != bits()) raise(errc::shape, "codes: ", codes.bits(), " bits, the store holds codes of ", bits());
-    require_clean_tails(codes, "codes");
-    require_rows(added_first + codes.size());
 
     std::size_t kept = segments_.size(), first = added_first;
     const std::size_t last = added_first + codes.size();
@@ -185,6 +183,15 @@ class popcount_store {
     segments_.resize(kept);
     segments_.push_back(std::move(joined));
     return static_cast<row_id>(added_first);
+  }
+
+  /// Whether codes can be appended.
+  /// @throws error as `append` does.
+  void check_append(code_view<> codes) const {
+    if (codes.empty()) return;
+    if (codes.bits() != bits()) raise(errc::shape, "codes: ", codes.bits(), " bits, the store holds codes of ", bits());
+    require_clean_tails(codes, "codes");
+    require_rows(size() + codes.size());
   }
 
   /// Bytes allocated, padding of the groups and tables of the rows included.
