@@ -1,5 +1,6 @@
 // Codes as others pack their bits: MSB first, signed or not, LSB first, a byte a bit, hexadecimal, or as text of 0
-// and 1. SPDX-License-Identifier: MIT
+// and 1.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <embit/bits/code_view.hpp>

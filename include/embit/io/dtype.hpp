@@ -155,7 +155,7 @@ void read_numbers(const input_file& file, const stored_numbers& stored, std::uin
   if (stored.type == dtype_of<T> && !stored.swapped())
     return file.read(stored.offset + first * size, std::as_writable_bytes(out));
   constexpr std::size_t chunk_size = std::size_t{1} << 17;
-  aligned_vector<std::byte> chunk(std::min(chunk_size, out.size() * size));
+  aligned_vector<std::byte> chunk((std::min)(chunk_size, out.size() * size));
   const std::size_t step = chunk_size / size;
   for (std::size_t done = 0; done < out.size(); done += step) {
     const auto part = out.subspan(done, (std::min)(step, out.size() - done));

@@ -30,9 +30,9 @@ template <class T>
 void read_columns(const input_file& file, const stored_numbers& stored, std::size_t all_rows, std::size_t first,
                   matrix_view<T> out) {
   constexpr std::size_t piece = 4096;  // numbers: large enough to read, and the rows it goes to stay in the cache
-  std::vector<T> column(std::min(piece, out.rows()));
+  std::vector<T> column((std::min)(piece, out.rows()));
   for (std::size_t row = 0; row < out.rows(); row += piece) {
-    const auto part = std::span(column).first(std::min(piece, out.rows() - row));
+    const auto part = std::span(column).first((std::min)(piece, out.rows() - row));
     for (std::size_t j = 0; j < out.cols(); ++j) {
       read_numbers(file, stored, std::uint64_t{j} * all_rows + first + row, part);
       for (std::size_t i = 0; i < part.size(); ++i) out[row + i][j] = part[i];

@@ -135,7 +135,7 @@ class npy_header_parser {
     std::size_t value = 0;
     for (; peek() >= '0' && peek() <= '9'; ++position_) {
       const auto digit = static_cast<std::size_t>(peek() - '0');
-      if (value > (std::numeric_limits<std::size_t>::max() - digit) / 10) refuse("a number in the shape is too large");
+      if (value > ((std::numeric_limits<std::size_t>::max)() - digit) / 10) refuse("a number in the shape is too large");
       value = value * 10 + digit;
     }
     position_ += peek() == 'L';  // as Python 2 wrote its long numbers

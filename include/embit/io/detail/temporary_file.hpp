@@ -36,7 +36,7 @@ class temporary_file {
     const std::string stem = stem_of(target);
     for (unsigned place = 0; place < fixed_places + 64; ++place) {
       name_ = stem;
-      append_hex(name_, place < fixed_places ? place : unlikely());
+      append_hex(name_, place < fixed_places ? place : rare_number());
       if (create() || (errno == EEXIST && remove_left_behind() && create())) return;
       if (errno != EEXIST) break;
     }
@@ -92,7 +92,7 @@ class temporary_file {
   }
 
   // For where all fixed places are in use, or no lock can be had to find out: no two of these are alike.
-  static std::uint64_t unlikely() noexcept {
+  static std::uint64_t rare_number() noexcept {
     static std::atomic<std::uint64_t> calls{0};
     const auto now = std::chrono::system_clock::now().time_since_epoch().count();
     std::uint64_t x = static_cast<std::uint64_t>(now) + (static_cast<std::uint64_t>(::getpid()) << 40);

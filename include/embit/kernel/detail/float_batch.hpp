@@ -1,5 +1,6 @@
 // The vector of floats that the portable kernels work on: xsimd's, or one of plain floats where xsimd knows no
-// registers of the processor. SPDX-License-Identifier: MIT
+// registers of the processor.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <embit/config.hpp>
