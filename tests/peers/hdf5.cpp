@@ -1,11 +1,17 @@
 // Datasets that the HDF5 library writes as ann-benchmarks does come back.
+#include <embit/adapt/bit_order.hpp>
 #include <embit/adapt/hdf5.hpp>
+#include <embit/core/half.hpp>
 
+#include <algorithm>
+#include <bit>
 #include <cstdint>
+#include <numeric>
 #include <string>
 #include <vector>
 
 #include <support/catch.hpp>
+#include <support/codes.hpp>
 #include <support/refusal.hpp>
 #include <support/temp_dir.hpp>
 
@@ -70,6 +76,85 @@ TEST_CASE("datasets come back in every layout and type") {
   CHECK(contains(refusal([&] { embit::read_hdf5<int>(path, "train"); }), "argument: "));
 }
 
+TEST_CASE("bools as h5py and ann-benchmarks write them become codes, and any other byte is refused") {
+  const temp_dir dir;
+  const std::string path = dir / "x.hdf5";
+  constexpr std::size_t n = 7000, bits = 256;
+  embit::rng rng{3};
+  const auto codes = make_codes(n, bits, code_kind::uniform, rng);
+  const auto bools = embit::to_bools(codes);
+  const auto enumeration = [](std::int8_t no, std::int8_t yes) {
+    const hid_t type = H5Tenum_create(H5T_NATIVE_INT8);
+    H5Tenum_insert(type, "FALSE", &no);
+    H5Tenum_insert(type, "TRUE", &yes);
+    return type;
+  };
+  const std::vector<std::uint8_t> damaged{0, 1, 1, 0, 2, 1};
+  {
+    const hdf5_file file(path);
+    const hid_t boolean = enumeration(0, 1), other = enumeration(1, 2);
+    file.write("train", boolean, boolean, {n, bits}, bools.data());
+    file.write("test", boolean, boolean, {n, bits}, bools.data(), 500);
+    file.write("damaged", boolean, boolean, {2, 3}, damaged.data());
+    file.write("other", other, other, {2, 3}, damaged.data());
+    H5Tclose(boolean);
+    H5Tclose(other);
+  }
+  for (const char* const name : {"train", "test"}) {
+    const auto back = embit::from_bools(embit::read_hdf5<std::uint8_t>(path, name));
+    REQUIRE((back.size() == n && back.bits() == bits));
+    for (std::size_t i = 0; i < n; ++i) REQUIRE(std::ranges::equal(back[i], codes[i]));
+    CHECK(embit::read_hdf5(path, name, {n - 1})[0][9] == static_cast<float>(bools[n - 1][9]));
+  }
+  CHECK(refusal([&] { embit::read_hdf5<std::uint8_t>(path, "damaged"); }) ==
+        "format: " + path + ": dataset 'damaged': row 1, column 1 is a bool of neither 0 nor 1");
+  CHECK(contains(refusal([&] { embit::read_hdf5(path, "other"); }), "format: " + path + ": dataset 'other': neither"));
+}
+
+TEST_CASE("floats of 16 bits are read, of either kind and order") {
+  const temp_dir dir;
+  const std::string path = dir / "x.hdf5";
+  std::vector<std::uint16_t> halves(65536), brains(65536);
+  std::iota(halves.begin(), halves.end(), std::uint16_t{0});
+  brains = halves;
+  {
+    const hdf5_file file(path);
+    const auto make = [](hid_t like, std::size_t exponent, int bias) {
+      const hid_t type = H5Tcopy(like);
+      H5Tset_fields(type, 15, 15 - exponent, exponent, 0, 15 - exponent);
+      H5Tset_size(type, 2);
+      H5Tset_ebias(type, static_cast<std::size_t>(bias));
+      return type;
+    };
+    const hid_t half = make(H5T_IEEE_F32LE, 5, 15), brain = make(H5T_IEEE_F32LE, 8, 127);
+    file.write("half", half, half, {256, 256}, halves.data());
+    file.write("packed", half, half, {256, 256}, halves.data(), 10);
+    file.write("brain", brain, brain, {65536}, brains.data());
+    H5Tclose(half);
+    H5Tclose(brain);
+  }
+  const auto same = [](float a, float b) { return a == b || (a != a && b != b); };
+  for (const char* const name : {"half", "packed"}) {
+    const auto back = embit::read_hdf5(path, name);
+    const auto exact = embit::read_hdf5<embit::half>(path, name);
+    REQUIRE(back.cols() == 256);
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < halves.size(); ++i) {
+      wrong += !same(back.values()[i], embit::half_value(halves[i]));
+      wrong += !same(exact.values()[i], embit::half_value(halves[i]));
+    }
+    CHECK(wrong == 0);
+  }
+  const auto back = embit::read_hdf5(path, "brain", {1, 65534});
+  REQUIRE((back.rows() == 65534 && back.cols() == 1));
+  std::size_t wrong = 0;
+  for (std::size_t i = 0; i < back.rows(); ++i)
+    wrong += !same(back[i][0], std::bit_cast<float>(std::uint32_t{brains[i + 1]} << 16));
+  CHECK(wrong == 0);
+  CHECK(contains(refusal([&] { embit::read_hdf5<int>(path, "half"); }), "holds float16, which int32 cannot hold"));
+  CHECK(contains(refusal([&] { embit::read_hdf5(path, "half", {257}); }), "out_of_range: "));
+}
+
 TEST_CASE("what is not a matrix of numbers is refused by path and dataset") {
   const temp_dir dir;
   const std::string path = dir / "x.hdf5";
@@ -88,6 +173,9 @@ TEST_CASE("what is not a matrix of numbers is refused by path and dataset") {
   CHECK(contains(refusal([&] { embit::read_hdf5(path, "none"); }), "format: " + path + ": dataset 'none': is missing"));
   CHECK(embit::read_hdf5(path, "empty").cols() == 5);
   CHECK(contains(refusal([&] { embit::read_hdf5(dir / "no", "x"); }), "io: " + (dir / "no")));
+  spill(dir / "lfs", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n");
+  CHECK(refusal([&] { embit::read_hdf5(dir / "lfs", "x"); }) ==
+        "kind: " + (dir / "lfs") + ": is a Git LFS pointer: run git lfs pull; an HDF5 file is expected");
   const std::string whole = slurp(path);
   spill(path, whole.substr(0, whole.size() / 2));
   CHECK(contains(refusal([&] { embit::read_hdf5(path, "cube"); }), ": " + path));
