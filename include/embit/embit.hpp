@@ -46,13 +46,16 @@
 #include <embit/eval/compatibility.hpp>
 #include <embit/eval/ground_truth.hpp>
 #include <embit/eval/metrics.hpp>
+#include <embit/index/any_index.hpp>
 #include <embit/index/concurrent.hpp>
 #include <embit/index/durable.hpp>
 #include <embit/index/flat.hpp>
+#include <embit/index/index_kind.hpp>
 #include <embit/index/index_memory.hpp>
 #include <embit/index/labelled.hpp>
 #include <embit/index/lsh_queries.hpp>
 #include <embit/index/lsh_table.hpp>
+#include <embit/index/make_index.hpp>
 #include <embit/index/multi_index.hpp>
 #include <embit/index/plan_lsh.hpp>
 #include <embit/index/tune.hpp>

@@ -218,6 +218,15 @@ class multi_index {
     detail::write_part<block_store<>>(out, "store", store_);
     live_.write_to(out);
   }
+  /// Whether a file holds an index with inlined codes, or one of ids only.
+  static bool has_inlined_codes(const section_reader& in) {
+    metadata_reader values = in.metadata("options");
+    values.u64();
+    values.u64();
+    values.u8();
+    values.u8();
+    return values.u8() == 1;
+  }
   /// Reads the codes and builds the tables, those of this machine where their number is left to the model of costs.
   /// @throws error errc::format, errc::kind for an index of the other layout, errc::checksum or errc::io.
   static multi_index read_from(const section_reader& in, Exec executor = {}) {

@@ -13,6 +13,7 @@
 #include <embit/index/detail/key_split.hpp>
 #include <embit/index/detail/table_build.hpp>
 #include <embit/index/flat.hpp>
+#include <embit/index/index_kind.hpp>
 #include <embit/index/index_memory.hpp>
 #include <embit/index/lsh_table.hpp>
 #include <embit/index/multi_index.hpp>
@@ -30,12 +31,6 @@
 #include <vector>
 
 namespace embit::inline EMBIT_ABI {
-
-enum class index_kind {
-  flat,         ///< `flat_index`
-  multi_index,  ///< `multi_index`, exact
-  lsh_table     ///< `lsh_table`, approximate
-};
 
 struct tune_options {
   std::size_t k = 10;               ///< neighbours a query asks for

@@ -17,19 +17,49 @@
 
 namespace embit::inline EMBIT_ABI {
 
+namespace detail {
+
+/// A type whose file is always of one kind.
+template <class T>
+concept SavedAsItself = requires {
+  { T::file } -> std::convertible_to<file_kind>;
+};
+/// A type whose file is that of what it holds at run time.
+template <class T>
+concept SavedAsHeld = requires(const T& thing) {
+  { thing.saved_as() } -> std::same_as<file_kind>;
+};
+
+template <class T, class... Parts>
+concept ReadAsItself = SavedAsItself<T> && requires(const section_reader& in, Parts&&... parts) {
+  { T::read_from(in, std::forward<Parts>(parts)...) } -> std::same_as<T>;
+};
+template <class T, class... Parts>
+concept ReadAsFound = SavedAsHeld<T> && requires(file_kind found, const section_reader& in, Parts&&... parts) {
+  { T::read_as(found, in, std::forward<Parts>(parts)...) } -> std::same_as<T>;
+};
+
+template <class T>
+file_kind kind_in_file(const T& thing) {
+  if constexpr (SavedAsItself<T>)
+    return T::file;
+  else
+    return thing.saved_as();
+}
+
+}  // namespace detail
+
 /// What can be a file: a type that names its kind and writes its own sections.
 template <class T>
-concept Savable = requires(const T& thing, const section_writer& out) {
-  { T::file } -> std::convertible_to<file_kind>;
+concept Savable = (detail::SavedAsItself<T> || detail::SavedAsHeld<T>)&&requires(const T& thing,
+                                                                                 const section_writer& out) {
   thing.write_to(out);
 };
 
 /// A Savable type whose sections can be read back, with the parts that files do not hold (a kernel, an executor, a
 /// reranker) given again.
 template <class T, class... Parts>
-concept Loadable = Savable<T> && requires(const section_reader& in, Parts&&... parts) {
-  { T::read_from(in, std::forward<Parts>(parts)...) } -> std::same_as<T>;
-};
+concept Loadable = Savable<T> &&(detail::ReadAsItself<T, Parts...> || detail::ReadAsFound<T, Parts...>);
 
 namespace detail {
 
@@ -37,8 +67,9 @@ namespace detail {
 template <Savable T>
 void write_part(const section_writer& out, std::string_view name, const T& part) {
   const section_writer scope = out.scope(name);
+  const file_kind file = kind_in_file(part);
   metadata_writer kind;
-  kind.text(T::file.name).u32(T::file.version);
+  kind.text(file.name).u32(file.version);
   scope.add("kind", std::move(kind));
   part.write_to(scope);
 }
@@ -51,13 +82,17 @@ template <class T, class... Parts>
     metadata_reader kind = scope.metadata("kind");
     const std::string found = kind.text();
     const std::uint32_t version = kind.u32();
-    if (found != T::file.name)
-      raise(errc::kind, in.path(), ": byte ", scope.info("kind").offset, ": '", name, "' is of kind '", found,
-            "' where '", T::file.name, "' is expected");
-    if (version == 0 || version > T::file.version)
-      raise(errc::version, in.path(), ": byte ", scope.info("kind").offset, ": '", name, "' is version ", version,
-            " of kind '", found, "' where this library reads up to ", T::file.version);
-    return T::read_from(scope, std::forward<Parts>(parts)...);
+    if constexpr (ReadAsFound<T, Parts...>) {
+      return T::read_as({found, version}, scope, std::forward<Parts>(parts)...);
+    } else {
+      if (found != T::file.name)
+        raise(errc::kind, in.path(), ": byte ", scope.info("kind").offset, ": '", name, "' is of kind '", found,
+              "' where '", T::file.name, "' is expected");
+      if (version == 0 || version > T::file.version)
+        raise(errc::version, in.path(), ": byte ", scope.info("kind").offset, ": '", name, "' is version ", version,
+              " of kind '", found, "' where this library reads up to ", T::file.version);
+      return T::read_from(scope, std::forward<Parts>(parts)...);
+    }
   }
 
 }  // namespace detail
@@ -67,7 +102,7 @@ template <class T, class... Parts>
 /// then.
 template <Savable T>
 void save(std::string path, const T& thing) {
-  container_writer writer(std::move(path), T::file);
+  container_writer writer(std::move(path), detail::kind_in_file(thing));
   thing.write_to(writer.sections());
   writer.finish();
 }
@@ -78,8 +113,13 @@ void save(std::string path, const T& thing) {
 /// errc::byte_order, errc::version, errc::kind or errc::checksum, with path and offset.
 template <class T, class... Parts>
   requires Loadable<T, Parts...> T load(std::string path, Parts&&... parts) {
-    const container_reader reader = container_reader::open(std::move(path), T::file);
-    return T::read_from(reader.sections(), std::forward<Parts>(parts)...);
+    if constexpr (detail::ReadAsFound<T, Parts...>) {
+      const container_reader reader = container_reader::open(std::move(path), {});
+      return T::read_as({reader.kind(), reader.kind_version()}, reader.sections(), std::forward<Parts>(parts)...);
+    } else {
+      const container_reader reader = container_reader::open(std::move(path), T::file);
+      return T::read_from(reader.sections(), std::forward<Parts>(parts)...);
+    }
   }
 
 }  // namespace embit::inline EMBIT_ABI
