@@ -78,13 +78,14 @@ function(embit_provide_headers name)
 
   if(arg_FETCH)
     include(FetchContent)
-    # A folder that is not there: the sources are brought in, their own project is not.
-    FetchContent_Declare(${arg_LABEL} GIT_REPOSITORY ${arg_REPOSITORY} GIT_TAG ${arg_TAG} GIT_SHALLOW ON
+    # A folder that is not there: the sources are brought in, their own project is not. Under a name of our own, since
+    # the first declaration of a name counts: a project that fetches the library itself, later, gets all of it.
+    set(FETCHCONTENT_SOURCE_DIR_EMBIT_${upper} "${FETCHCONTENT_SOURCE_DIR_${upper}}")
+    FetchContent_Declare(embit_${name} GIT_REPOSITORY ${arg_REPOSITORY} GIT_TAG ${arg_TAG} GIT_SHALLOW ON
                          SOURCE_SUBDIR headers-only)
-    FetchContent_MakeAvailable(${arg_LABEL})
-    string(TOLOWER "${arg_LABEL}" lower)
-    find_path(include_dir ${arg_HEADER} PATHS "${${lower}_SOURCE_DIR}" "${${lower}_SOURCE_DIR}/include"
-              NO_DEFAULT_PATH NO_CACHE REQUIRED)
+    FetchContent_MakeAvailable(embit_${name})
+    set(source_dir "${embit_${name}_SOURCE_DIR}")
+    find_path(include_dir ${arg_HEADER} PATHS "${source_dir}" "${source_dir}/include" NO_DEFAULT_PATH NO_CACHE REQUIRED)
     embit_add_headers(${name} "${include_dir}")
     message(STATUS "embit: ${arg_LABEL} from ${include_dir}")
   endif()

@@ -1,10 +1,11 @@
 # Builds the consumer project by one route, runs its programs and compares what they print with <program>.txt.
-#   cmake -DROUTE=package|subdirectory|fetch|own_dependencies|fetched_dependencies -DROOT=<embit> -DVERSION=<embit's>
-#         -DWORK=<scratch> -DBUILD=<embit's build> -DEIGEN=<include folder> -DXSIMD=<include folder> -DCOMPILER=<c++>
+#   cmake -DROUTE=package|subdirectory|fetch|own_dependencies|fetched_dependencies|fetched_twice -DROOT=<embit>
+#         -DVERSION=<embit's> -DWORK=<scratch> -DBUILD=<embit's build> -DEIGEN=<include folder> -DXSIMD=<include folder> -DCOMPILER=<c++>
 #         -DGENERATOR=<CMake's> [-DLAUNCHER=<ccache>] -P run.cmake
 #
-# Two routes are add_subdirectory with another source of Eigen and xsimd: targets that the user already has, and the
-# FetchContent that stands in where no package is found (here from folders that stand for the downloads).
+# Three routes are add_subdirectory with another source of Eigen and xsimd: targets that the user already has, the
+# FetchContent that stands in where no package is found (here from folders that stand for the downloads), and that
+# followed by the user's own.
 cmake_minimum_required(VERSION 3.24)
 
 function(run)
@@ -31,13 +32,21 @@ elseif(ROUTE STREQUAL "own_dependencies")
   list(APPEND arguments "-DEMBIT_SOURCE=${ROOT}"
        "-DCMAKE_PROJECT_embit_consumer_INCLUDE=${ROOT}/tests/consumer/own_dependencies.cmake" "-DOWN_EIGEN=${EIGEN}"
        "-DOWN_XSIMD=${XSIMD}")
-elseif(ROUTE STREQUAL "fetched_dependencies")
+elseif(ROUTE MATCHES "^fetched_(dependencies|twice)$")
   set(route subdirectory)
   file(REMOVE_RECURSE "${WORK}/downloads")
   file(COPY "${EIGEN}/Eigen" DESTINATION "${WORK}/downloads/eigen")
   file(COPY "${XSIMD}/xsimd" DESTINATION "${WORK}/downloads/xsimd/include")
-  # The project of the download must not be used; only its headers are.
-  file(WRITE "${WORK}/downloads/eigen/CMakeLists.txt" "message(FATAL_ERROR \"Eigen's own project is used\")\n")
+  if(ROUTE STREQUAL "fetched_twice")
+    list(APPEND arguments -DOWN_FETCH=ON)
+    file(WRITE "${WORK}/downloads/eigen/CMakeLists.txt"
+         "add_library(eigen INTERFACE)\nadd_library(Eigen3::Eigen ALIAS eigen)\n")
+    file(WRITE "${WORK}/downloads/xsimd/CMakeLists.txt"
+         "add_library(xsimd INTERFACE)\nadd_library(xsimd::xsimd ALIAS xsimd)\n")
+  else()
+    # The project of the download must not be used; only its headers are.
+    file(WRITE "${WORK}/downloads/eigen/CMakeLists.txt" "message(FATAL_ERROR \"Eigen's own project is used\")\n")
+  endif()
   list(APPEND arguments "-DEMBIT_SOURCE=${ROOT}" "-DFETCHCONTENT_SOURCE_DIR_EIGEN=${WORK}/downloads/eigen"
        "-DFETCHCONTENT_SOURCE_DIR_XSIMD=${WORK}/downloads/xsimd" -DFETCHCONTENT_FULLY_DISCONNECTED=ON)
 else()
@@ -49,7 +58,7 @@ file(REMOVE_RECURSE "${WORK}/build")
 run(${CMAKE_COMMAND} -S ${ROOT}/tests/consumer -B ${WORK}/build -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}
     -DCMAKE_CXX_FLAGS=-O0 -DCONSUMER_ROUTE=${route} ${arguments})
 message("${output}")
-if(ROUTE STREQUAL "fetched_dependencies" AND NOT output MATCHES "Eigen from ${WORK}/downloads/eigen.*xsimd from ${WORK}/downloads/xsimd/include")
+if(ROUTE MATCHES "^fetched_" AND NOT output MATCHES "Eigen from ${WORK}/downloads/eigen.*xsimd from ${WORK}/downloads/xsimd/include")
   message(FATAL_ERROR "the fetch was not taken")
 elseif(ROUTE STREQUAL "own_dependencies" AND NOT output MATCHES "Eigen from the target.*xsimd from the target")
   message(FATAL_ERROR "the user's targets were not taken")
