@@ -12,6 +12,7 @@
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
 #include <embit/core/finite.hpp>
+#include <embit/core/grow.hpp>
 #include <embit/core/half.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix.hpp>
@@ -22,6 +23,7 @@
 #include <embit/core/random.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
+#include <embit/core/shared_value.hpp>
 #include <embit/core/thread_pool.hpp>
 #include <embit/core/types.hpp>
 #include <embit/encode/cross_polytope.hpp>

@@ -10,10 +10,21 @@ namespace {
 
 std::atomic<std::size_t> count{0}, bytes{0};
 
+// Allocations until one fails, once that has been asked for.
+std::atomic<long long> left{-1};
+std::atomic<bool> failed{false};
+
+bool fails_now() noexcept {
+  if (left.load() < 0 || left.fetch_sub(1) != 0) return false;
+  failed = true;
+  return true;
+}
+
 void* try_to_allocate(std::size_t size, std::size_t alignment) noexcept {
+  if (fails_now()) return nullptr;
   ++count;
   bytes += size;
-  return alignment == 0 ? std::malloc(size)
+  return alignment == 0 ? std::malloc(size == 0 ? 1 : size)
                         : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
 }
 
@@ -27,6 +38,14 @@ void* allocate(std::size_t size, std::size_t alignment) {
 
 std::size_t support::allocations() { return count; }
 std::size_t support::allocated_bytes() { return bytes; }
+void support::fail_allocation_after(std::size_t others) {
+  failed = false;
+  left = static_cast<long long>(others);
+}
+bool support::end_failures() {
+  left = -1;
+  return failed;
+}
 
 void* operator new(std::size_t size) { return allocate(size, 0); }
 void* operator new(std::size_t size, std::align_val_t alignment) {

@@ -5,6 +5,7 @@
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/finite.hpp>
+#include <embit/core/grow.hpp>
 #include <embit/core/types.hpp>
 
 #include <algorithm>
@@ -68,6 +69,13 @@ class knn_result {
 
   knn_result() = default;
 
+  knn_result(const knn_result&) = default;
+  knn_result(knn_result&&) = default;
+  /// Nothing has changed when it throws.
+  knn_result& operator=(const knn_result& other) { return *this = knn_result(other); }
+  knn_result& operator=(knn_result&&) = default;
+  ~knn_result() = default;
+
   std::size_t queries() const noexcept { return found_.size(); }
   std::size_t k() const noexcept { return k_; }
 
@@ -78,10 +86,12 @@ class knn_result {
   }
 
   /// Makes room for `queries` lists of up to `k`, all empty; keeps the memory it has.
-  /// @throws error errc::argument when queries · k overflows.
+  /// @throws error errc::argument when queries · k overflows; nothing has changed then, or when memory runs out.
   void reset(std::size_t queries, std::size_t k) {
     if (k != 0 && queries > static_cast<std::size_t>(-1) / sizeof(neighbor_type) / k)
       raise(errc::argument, "k: ", queries, " queries x k = ", k, " results do not fit in memory");
+    slots_.reserve(queries * k);
+    found_.reserve(queries);
     slots_.resize(queries * k);
     found_.assign(queries, 0);
     k_ = k;
@@ -108,6 +118,13 @@ class range_result {
 
   range_result() : offsets_(1, 0) {}
 
+  range_result(const range_result&) = default;
+  range_result(range_result&&) = default;
+  /// Nothing has changed when it throws.
+  range_result& operator=(const range_result& other) { return *this = range_result(other); }
+  range_result& operator=(range_result&&) = default;
+  ~range_result() = default;
+
   std::size_t queries() const noexcept { return offsets_.size() - 1; }
   std::size_t total() const noexcept { return neighbors_.size(); }
 
@@ -123,6 +140,7 @@ class range_result {
   }
   /// Appends the list of the next query.
   void append(std::span<const neighbor_type> list) {
+    reserve_more(offsets_, 1);
     neighbors_.insert(neighbors_.end(), list.begin(), list.end());
     offsets_.push_back(neighbors_.size());
   }

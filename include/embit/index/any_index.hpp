@@ -43,7 +43,9 @@ struct erased_index {
   virtual range_result<Distance> range_search(const QueryView& queries, Distance radius,
                                               const row_choice& choice) const = 0;
   virtual row_id add(const CodesView& codes) = 0;
+  virtual void check_add(const CodesView& codes) const = 0;
   virtual bool remove(row_id row) = 0;
+  virtual void reserve_removal(std::size_t added) = 0;
   virtual std::vector<row_id> compact() = 0;
   virtual void write_to(const section_writer& out) const = 0;
 };
@@ -120,6 +122,12 @@ class erased_index_of final : public erased_index<QueryView, Distance, CodesView
       return index_.add(codes);
     else
       refuse("add");
+  }
+  void check_add(const CodesView& codes) const override {
+    if constexpr (requires { index_.check_add(codes); }) index_.check_add(codes);
+  }
+  void reserve_removal(std::size_t added) override {
+    if constexpr (requires { index_.reserve_removal(added); }) index_.reserve_removal(added);
   }
   bool remove(row_id row) override {
     if constexpr (requires { index_.remove(row); })
@@ -231,6 +239,8 @@ class any_index {
   /// These as those of the index.
   /// @throws error as they do, and errc::unsupported where it has none.
   row_id add(const CodesView& codes) { return held().add(codes); }
+  void check_add(const CodesView& codes) const { held().check_add(codes); }
+  void reserve_removal(std::size_t added = 0) { held().reserve_removal(added); }
   bool remove(row_id row) { return held().remove(row); }
   std::vector<row_id> compact() { return held().compact(); }
 

@@ -155,6 +155,13 @@ class flat_index {
       kernel_.require_width(width());
   }
 
+  flat_index(const flat_index&) = default;
+  flat_index(flat_index&&) = default;
+  /// Nothing has changed when it throws.
+  flat_index& operator=(const flat_index& other) { return *this = flat_index(other); }
+  flat_index& operator=(flat_index&&) = default;
+  ~flat_index() = default;
+
   /// Rows that can be found: those added and not removed.
   std::size_t size() const noexcept { return live_.size(); }
   /// One more than the largest row id ever given out since the last `compact`.
@@ -254,6 +261,9 @@ class flat_index {
     live_.grow(rows());
     return static_cast<row_id>(first);
   }
+
+  /// Makes sure that `remove` of any row, also of `added` ones that are yet to come, cannot fail for lack of memory.
+  void reserve_removal(std::size_t added = 0) { live_.reserve_removal(rows() + added); }
 
   /// Takes a row out of every later search; its id is not given out again before `compact`. False if it was already
   /// removed. O(1), but O(rows) the first time.

@@ -52,6 +52,13 @@ class labelled_index {
     for (const row_label label : labels) map_.add(label);
   }
 
+  labelled_index(const labelled_index&) = default;
+  labelled_index(labelled_index&&) = default;
+  /// Nothing has changed when it throws.
+  labelled_index& operator=(const labelled_index& other) { return *this = labelled_index(other); }
+  labelled_index& operator=(labelled_index&&) = default;
+  ~labelled_index() = default;
+
   std::size_t size() const noexcept { return index_.size(); }
   bool contains(row_label label) const noexcept { return map_.contains(label); }
   /// The row of the index that has a label.
@@ -116,7 +123,9 @@ class labelled_index {
   void add(codes_view codes, std::span<const row_label> labels,
            duplicate_labels duplicates = duplicate_labels::refuse) {
     check_add(codes, labels, duplicates);
+    // From the rows on nothing may fail: the labels would be those of other rows.
     map_.reserve(labels.size());
+    if (duplicates == duplicate_labels::replace) reserve_removal(labels.size());
     index_.add(codes);
     for (const row_label label : labels) {
       if (const auto old = map_.release(label)) index_.remove(*old);
@@ -133,13 +142,15 @@ class labelled_index {
     return true;
   }
 
-  /// Frees the memory of removed rows. O(bytes of the index).
+  /// Frees the memory of removed rows. O(bytes of the index). Nothing has changed when it throws.
   void compact() {
-    const auto renumbered = index_.compact();
-    std::vector<row_id> survivors;
-    for (std::size_t row = 0; row < renumbered.size(); ++row)
-      if (renumbered[row] != no_row) survivors.push_back(static_cast<row_id>(row));
-    map_.renumber(survivors);
+    std::vector<row_id> survivors;  // in their order, which `compact` keeps
+    survivors.reserve(map_.size());
+    for (row_id row = 0; row < map_.rows(); ++row)
+      if (map_.row_of(map_.label_of(row)) == row) survivors.push_back(row);
+    id_map kept = map_.renumbered(survivors);
+    index_.compact();
+    map_ = std::move(kept);
   }
 
   static constexpr file_kind file{"labelled_index", 1};
@@ -165,6 +176,11 @@ class labelled_index {
   labelled_index(Rows index, read_tag) : index_(std::move(index)) {}
 
   neighbor_type labelled(const neighbor<distance_type>& n) const noexcept { return {map_.label_of(n.id), n.distance}; }
+
+  // Makes sure that removing rows cannot fail, where the index can promise that.
+  void reserve_removal(std::size_t added) {
+    if constexpr (requires { index_.reserve_removal(added); }) index_.reserve_removal(added);
+  }
 
   template <class Filter, class Search>
   void with_rows(const Filter& filter, Search&& search) const {

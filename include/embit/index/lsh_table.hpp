@@ -109,6 +109,13 @@ class lsh_table {
     insert_all([&](std::size_t row, std::size_t t) { return keys[row][t]; });
   }
 
+  lsh_table(const lsh_table&) = default;
+  lsh_table(lsh_table&&) = default;
+  /// Nothing has changed when it throws.
+  lsh_table& operator=(const lsh_table& other) { return *this = lsh_table(other); }
+  lsh_table& operator=(lsh_table&&) = default;
+  ~lsh_table() = default;
+
   /// Rows that can be found: those added and not removed.
   std::size_t size() const noexcept { return live_.size(); }
   /// One more than the largest row id ever given out since the last `compact`.
@@ -186,6 +193,9 @@ class lsh_table {
     require_probes(probes);
     options_.probes = probes;
   }
+
+  /// Makes sure that `remove` of any row, also of `added` ones that are yet to come, cannot fail for lack of memory.
+  void reserve_removal(std::size_t added = 0) { live_.reserve_removal(rows() + added); }
 
   /// Takes a row out of every later search; its id is not given out again before `compact`. False if it was already
   /// removed. O(1), but O(rows) the first time.

@@ -110,6 +110,13 @@ class multi_index {
         tables_(store_, wishes(options), executor_),
         live_(store_.size()) {}
 
+  multi_index(const multi_index&) = default;
+  multi_index(multi_index&&) = default;
+  /// Nothing has changed when it throws.
+  multi_index& operator=(const multi_index& other) { return *this = multi_index(other); }
+  multi_index& operator=(multi_index&&) = default;
+  ~multi_index() = default;
+
   /// Rows that can be found: those added and not removed.
   std::size_t size() const noexcept { return live_.size(); }
   /// One more than the largest row id ever given out since the last `compact`.
@@ -173,8 +180,7 @@ class multi_index {
   row_id add(code_view<> codes) {
     detail::require_row_count(rows() + codes.size());
     const std::size_t first = rows(), grown = first + codes.size();
-    detail::live_rows live = live_;
-    live.grow(grown);
+    live_.reserve(grown);
     if (grown - tables_.rows() <= (std::max)(tables_.rows() / 8, detail::fewest_rows)) {
       store_.append(codes);
     } else {
@@ -183,9 +189,12 @@ class multi_index {
       tables_ = detail::multi_tables<Layout::copies>(store, wishes(options_), executor_);
       store_ = std::move(store);
     }
-    live_ = std::move(live);
+    live_.grow(grown);
     return static_cast<row_id>(first);
   }
+
+  /// Makes sure that `remove` of any row, also of `added` ones that are yet to come, cannot fail for lack of memory.
+  void reserve_removal(std::size_t added = 0) { live_.reserve_removal(rows() + added); }
 
   /// Takes a row out of every later search; its id is not given out again before `compact`. False if it was already
   /// removed. O(1), but O(rows) the first time.

@@ -37,6 +37,13 @@ class versioned_index {
   explicit versioned_index(Rows index, version current = 0)
       : index_(std::move(index)), versions_(index_.rows(), current), current_(current) {}
 
+  versioned_index(const versioned_index&) = default;
+  versioned_index(versioned_index&&) = default;
+  /// Nothing has changed when it throws.
+  versioned_index& operator=(const versioned_index& other) { return *this = versioned_index(other); }
+  versioned_index& operator=(versioned_index&&) = default;
+  ~versioned_index() = default;
+
   /// Rows that can be found.
   std::size_t size() const noexcept { return index_.size(); }
   /// Those and the removed ones.
@@ -89,13 +96,22 @@ class versioned_index {
   /// Adds rows of the current version.
   row_id add(codes_view codes) { return add(codes, current_); }
 
+  /// As `reserve_removal` of the index.
+  void reserve_removal(std::size_t added = 0) requires requires(Rows& index) { index.reserve_removal(added); }
+  {
+    index_.reserve_removal(added);
+  }
   /// As `remove` of the index.
   bool remove(row_id row) { return index_.remove(row); }
 
-  /// As `compact` of the index: returns the new id of every old row.
+  /// As `compact` of the index: returns the new id of every old row. Nothing has changed when it throws.
   std::vector<row_id> compact() {
+    version_column kept;  // in the order of the rows, which `compact` keeps
+    kept.reserve(index_.size());
+    for (std::size_t row = 0; row < rows(); ++row)
+      if (contains(static_cast<row_id>(row))) kept.append(1, versions_[row]);
     auto renumbered = index_.compact();
-    versions_.renumber(renumbered);
+    versions_ = std::move(kept);
     return renumbered;
   }
 

@@ -46,6 +46,13 @@ class fde_store {
     }
   }
 
+  fde_store(const fde_store&) = default;
+  fde_store(fde_store&&) = default;
+  /// Nothing has changed when it throws.
+  fde_store& operator=(const fde_store& other) { return *this = fde_store(other); }
+  fde_store& operator=(fde_store&&) = default;
+  ~fde_store() = default;
+
   std::size_t size() const noexcept { return rows_.rows(); }
   std::size_t rows() const noexcept { return rows_.rows(); }
   std::size_t cols() const noexcept { return rows_.cols(); }

@@ -5,6 +5,7 @@
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/grow.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -28,6 +29,13 @@ class sparse_rows {
   sparse_rows() = default;
   sparse_rows(std::size_t dim, std::size_t run) : dim_(dim), run_(run) {}
 
+  sparse_rows(const sparse_rows&) = default;
+  sparse_rows(sparse_rows&&) = default;
+  /// Nothing has changed when it throws.
+  sparse_rows& operator=(const sparse_rows& other) { return *this = sparse_rows(other); }
+  sparse_rows& operator=(sparse_rows&&) = default;
+  ~sparse_rows() = default;
+
   std::size_t size() const noexcept { return count_; }
   std::size_t cols() const noexcept { return dim_; }
 
@@ -41,6 +49,8 @@ class sparse_rows {
   /// Adds a run to the row that is being written; `end_row` ends that.
   void add(std::uint32_t start, std::span<const float> values) {
     EMBIT_ASSERT(values.size() == run_ && start + run_ <= dim_);
+    reserve_more(starts_, 1);
+    reserve_more(values_, values.size());
     starts_.push_back(start);
     values_.insert(values_.end(), values.begin(), values.end());
   }

@@ -58,6 +58,13 @@ class retriever {
     if constexpr (requires { encoder_.require_encodings(index_.store()); }) encoder_.require_encodings(index_.store());
   }
 
+  retriever(const retriever&) = default;
+  retriever(retriever&&) = default;
+  /// Nothing has changed when it throws.
+  retriever& operator=(const retriever& other) { return *this = retriever(other); }
+  retriever& operator=(retriever&&) = default;
+  ~retriever() = default;
+
   const Encode& encoder() const noexcept { return encoder_; }
   const Search& index() const noexcept { return index_; }
   const Rerank& reranker() const noexcept { return reranker_; }

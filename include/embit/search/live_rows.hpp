@@ -35,10 +35,12 @@ class live_rows {
   bool contains(row_id row) const noexcept { return row < rows_ && (flags_.size() == 0 || flags_.test(row)); }
   std::size_t memory() const noexcept { return flags_.memory(); }
 
-  /// Makes sure that `grow` to this many rows cannot fail.
+  /// Makes sure that `grow` to this many rows cannot fail. Amortized O(rows / 64) for the rows added.
   void reserve(std::size_t rows) {
     if (flags_.size() != 0) flags_.reserve(rows);
   }
+  /// Makes sure that neither `grow` to this many rows nor `remove` of any of them can fail.
+  void reserve_removal(std::size_t rows) { flags_.reserve(rows); }
   /// There are `rows` rows from now on, the new ones live.
   void grow(std::size_t rows) {
     if (flags_.size() != 0) flags_.resize(rows, true);
@@ -50,7 +52,7 @@ class live_rows {
   /// @throws error errc::out_of_range for a row that is not there.
   bool remove(row_id row) {
     require(row);
-    if (flags_.size() == 0) flags_ = row_bitset(rows_, true);
+    if (flags_.size() == 0) flags_.resize(rows_, true);
     if (!flags_.test(row)) return false;
     flags_.set(row, false);
     --live_;

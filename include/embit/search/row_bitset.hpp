@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/grow.hpp>
 #include <embit/core/types.hpp>
 
 #include <algorithm>
@@ -51,11 +52,15 @@ class row_bitset {
     words_[row / word_bits] = member ? words_[row / word_bits] | bit : words_[row / word_bits] & ~bit;
   }
 
-  void reserve(std::size_t size) { words_.reserve(words_for(size)); }
+  /// Makes sure that `resize` to this size cannot fail. Amortized O(rows / 64) for the rows added.
+  void reserve(std::size_t size) {
+    if (size > size_) reserve_more(words_, words_for(size) - words_.size());
+  }
 
   /// Keeps the rows there are; new ones are members or not, as `member` says.
   void resize(std::size_t size, bool member = false) {
     const std::size_t old = size_;
+    reserve(size);
     words_.resize(words_for(size), 0);
     size_ = size;
     for (std::size_t row = old; row < size && row % word_bits != 0; ++row) set(row, member);

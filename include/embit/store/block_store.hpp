@@ -7,6 +7,8 @@
 #include <embit/core/buffer.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/grow.hpp>
+#include <embit/core/shared_value.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
@@ -15,15 +17,19 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace embit::inline EMBIT_ABI {
 
-/// Owned binary codes in interleaved blocks (see `block_run`), in chunks that never move: the first holds what the
-/// store was built from, later ones 4096 rows each. A copy shares the chunks; the last one is copied when either
-/// side appends to it. Not safe to append to while others read the same object; copies are independent.
+template <std::size_t Bits>
+class plane_store;
+
+/// Owned binary codes in interleaved blocks (see `block_run`), in chunks that do not move once they are full: the first
+/// holds the whole superblocks that the store was built from, later ones 4096 rows each. A copy shares the chunks; the
+/// last one, where it is not full, is copied when either side appends to it. Not safe to append to while others read
+/// the same object; copies are independent.
 template <std::size_t Bits = dynamic>
 class block_store {
  public:
@@ -48,7 +54,7 @@ class block_store {
   /// The given rows of any store of codes, in the given order.
   template <CodeStore Store>
   block_store(const Store& source, std::span<const row_id> rows) : block_store(source.bits()) {
-    grow(rows.size());
+    reserve(rows.size());
     std::vector<word> code(words());
     for (const row_id row : rows) {
       source.copy_row(row, code);
@@ -76,14 +82,23 @@ class block_store {
   }
 
   /// Pieces of adjacent memory, in row order.
-  std::size_t runs() const noexcept { return size_ == 0 ? 0 : locate(size_ - 1).chunk + 1; }
-  block_run run(std::size_t i) const noexcept {
-    const std::size_t first = i == 0 ? 0 : first_capacity_ + (i - 1) * chunk_rows;
-    const std::size_t capacity = i == 0 ? first_capacity_ : chunk_rows;
-    return {.data = chunks_[i]->data(),
-            .words = words(),
-            .first_row = static_cast<row_id>(first),
-            .rows = (std::min)(capacity, size_ - first)};
+  std::size_t runs() const noexcept { return runs_of(size_); }
+  block_run run(std::size_t i) const noexcept { return run_of(i, size_); }
+
+  /// Makes sure that `count` more rows can be appended without allocation. Amortized O(count · words); where a copy
+  /// shares the last chunk, O(words) of it are copied.
+  void reserve(std::size_t count) {
+    if (count == 0) return;
+    if (words() == 0) raise(errc::shape, "reserve: a store of no width");
+    const std::size_t wanted = size_ + count;
+    if (chunks_.empty() && count >= superblock_rows) start_with(count / superblock_rows * superblock_rows);
+    for (std::size_t i = locate(size_).chunk; i < chunks_.size(); ++i) chunks_[i].own();
+    while (capacity() < wanted) {
+      if (last_can_grow())
+        grow_last(wanted);
+      else
+        add_chunk(wanted);
+    }
   }
 
   /// Appends codes; returns the row of the first. Amortized O(size · words).
@@ -95,7 +110,7 @@ class block_store {
     require_clean_tails(codes, "codes");
     detail::require_row_count(size_ + codes.size());
     const std::size_t first = size_;
-    grow(codes.size());
+    reserve(codes.size());
     for (std::size_t i = 0; i < codes.size(); ++i) put(first + i, codes[i].data());
     size_ = first + codes.size();
     return static_cast<row_id>(first);
@@ -119,14 +134,21 @@ class block_store {
     if constexpr (Bits == dynamic)
       if (shape.bits == 0) return block_store();
     block_store store(shape.bits);
-    if (shape.rows != 0) {
-      // Not by `grow`: to write zeros first would take as long as reading.
-      store.first_capacity_ = (shape.rows + superblock_rows - 1) / superblock_rows * superblock_rows;
-      store.chunks_.push_back(std::make_shared<chunk>(store.first_capacity_ * store.words()));
-      word* blocks = store.chunks_[0]->data();
-      in.read(detail::blocks_section, std::span<word>(blocks, shape.block_words()));
-      std::fill(blocks + shape.block_words(), blocks + store.chunks_[0]->size(), word{0});
-      detail::require_clean_blocks(blocks, shape, in.path());
+    if (shape.rows == 0) return store;
+    // To write zeros first would take as long as reading.
+    const std::size_t words = store.words(), first = shape.rows / superblock_rows * superblock_rows;
+    chunk blocks(shape.block_words());
+    in.read(detail::blocks_section, std::span<word>(blocks));
+    detail::require_clean_blocks(blocks.data(), shape, in.path());
+    if (first != shape.rows) {
+      chunk rest(superblock_rows * words, word{0});
+      std::copy(blocks.begin() + static_cast<std::ptrdiff_t>(first * words), blocks.end(), rest.begin());
+      store.chunks_.emplace_back(std::move(rest));
+    }
+    if (first != 0) {
+      blocks.resize(first * words);
+      store.chunks_.insert(store.chunks_.begin(), shared_value<chunk>(std::move(blocks)));
+      store.first_rows_ = first;
     }
     store.size_ = shape.rows;
     return store;
@@ -142,6 +164,8 @@ class block_store {
  private:
   using chunk = aligned_vector<word>;
   static constexpr std::size_t chunk_rows = 8 * superblock_rows;
+  template <std::size_t>
+  friend class plane_store;
 
   struct place {
     std::size_t chunk;
@@ -149,38 +173,64 @@ class block_store {
   };
 
   place locate(std::size_t row) const noexcept {
-    if (row < first_capacity_) return {0, row};
-    return {1 + (row - first_capacity_) / chunk_rows, (row - first_capacity_) % chunk_rows};
+    if (row < first_rows_) return {0, row};
+    return {later_from() + (row - first_rows_) / chunk_rows, (row - first_rows_) % chunk_rows};
+  }
+  std::size_t later_from() const noexcept { return first_rows_ != 0 ? 1 : 0; }
+  // Of a chunk, or where that after the last would begin.
+  std::size_t first_row(std::size_t i) const noexcept {
+    return i < later_from() ? 0 : first_rows_ + (i - later_from()) * chunk_rows;
   }
 
+  // Runs as they are with so many rows.
+  std::size_t runs_of(std::size_t rows) const noexcept { return rows == 0 ? 0 : locate(rows - 1).chunk + 1; }
+  block_run run_of(std::size_t i, std::size_t rows) const noexcept {
+    const std::size_t first = first_row(i);
+    return {.data = chunks_[i]->data(),
+            .words = words(),
+            .first_row = static_cast<row_id>(first),
+            .rows = (std::min)(first_row(i + 1), rows) - first};
+  }
+
+  std::size_t rows_of(const chunk& c) const noexcept { return c.size() / words(); }
   std::size_t capacity() const noexcept {
-    return chunks_.empty() ? 0 : first_capacity_ + (chunks_.size() - 1) * chunk_rows;
+    return chunks_.empty() ? 0 : first_row(chunks_.size() - 1) + rows_of(*chunks_.back());
   }
 
-  // Makes room for `count` more rows. All allocation happens here, before anything visible changes.
-  void grow(std::size_t count) {
-    if (size_ % superblock_rows != 0 || capacity() > size_) own_last_chunks();
-    if (chunks_.empty()) {
-      const std::size_t rows = (count + superblock_rows - 1) / superblock_rows * superblock_rows;
-      chunks_.push_back(std::make_shared<chunk>(rows * words(), word{0}));
-      first_capacity_ = rows;
-    }
-    while (capacity() < size_ + count) chunks_.push_back(std::make_shared<chunk>(chunk_rows * words(), word{0}));
+  // Allocation happens in these, before anything visible changes. Chunks that will be written to must not be shared
+  // with a copy of this store.
+  void start_with(std::size_t rows) {
+    chunks_.emplace_back(chunk(rows * words(), word{0}));
+    first_rows_ = rows;
   }
-
-  // Chunks that will be written to must not be shared with a copy of this store.
-  void own_last_chunks() {
-    for (std::size_t i = size_ == 0 ? 0 : locate(size_ - 1).chunk; i < chunks_.size(); ++i)
-      if (chunks_[i].use_count() != 1) chunks_[i] = std::make_shared<chunk>(*chunks_[i]);
+  bool last_can_grow() const noexcept {
+    return chunks_.size() > later_from() && rows_of(*chunks_.back()) < chunk_rows;
+  }
+  // So many rows, in whole superblocks, that are `first` to `wanted`, if a chunk has room for them.
+  static std::size_t rounded(std::size_t first, std::size_t wanted) noexcept {
+    return (std::min)(chunk_rows, (wanted - first + superblock_rows - 1) / superblock_rows * superblock_rows);
+  }
+  void grow_last(std::size_t wanted) {
+    const std::size_t first = first_row(chunks_.size() - 1), rows = rows_of(*chunks_.back());
+    const std::size_t grown = (std::max)(rounded(first, wanted), (std::min)(chunk_rows, 2 * rows));
+    chunk larger(grown * words(), word{0});
+    std::copy(chunks_.back()->begin(), chunks_.back()->end(), larger.begin());
+    chunks_.back() = shared_value<chunk>(std::move(larger));
+  }
+  // Only a store of few rows has a chunk smaller than others.
+  void add_chunk(std::size_t wanted) {
+    const std::size_t rows = chunks_.size() > later_from() ? chunk_rows : rounded(first_row(chunks_.size()), wanted);
+    reserve_more(chunks_, 1);
+    chunks_.emplace_back(chunk(rows * words(), word{0}));
   }
 
   void put(std::size_t row, const word* code) noexcept {
     const place at = locate(row);
-    detail::write_lane(chunks_[at.chunk]->data(), words(), at.row, code);
+    detail::write_lane(chunks_[at.chunk].owned().data(), words(), at.row, code);
   }
 
-  std::vector<std::shared_ptr<chunk>> chunks_;
-  std::size_t first_capacity_ = 0;
+  std::vector<shared_value<chunk>> chunks_;
+  std::size_t first_rows_ = 0;  // in the first chunk where that is one of whole superblocks
   std::size_t size_ = 0;
   std::size_t bits_ = Bits == dynamic ? 0 : Bits;
 };

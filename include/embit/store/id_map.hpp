@@ -5,6 +5,7 @@
 #include <embit/config.hpp>
 #include <embit/core/buffer.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/grow.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
@@ -15,6 +16,7 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace embit::inline EMBIT_ABI {
@@ -25,6 +27,13 @@ namespace embit::inline EMBIT_ABI {
 class id_map {
  public:
   id_map() = default;
+
+  id_map(const id_map&) = default;
+  id_map(id_map&&) = default;
+  /// Nothing has changed when it throws.
+  id_map& operator=(const id_map& other) { return *this = id_map(other); }
+  id_map& operator=(id_map&&) = default;
+  ~id_map() = default;
 
   /// Rows, released ones included.
   std::size_t rows() const noexcept { return labels_.size(); }
@@ -46,9 +55,9 @@ class id_map {
   /// The label of every row, in order.
   std::span<const row_label> labels() const noexcept { return labels_; }
 
-  /// Makes sure that `count` more rows can be added without allocation.
+  /// Makes sure that `count` more rows can be added without allocation. Amortized O(count).
   void reserve(std::size_t count) {
-    labels_.reserve(labels_.size() + count);
+    reserve_more(labels_, count);
     if (2 * (used_ + count) > slots_.size()) rehash(used_ + count);
   }
 
@@ -73,15 +82,13 @@ class id_map {
 
   /// The same rows under new numbers: `survivors[i]` becomes row i, in whose order labels then come; the others, which
   /// must have been released, are forgotten.
-  void renumber(std::span<const row_id> survivors) {
-    aligned_vector<row_label> kept;
-    kept.reserve(survivors.size());
-    for (const row_id row : survivors) kept.push_back(labels_[row]);
-    labels_ = std::move(kept);
-    slots_.clear();
-    rehash(labels_.size());
-    for (std::size_t row = 0; row < labels_.size(); ++row) slots_[find(labels_[row])] = static_cast<row_id>(row);
-    used_ = labels_.size();
+  void renumber(std::span<const row_id> survivors) { *this = renumbered(survivors); }
+  /// The same as a map beside this one.
+  id_map renumbered(std::span<const row_id> survivors) const {
+    id_map map;
+    map.reserve(survivors.size());
+    for (const row_id row : survivors) map.add(labels_[row]);
+    return map;
   }
 
   std::size_t memory() const noexcept {

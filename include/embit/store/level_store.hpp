@@ -8,6 +8,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/finite.hpp>
+#include <embit/core/grow.hpp>
 #include <embit/core/half.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
@@ -63,6 +64,13 @@ class level_store {
     require_clean_tails(codes, "codes");
     for (std::size_t row = 0; row < size_; ++row) set_bytes(row, std::as_bytes(codes[row]));
   }
+
+  level_store(const level_store&) = default;
+  level_store(level_store&&) = default;
+  /// Nothing has changed when it throws.
+  level_store& operator=(const level_store& other) { return *this = level_store(other); }
+  level_store& operator=(level_store&&) = default;
+  ~level_store() = default;
 
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
@@ -228,11 +236,18 @@ class level_store {
 
   std::size_t factor_size() const noexcept { return format_->half_factors ? sizeof(half) : sizeof(float); }
 
-  // Columns are padded to whole blocks, so that kernels may read them a block at a time.
+  // Columns are padded to whole blocks, so that kernels may read them a block at a time. Nothing has changed when there
+  // is no room.
   void resize(std::size_t size) {
     const std::size_t padded = (size + level_block_rows - 1) / level_block_rows * level_block_rows;
-    for (std::size_t f = 0; f < row_factors; ++f)
-      if (format_->factors[f]) columns_[f].resize(padded * factor_size(), std::byte{0});
+    const auto each_column = [&](auto&& f) {
+      for (std::size_t i = 0; i < row_factors; ++i)
+        if (format_->factors[i]) f(columns_[i], padded * factor_size());
+    };
+    const auto make_room = [](auto& column, std::size_t wanted) { reserve_more(column, wanted - column.size()); };
+    each_column(make_room);
+    make_room(codes_, padded * row_bytes_);
+    each_column([](auto& column, std::size_t wanted) { column.resize(wanted, std::byte{0}); });
     codes_.resize(padded * row_bytes_, 0);
     size_ = size;
   }

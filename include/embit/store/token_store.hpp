@@ -6,6 +6,7 @@
 #include <embit/core/buffer.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/finite.hpp>
+#include <embit/core/grow.hpp>
 #include <embit/core/ragged_view.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
@@ -38,6 +39,13 @@ class token_store {
   /// @throws error as `append` does.
   explicit token_store(ragged_view<const float> documents) { append(documents); }
 
+  token_store(const token_store&) = default;
+  token_store(token_store&&) = default;
+  /// Nothing has changed when it throws.
+  token_store& operator=(const token_store& other) { return *this = token_store(other); }
+  token_store& operator=(token_store&&) = default;
+  ~token_store() = default;
+
   std::size_t size() const noexcept { return offsets_.size() - 1; }
   std::size_t cols() const noexcept { return dim_; }
   std::size_t tokens() const noexcept { return view().tokens(); }
@@ -55,6 +63,7 @@ class token_store {
     const auto first = static_cast<row_id>(size());
     if (documents.size() == 0) return first;
     require(documents);
+    reserve(documents);
     dim_ = documents.cols();
     for (std::size_t i = 0; i < documents.size(); ++i) {
       const auto tokens = documents[i];
@@ -110,6 +119,16 @@ class token_store {
           for (const float x : documents[i][t])
             if (!detail::is_finite(x) || (std::is_same_v<T, half> && !detail::is_finite(half(x))))
               raise(errc::not_finite, "document ", i, ", token ", t, ": ", x, " cannot be kept");
+  }
+
+  // Makes sure that these documents can be added without allocation.
+  void reserve(ragged_view<const float> documents) {
+    std::size_t tokens = 0;
+    for (std::size_t i = 0; i < documents.size(); ++i)
+      for (std::size_t t = 0; t < documents[i].rows(); ++t) tokens += documents[i].counts(t) ? 1u : 0u;
+    reserve_more(tokens_, tokens * detail::token_elements<T>(documents.cols()));
+    if constexpr (token_view<T>::has_scales) reserve_more(scales_, tokens);
+    reserve_more(offsets_, documents.size());
   }
 
   void add_token(std::span<const float> token) {

@@ -5,6 +5,7 @@
 #include <embit/config.hpp>
 #include <embit/core/buffer.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/grow.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_layout.hpp>
 #include <embit/io/container_reader.hpp>
@@ -44,7 +45,7 @@ class version_column {
   /// Makes sure that `count` more rows can be added without allocation. Amortized O(1) a row.
   void reserve(std::size_t count) {
     require_room(count);
-    if (size() + count > versions_.capacity()) versions_.reserve((std::max)(size() + count, 2 * size()));
+    reserve_more(versions_, count);
   }
 
   /// Adds as many rows as were added to the index beside it. Amortized O(rows).

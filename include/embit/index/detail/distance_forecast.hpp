@@ -117,34 +117,34 @@ class distance_forecast {
     knn_workspace<hamming, block_store<>> work;
     exhaustive_knn(kernel, store, inline_executor{}, sample.queries(), row_choice{}, found, work, nullptr);
     length_ = (std::min)(store.size() - 1, longest);
-    for (std::size_t q = 0; q < found.queries(); ++q) {
-      std::size_t left = length_;
+    queries_ = found.queries();
+    distances_.resize(length_ * queries_);
+    for (std::size_t q = 0; q < queries_; ++q) {
+      std::size_t k = 0;
       for (const auto& n : found[q]) {
-        if (left == 0) break;
-        if (n.id == sample.query_rows()[q]) continue;
-        distances_.push_back(static_cast<std::uint16_t>(n.distance));
-        --left;
+        if (k == length_) break;
+        if (n.id != sample.query_rows()[q]) distances_[k++ * queries_ + q] = n.distance;
       }
       // Among more duplicates than are listed a query may not meet itself; then one more of them was listed.
     }
+    for (std::size_t at = 0; at < distances_.size(); at += queries_)
+      std::sort(distances_.data() + at, distances_.data() + at + queries_);
   }
 
   /// The distances to the k-th neighbour that the sample's queries have, in ascending order; k is cut to what is
-  /// known, and nothing is known of fewer than 2 rows.
-  std::vector<std::uint32_t> distances(std::size_t k) const {
-    std::vector<std::uint32_t> all;
-    if (length_ == 0) return all;
+  /// known, and nothing is known of fewer than 2 rows. Valid as long as the forecast.
+  std::span<const std::uint32_t> distances(std::size_t k) const noexcept {
+    if (length_ == 0) return {};
     k = std::clamp<std::size_t>(k, 1, length_);
-    for (std::size_t at = k - 1; at < distances_.size(); at += length_) all.push_back(distances_[at]);
-    std::sort(all.begin(), all.end());
-    return all;
+    return {distances_.data() + (k - 1) * queries_, queries_};
   }
 
   std::size_t length() const noexcept { return length_; }
 
  private:
   std::size_t length_ = 0;                // neighbours known of each query
-  std::vector<std::uint16_t> distances_;  // query by query
+  std::size_t queries_ = 0;
+  std::vector<std::uint32_t> distances_;  // those of the first neighbours, of the second, and so on
 };
 
 }  // namespace embit::inline EMBIT_ABI::detail
