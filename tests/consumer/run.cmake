@@ -45,8 +45,9 @@ else()
 endif()
 
 file(REMOVE_RECURSE "${WORK}/build")
+set(ENV{CMAKE_CXX_COMPILER_LAUNCHER} "${LAUNCHER}")
 # Without optimization nothing is inlined, so that functions which units share by mistake really are shared.
-run(${CMAKE_COMMAND} -S ${ROOT}/tests/consumer -B ${WORK}/build -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}
+run(${CMAKE_COMMAND} -S ${ROOT}/tests/consumer -B ${WORK}/build -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER}
     -DCMAKE_CXX_FLAGS=-O0 -DCONSUMER_ROUTE=${route} ${arguments})
 message("${output}")
 if(ROUTE STREQUAL "fetched_dependencies" AND NOT output MATCHES "Eigen from ${WORK}/downloads/eigen.*xsimd from ${WORK}/downloads/xsimd/include")
