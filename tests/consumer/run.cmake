@@ -56,10 +56,11 @@ elseif(ROUTE STREQUAL "own_dependencies" AND NOT output MATCHES "Eigen from the 
   message(FATAL_ERROR "the user's targets were not taken")
 endif()
 
-# How units are compiled is the same by every route, so that one route tries the mixture.
-set(programs two_units)
+# How units are compiled is the same by every route, so that one route tries what several of them make together; the
+# others must find the headers and the libraries that they need.
+set(programs one_unit)
 if(ROUTE STREQUAL "package")
-  list(APPEND programs mixed_units)
+  list(APPEND programs two_units mixed_units)
 endif()
 run(${CMAKE_COMMAND} --build ${WORK}/build --target ${programs})
 set(printed "")
