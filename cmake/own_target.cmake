@@ -4,7 +4,8 @@ include(FetchContent)
 find_program(EMBIT_CCACHE ccache)
 mark_as_advanced(EMBIT_CCACHE)
 if(EMBIT_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${EMBIT_CCACHE}")
+  # It takes no object that has a precompiled header unless it is told that dates and macros do not matter to one.
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env CCACHE_SLOPPINESS=pch_defines,time_macros "${EMBIT_CCACHE}")
 endif()
 set(CMAKE_CXX_EXTENSIONS OFF)
 

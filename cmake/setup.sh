@@ -2,7 +2,8 @@
 #
 #   need <what>...                   installs with the system's package manager what of these is missing: compiler
 #                                    cmake eigen xsimd catch2 cli11 benchmark clang aarch64
-#   build <folder> <CMake option>... [-- <target>...]   configures and builds; prints its log only if it fails
+#   build <folder> <CMake option>... [-- <target>...]   configures and builds; says how far it is, and
+#                                    the first error if it fails
 #
 # Where packages cannot be installed (no rights, no network, EMBIT_NO_INSTALL=1) the build goes on: CMake then fetches
 # the libraries itself, or says what is missing.
@@ -102,17 +103,51 @@ need() {
   for what in "${missing[@]}"; do have "$what" || return 1; done
 }
 
-# Runs a command; shows its output only on a terminal, or when it fails.
+# Says every ten seconds how far it is with what writes its progress, as Ninja, make and ctest do, to a log.
+say_progress() {
+  local what=$1 log=$2 since=$SECONDS next=10 at
+  while sleep 1 && kill -0 $$ 2>/dev/null; do
+    [ $((SECONDS - since)) -ge $next ] || continue
+    next=$((next + 10))
+    at=$(tail -c 20000 "$log" 2>/dev/null | sed -nE 's/^ *\[? *([0-9]+\/[0-9]+|[0-9]+%).*/\1/p' | tail -n 1)
+    say "  $what${at:+ $at}, $((SECONDS - since)) s"
+  done
+}
+
+# The first error of a log with what the compiler says around it; the rest is only named.
+first_error() {
+  local log=$1 line
+  line=$(grep -nE -m 1 'error: |error:$|undefined reference|multiple definition|CMake Error' "$log" | cut -d: -f1)
+  [ -n "$line" ] || line=$(grep -nE -m 1 'FAILED|\*\*\*' "$log" | cut -d: -f1)
+  if [ -z "$line" ]; then
+    tail -n 20 "$log"
+  else
+    # Ninja names what failed, and then the whole command; both compilers say after an error where it is.
+    awk -v at="$line" 'NR > at + 12 || NR > at && (/^\[[0-9]+\// || /error: / || /^ninja: /) { exit }
+                       NR == at || NR >= at - 12 { text[++n] = substr($0, 1, 300) }
+                       /^FAILED: / { n = 0; text[++n] = substr($0, 1, 300); getline }
+                       /^\[[0-9]+\// { n = 0 }
+                       END { for (i = 1; i <= n; ++i) print text[i] }' "$log"
+  fi
+  say "(all of it: $log)"
+}
+
+# Runs a command: quietly <what it does> <log> <command>... Shows its output on a terminal; elsewhere how far it is,
+# and its first error when it fails.
 quietly() {
-  local log=$1 status
-  shift
+  local what=$1 log=$2 status watcher
+  shift 2
   if [ -t 2 ]; then
     "$@" </dev/null >&2
     return
   fi
+  say_progress "$what" "$log" >&2 </dev/null &
+  watcher=$!
   "$@" </dev/null >"$log" 2>&1
   status=$?
-  [ $status -eq 0 ] || { tail -n 200 "$log"; say "failed: $*"; } >&2
+  kill $watcher 2>/dev/null
+  wait $watcher 2>/dev/null
+  [ $status -eq 0 ] || { first_error "$log"; say "failed: $*"; } >&2
   return $status
 }
 
@@ -124,6 +159,6 @@ build() {
   # A folder keeps the generator that it was first configured with.
   [ -e "$folder/CMakeCache.txt" ] || { have_command ninja && options+=(-G Ninja); }
   mkdir -p "$folder" &&
-    quietly "$folder/configure.log" cmake -S "$embit_root" -B "$folder" ${options[@]+"${options[@]}"} &&
-    quietly "$folder/build.log" cmake --build "$folder" --parallel "$(jobs_here)" ${targets[@]+"${targets[@]}"}
+    quietly configuring "$folder/configure.log" cmake -S "$embit_root" -B "$folder" ${options[@]+"${options[@]}"} &&
+    quietly building "$folder/build.log" cmake --build "$folder" --parallel "$(jobs_here)" ${targets[@]+"${targets[@]}"}
 }

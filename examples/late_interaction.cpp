@@ -9,7 +9,16 @@
 #include "support/table.hpp"
 #include "support/token_sets.hpp"
 
-#include <embit/embit.hpp>
+#include <embit/core/random.hpp>
+#include <embit/core/thread_pool.hpp>
+#include <embit/eval/metrics.hpp>
+#include <embit/index/flat.hpp>
+#include <embit/kernel/chamfer.hpp>
+#include <embit/kernel/inner_product.hpp>
+#include <embit/multivector/fit_center.hpp>
+#include <embit/multivector/muvera.hpp>
+#include <embit/retrieve/chamfer_rerank.hpp>
+#include <embit/retrieve/retriever.hpp>
 
 #include <CLI/CLI.hpp>
 

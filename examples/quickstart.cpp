@@ -14,7 +14,20 @@
 #include "support/text_features.hpp"
 #include "support/vectors.hpp"
 
-#include <embit/embit.hpp>
+#include <embit/core/matrix.hpp>
+#include <embit/core/matrix_view.hpp>
+#include <embit/core/random.hpp>
+#include <embit/core/thread_pool.hpp>
+#include <embit/encode/sign_lsh.hpp>
+#include <embit/eval/metrics.hpp>
+#include <embit/index/flat.hpp>
+#include <embit/io/save.hpp>
+#include <embit/kernel/hamming.hpp>
+#include <embit/kernel/l2.hpp>
+#include <embit/linalg/mean.hpp>
+#include <embit/retrieve/float_rerank.hpp>
+#include <embit/retrieve/retriever.hpp>
+#include <embit/store/code_store.hpp>
 
 #include <algorithm>
 #include <cstddef>

@@ -9,7 +9,28 @@
 #include "support/split_rows.hpp"
 #include "support/table.hpp"
 
-#include <embit/embit.hpp>
+#include <embit/core/matrix_view.hpp>
+#include <embit/core/metric.hpp>
+#include <embit/core/progress.hpp>
+#include <embit/core/random.hpp>
+#include <embit/core/results.hpp>
+#include <embit/core/thread_pool.hpp>
+#include <embit/encode/fit_recurrent.hpp>
+#include <embit/encode/itq.hpp>
+#include <embit/encode/rabitq.hpp>
+#include <embit/encode/recurrent.hpp>
+#include <embit/encode/recurrent_options.hpp>
+#include <embit/encode/sign_lsh.hpp>
+#include <embit/eval/ground_truth.hpp>
+#include <embit/eval/metrics.hpp>
+#include <embit/index/flat.hpp>
+#include <embit/io/save.hpp>
+#include <embit/kernel/hamming.hpp>
+#include <embit/kernel/levels.hpp>
+#include <embit/retrieve/float_rerank.hpp>
+#include <embit/retrieve/retriever.hpp>
+#include <embit/store/code_store.hpp>
+#include <embit/store/level_store.hpp>
 
 #include <CLI/CLI.hpp>
 

@@ -54,8 +54,9 @@ else()
 endif()
 
 file(REMOVE_RECURSE "${WORK}/build")
+set(ENV{CMAKE_CXX_COMPILER_LAUNCHER} "${LAUNCHER}")
 # Without optimization nothing is inlined, so that functions which units share by mistake really are shared.
-run(${CMAKE_COMMAND} -S ${ROOT}/tests/consumer -B ${WORK}/build -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}
+run(${CMAKE_COMMAND} -S ${ROOT}/tests/consumer -B ${WORK}/build -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER}
     -DCMAKE_CXX_FLAGS=-O0 -DCONSUMER_ROUTE=${route} ${arguments})
 message("${output}")
 if(ROUTE MATCHES "^fetched_" AND NOT output MATCHES "Eigen from ${WORK}/downloads/eigen.*xsimd from ${WORK}/downloads/xsimd/include")
@@ -64,10 +65,11 @@ elseif(ROUTE STREQUAL "own_dependencies" AND NOT output MATCHES "Eigen from the 
   message(FATAL_ERROR "the user's targets were not taken")
 endif()
 
-# How units are compiled is the same by every route, so that one route tries the mixture.
-set(programs two_units)
+# How units are compiled is the same by every route, so that one route tries what several of them make together; the
+# others must find the headers and the libraries that they need.
+set(programs one_unit)
 if(ROUTE STREQUAL "package")
-  list(APPEND programs mixed_units)
+  list(APPEND programs two_units mixed_units)
 endif()
 run(${CMAKE_COMMAND} --build ${WORK}/build --target ${programs})
 set(printed "")

@@ -1,4 +1,13 @@
 // Damaged files of every kind are refused, or what is damaged does not matter; never anything else.
+#include <embit/core/types.hpp>
+#include <embit/io/container.hpp>
+#include <embit/io/metadata.hpp>
+#include <embit/io/save.hpp>
+#include <embit/store/code_store.hpp>
+#include <embit/store/level_store.hpp>
+#include <embit/store/mapped_level_store.hpp>
+#include <embit/store/mapped_store.hpp>
+
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -12,7 +21,7 @@
 #include <support/catch.hpp>
 #include <support/container_bytes.hpp>
 #include <support/refusal.hpp>
-#include <support/saved_kinds.hpp>
+#include <support/saved_kind.hpp>
 #include <support/temp_dir.hpp>
 
 using namespace support;
@@ -76,7 +85,7 @@ std::string outcome_of(const saved_kind& kind, const temp_dir& dir, const std::s
 
 TEST_CASE("every truncation of every kind is refused") {
   const temp_dir dir(temp_dir::in_memory());
-  for (const saved_kind& kind : saved_kinds()) {
+  for (const saved_kind& kind : all_saved_kinds()) {
     const std::string good = file_of(kind, dir);
     const open_file bad(dir / "bad", good);
     std::size_t refused = 0;
@@ -95,7 +104,7 @@ TEST_CASE("every truncation of every kind is refused") {
 
 TEST_CASE("every flipped bit and byte of every kind is refused or harmless") {
   const temp_dir dir(temp_dir::in_memory());
-  for (const saved_kind& kind : saved_kinds()) {
+  for (const saved_kind& kind : all_saved_kinds()) {
     const std::string good = file_of(kind, dir);
     const open_file bad(dir / "bad", good);
     counts found;
@@ -130,7 +139,7 @@ TEST_CASE("every flipped bit and byte of every kind is refused or harmless") {
 
 TEST_CASE("every flipped byte under checksums that were made right again is refused or read as something else") {
   const temp_dir dir(temp_dir::in_memory());
-  for (const saved_kind& kind : saved_kinds()) {
+  for (const saved_kind& kind : all_saved_kinds()) {
     const std::string good = file_of(kind, dir);
     const open_file bad(dir / "bad", good);
     counts found;
@@ -217,7 +226,7 @@ TEST_CASE("counts beyond the file are refused before memory is taken") {
 TEST_CASE("each way for a file to be bad has its own code, and the message the place") {
   const temp_dir dir;
   const std::string bad = dir / "bad";
-  for (const saved_kind& kind : saved_kinds()) {
+  for (const saved_kind& kind : all_saved_kinds()) {
     INFO(kind.name);
     const std::string good = file_of(kind, dir);
     const auto changed = [&](auto&& change) {
@@ -262,7 +271,7 @@ TEST_CASE("each way for a file to be bad has its own code, and the message the p
 }
 
 TEST_CASE("a save that fails leaves the old file and nothing else") {
-  for (const saved_kind& kind : saved_kinds()) {
+  for (const saved_kind& kind : all_saved_kinds()) {
     INFO(kind.name);
     const temp_dir dir;
     const std::string path = dir / "x";

@@ -5,7 +5,7 @@
 #include <string>
 
 #include <support/catch.hpp>
-#include <support/saved_kinds.hpp>
+#include <support/saved_kind.hpp>
 #include <support/temp_dir.hpp>
 
 using namespace support;
@@ -22,7 +22,7 @@ TEST_CASE("every golden file is read and holds what it held") {
   const temp_dir dir;
   std::size_t files = 0;
   for (const auto& version : std::filesystem::directory_iterator(folder))
-    for (const saved_kind& kind : saved_kinds()) {
+    for (const saved_kind& kind : all_saved_kinds()) {
       const std::string path = version.path().string() + "/" + kind.name + ".embit";
       if (!std::filesystem::exists(path)) continue;  // a kind that this version did not have
       INFO(path);
@@ -41,7 +41,7 @@ TEST_CASE("every golden file is read and holds what it held") {
 
 TEST_CASE("this version writes its golden files byte for byte") {
   const temp_dir dir;
-  for (const saved_kind& kind : saved_kinds()) {
+  for (const saved_kind& kind : all_saved_kinds()) {
     INFO(kind.name << ": test_files [write] writes the golden files that are missing");
     if (!kind.exact) continue;
     kind.save(dir / "x");
@@ -51,7 +51,7 @@ TEST_CASE("this version writes its golden files byte for byte") {
 
 TEST_CASE("the golden files that are missing are written", "[.][write]") {
   std::filesystem::create_directories(now);
-  for (const saved_kind& kind : saved_kinds()) {
+  for (const saved_kind& kind : all_saved_kinds()) {
     const std::string path = now + "/" + kind.name + ".embit";
     if (!std::filesystem::exists(path)) kind.save(path);
   }

@@ -1,11 +1,24 @@
 // The container itself, and everything that is read out of one.
+#include <embit/core/matrix.hpp>
+#include <embit/encode/recurrent.hpp>
+#include <embit/index/flat.hpp>
+#include <embit/index/labelled.hpp>
+#include <embit/index/lsh_queries.hpp>
+#include <embit/index/lsh_table.hpp>
 #include <embit/io/container.hpp>
+#include <embit/io/save.hpp>
+#include <embit/kernel/hamming.hpp>
+#include <embit/kernel/l2.hpp>
+#include <embit/kernel/levels.hpp>
+#include <embit/store/block_store.hpp>
+#include <embit/store/code_store.hpp>
+#include <embit/store/level_store.hpp>
 
 #include <algorithm>
 #include <string>
 #include <vector>
 
-#include <support/saved_kinds.hpp>
+#include <support/saved_kind.hpp>
 
 #include "support/fuzz.hpp"
 
@@ -56,7 +69,7 @@ void search_tables(const std::string& path) {
     search_table(table, asked);
   });
   fuzz::attempt([&] {
-    using floats = decltype(support::small_keyed_table());
+    using floats = decltype(embit::lsh_table{embit::matrix<float>(), embit::matrix<std::uint32_t>(), {}, embit::l2{}});
     const auto table = embit::load<floats>(path);
     const embit::matrix<float> query(1, table.width(), 1.f);
     const embit::matrix<std::uint32_t> keys(1, table.options().tables, 0u);
@@ -81,12 +94,11 @@ void encode(const std::string& path) {
 }  // namespace
 
 void fuzz::write_seeds(const folder& seeds) {
-  for (const auto& kind : support::saved_kinds()) kind.save(seeds / kind.name);
+  for (const auto& kind : support::all_saved_kinds()) kind.save(seeds / kind.name);
 }
 
 void fuzz::read(const std::string& path) {
-  static const auto kinds = support::saved_kinds();
-  for (const auto& kind : kinds)
+  for (const auto& kind : support::all_saved_kinds())
     for (const auto& copy : kind.copy) attempt([&] { copy(path, ""); });
   search_binary(path);
   search_tables(path);

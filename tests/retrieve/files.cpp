@@ -1,5 +1,16 @@
 // Encoders and retrievers as files: what is loaded does what was saved, and is saved again as the same bytes.
-#include <embit/embit.hpp>
+#include <embit/core/matrix.hpp>
+#include <embit/core/random.hpp>
+#include <embit/encode/cross_polytope.hpp>
+#include <embit/encode/hadamard_lsh.hpp>
+#include <embit/encode/itq.hpp>
+#include <embit/encode/sign_lsh.hpp>
+#include <embit/encode/super_bit.hpp>
+#include <embit/index/flat.hpp>
+#include <embit/io/save.hpp>
+#include <embit/retrieve/float_rerank.hpp>
+#include <embit/retrieve/retriever.hpp>
+#include <embit/store/code_store.hpp>
 
 #include "support/catch.hpp"
 #include "support/refusal.hpp"

@@ -1,31 +1,60 @@
 // One small thing of every kind that can be a file: what the golden files hold, what damage is done to, and what
-// fuzzing begins with. A new kind is one more entry of `saved_kinds`.
+// fuzzing begins with. A new kind is one more entry of `saved_kinds`. Included by saved_kinds.cpp alone: to compile all
+// of this takes long.
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/embit.hpp>
+#include <embit/bits/code_view.hpp>
+#include <embit/core/half.hpp>
+#include <embit/core/matrix.hpp>
+#include <embit/core/ragged_view.hpp>
+#include <embit/core/random.hpp>
+#include <embit/core/types.hpp>
+#include <embit/encode/cross_polytope.hpp>
+#include <embit/encode/hadamard_lsh.hpp>
+#include <embit/encode/min_hash.hpp>
+#include <embit/encode/rabitq.hpp>
+#include <embit/encode/recurrent.hpp>
+#include <embit/encode/sign_projection.hpp>
+#include <embit/encode/sim_hash.hpp>
+#include <embit/encode/transform_coder.hpp>
+#include <embit/encode/transformed.hpp>
+#include <embit/index/flat.hpp>
+#include <embit/index/labelled.hpp>
+#include <embit/index/lsh_table.hpp>
+#include <embit/index/multi_index.hpp>
+#include <embit/index/versioned.hpp>
+#include <embit/io/save.hpp>
+#include <embit/kernel/hamming.hpp>
+#include <embit/kernel/l2.hpp>
+#include <embit/kernel/levels.hpp>
+#include <embit/linalg/affine_transform.hpp>
+#include <embit/linalg/all_but_the_top.hpp>
+#include <embit/linalg/centering.hpp>
+#include <embit/linalg/fht_kac.hpp>
+#include <embit/linalg/pipeline.hpp>
+#include <embit/multivector/fde_store.hpp>
+#include <embit/multivector/muvera.hpp>
+#include <embit/retrieve/retriever.hpp>
+#include <embit/store/block_store.hpp>
+#include <embit/store/code_store.hpp>
+#include <embit/store/level_store.hpp>
+#include <embit/store/mapped_level_store.hpp>
+#include <embit/store/mapped_store.hpp>
+#include <embit/store/token_store.hpp>
+#include <embit/store/version_column.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <support/codes.hpp>
+#include <support/saved_kind.hpp>
 
 namespace support {
-
-struct saved_kind {
-  std::string name;  ///< of its golden file
-  /// Writes the example. Later versions of the library write the same contents, if in other bytes.
-  std::function<void(const std::string& path)> save;
-  /// The ways to read a file, each of which writes what it read to another, unless that has no name.
-  std::vector<std::function<void(const std::string& from, const std::string& to)>> copy;
-  /// Whether `save` writes the same bytes everywhere. What is fitted to data depends on the machine in its last digits.
-  bool exact = true;
-};
 
 template <class T>
 void load_and_save(const std::string& from, const std::string& to) {
