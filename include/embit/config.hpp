@@ -36,6 +36,14 @@
 #define EMBIT_RESTRICT
 #endif
 
+// After a sum: it is rounded here, in the order it is written, also where flags let the compiler regroup sums. For
+// results that are promised to the bit. `where` says where the value may lie, as operands of __asm__ do.
+#if (defined(__ASSOCIATIVE_MATH__) || defined(__FAST_MATH__)) && (defined(__GNUC__) || defined(__clang__))
+#define EMBIT_ROUNDED(where, sum) __asm__("" : "+" where(sum))
+#else
+#define EMBIT_ROUNDED(where, sum) static_cast<void>(0)
+#endif
+
 #if EMBIT_CHECKED
 #include <cassert>
 #define EMBIT_ASSERT(condition) assert(condition)

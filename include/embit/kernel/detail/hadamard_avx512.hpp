@@ -27,8 +27,16 @@ struct lanes {
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector load(const float* x) { return _mm512_loadu_ps(x); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE void store(float* x, vector v) { _mm512_storeu_ps(x, v); }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector broadcast(float x) { return _mm512_set1_ps(x); }
-  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector add(vector a, vector b) { return _mm512_add_ps(a, b); }
-  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector sub(vector a, vector b) { return _mm512_sub_ps(a, b); }
+  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector add(vector a, vector b) {
+    vector sum = _mm512_add_ps(a, b);
+    EMBIT_ROUNDED("x", sum);
+    return sum;
+  }
+  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector sub(vector a, vector b) {
+    vector difference = _mm512_sub_ps(a, b);
+    EMBIT_ROUNDED("x", difference);
+    return difference;
+  }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector mul(vector a, vector b) { return _mm512_mul_ps(a, b); }
 
   // partner + (±1) · x rounds once, as the sum and the difference do. (Shuffles by the compilers' own function: g++ 12

@@ -51,6 +51,8 @@ inline void hadamard_scalar(float* x, std::size_t n) noexcept {
         const float a = x[i], b = x[i + half];
         x[i] = a + b;
         x[i + half] = a - b;
+        EMBIT_ROUNDED("m", x[i]);
+        EMBIT_ROUNDED("m", x[i + half]);
       }
 }
 
@@ -60,9 +62,11 @@ inline void flip_scalar(const float* from, float* to, const word* signs, std::si
 
 inline void turn_scalar(float* x, float* y, float factor, std::size_t first, std::size_t n) noexcept {
   for (std::size_t j = first; j < n; ++j) {
-    const float a = x[j], b = y[j];
-    x[j] = factor * (a + b);
-    y[j] = factor * (a - b);
+    float sum = x[j] + y[j], difference = x[j] - y[j];
+    EMBIT_ROUNDED("m", sum);
+    EMBIT_ROUNDED("m", difference);
+    x[j] = factor * sum;
+    y[j] = factor * difference;
   }
 }
 
@@ -78,8 +82,16 @@ struct lanes {
   static EMBIT_ALWAYS_INLINE vector load(const float* x) { return vector::load_unaligned(x); }
   static EMBIT_ALWAYS_INLINE void store(float* x, const vector& v) { v.store_unaligned(x); }
   static EMBIT_ALWAYS_INLINE vector broadcast(float x) { return vector(x); }
-  static EMBIT_ALWAYS_INLINE vector add(const vector& a, const vector& b) { return a + b; }
-  static EMBIT_ALWAYS_INLINE vector sub(const vector& a, const vector& b) { return a - b; }
+  static EMBIT_ALWAYS_INLINE vector add(const vector& a, const vector& b) {
+    vector sum = a + b;
+    EMBIT_ROUNDED("m", sum);
+    return sum;
+  }
+  static EMBIT_ALWAYS_INLINE vector sub(const vector& a, const vector& b) {
+    vector difference = a - b;
+    EMBIT_ROUNDED("m", difference);
+    return difference;
+  }
   static EMBIT_ALWAYS_INLINE vector mul(const vector& a, const vector& b) { return a * b; }
   static EMBIT_ALWAYS_INLINE vector inner(const vector& v) {
     float x[width];
