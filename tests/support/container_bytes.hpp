@@ -61,20 +61,24 @@ inline void repair_container(std::string& bytes) {
   repair_checksums(bytes);
 }
 
-/// Makes every checksum of an append log right: of the header, and of one record after another as far as they go.
+/// Makes every checksum of an append log of either version right: of the header, and of one record after another as far
+/// as they go, which become records of this place and generation.
 inline void repair_log(std::string& bytes) {
-  using embit::detail::record_header;
   if (bytes.size() < sizeof(embit::detail::log_header)) return;
   put(bytes, 12, 0u);
   put(bytes, 12, checksum_of(bytes, 0, sizeof(embit::detail::log_header)));
-  for (std::size_t at = sizeof(embit::detail::log_header); bytes.size() - at >= sizeof(record_header);) {
-    const std::size_t left = bytes.size() - at - sizeof(record_header);
+  const embit::detail::record_format format{.version = get<std::uint32_t>(bytes, 8),
+                                            .generation = get<std::uint64_t>(bytes, 16)};
+  const std::size_t header = format.header_size();
+  for (std::size_t at = sizeof(embit::detail::log_header); bytes.size() - at >= header;) {
+    const std::size_t left = bytes.size() - at - header;
     const std::size_t size = std::min<std::size_t>(get<std::uint32_t>(bytes, at), left);
     put(bytes, at, static_cast<std::uint32_t>(size));
-    put(bytes, at + 4, checksum_of(bytes, at + sizeof(record_header), size));
+    put(bytes, at + 4, checksum_of(bytes, at + header, size));
     put(bytes, at + 8, std::uint64_t{at});
-    put(bytes, at + 28, checksum_of(bytes, at, 28));
-    at += sizeof(record_header) + std::min<std::size_t>((size + 7) / 8 * 8, left);
+    if (format.version != 1) put(bytes, at + 16, format.generation);
+    put(bytes, at + header - 4, checksum_of(bytes, at, header - 4));
+    at += header + std::min<std::size_t>((size + 7) / 8 * 8, left);
   }
 }
 
