@@ -25,11 +25,7 @@ TEST_CASE("a knn_result gives what was found, not what was asked", "[results]") 
   CHECK(result.k() == 4);
   for (std::size_t q = 0; q < 3; ++q) CHECK(result[q].empty());
 
-  const auto slots = result.places(1);
-  CHECK(slots.size() == 4);
-  slots[0] = {7, 1};
-  slots[1] = {9, 2};
-  result.set_found(1, 2);
+  result.assign(1, std::vector<neighbor>{{7, 1}, {9, 2}});
   CHECK(result[1].size() == 2);
   CHECK(result[1][1] == neighbor{9, 2});
   CHECK(result[0].empty());
@@ -39,15 +35,33 @@ TEST_CASE("a knn_result gives what was found, not what was asked", "[results]") 
 TEST_CASE("a knn_result is reused without a trace of the last search", "[results]") {
   embit::knn_result<int> result;
   result.reset(2, 3);
-  result.places(0)[0] = {1, 1};
-  result.set_found(0, 1);
-  const auto* memory = result.places(0).data();
+  const std::vector<neighbor> one{{1, 1}};
+  result.assign(0, one);
+  const auto* memory = result[0].data();
   result.reset(3, 2);
   CHECK(result[0].empty());
-  CHECK(result.places(0).data() == memory);
+  CHECK(result[0].data() == memory);
   result.reset(5, 0);
   CHECK(result.queries() == 5);
   CHECK(result[4].empty());
+}
+
+TEST_CASE("lists of any length that was asked for are what was assigned", "[results]") {
+  constexpr std::size_t most = embit::knn_result<int>::most_in_place;
+  embit::knn_result<int> result;
+  for (const std::size_t k : {most, most + 1, std::size_t{1} << 40, std::size_t{3}}) {
+    std::vector<neighbor> full(std::min<std::size_t>(k, 2 * most), {5, 6});
+    full.back() = {7, 8};
+    result.reset(3, k);
+    result.assign(2, full);
+    result.assign(0, std::vector<neighbor>{{1, 2}});
+    CHECK(result.k() == k);
+    CHECK(result[0].size() == 1);
+    CHECK(result[1].empty());
+    CHECK(std::ranges::equal(result[2], full));
+    const embit::knn_result<int> copy = result;
+    CHECK(std::ranges::equal(copy[2], full));
+  }
 }
 
 TEST_CASE("more results than memory has bytes are refused", "[results]") {

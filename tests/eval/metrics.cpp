@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 using embit::tie_rule;
@@ -141,11 +142,9 @@ TEST_CASE("means over queries") {
   truth.reset(2, 2);
   found.reset(2, 4);
   const auto put = [](auto& result, std::size_t query, const std::vector<embit::row_id>& ids) {
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      result.places(query)[i].id = ids[i];
-      result.places(query)[i].distance = static_cast<unsigned char>(i / 2);
-    }
-    result.set_found(query, ids.size());
+    std::vector<typename std::remove_reference_t<decltype(result)>::neighbor_type> list;
+    for (std::size_t i = 0; i < ids.size(); ++i) list.push_back({ids[i], static_cast<unsigned char>(i / 2)});
+    result.assign(query, list);
   };
   put(truth, 0, {4, 5});
   put(truth, 1, {1});

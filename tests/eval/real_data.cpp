@@ -31,10 +31,10 @@ embit::knn_result<std::uint32_t> hamming_neighbors(const embit::code_store<>& co
   embit::knn_result<std::uint32_t> others;
   others.reset(found.queries(), k);
   for (std::size_t q = 0; q < found.queries(); ++q) {
-    std::size_t count = 0;
+    std::vector<embit::neighbor<std::uint32_t>> list;
     for (const auto& n : found[q])
-      if (n.id != q && count < k) others.places(q)[count++] = n;
-    others.set_found(q, count);
+      if (n.id != q && list.size() < k) list.push_back(n);
+    others.assign(q, list);
   }
   return others;
 }

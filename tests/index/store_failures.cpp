@@ -200,10 +200,8 @@ TEST_CASE("bitsets, results and rows of runs survive every allocation that fails
   const auto filled = [](std::size_t queries, std::size_t k) {
     knn result;
     result.reset(queries, k);
-    for (std::size_t q = 0; q < queries; ++q) {
-      result.slots(q)[0] = {static_cast<embit::row_id>(q), 1.5f};
-      result.set_found(q, 1);
-    }
+    for (std::size_t q = 0; q < queries; ++q)
+      result.assign(q, std::vector<knn::neighbor_type>{{static_cast<embit::row_id>(q), 1.5f}});
     return result;
   };
   for (const auto& [queries, k] : {std::pair<std::size_t, std::size_t>{300, 1}, {5, 9}, {40, 2}})

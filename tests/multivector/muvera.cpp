@@ -189,6 +189,12 @@ TEST_CASE("a token of a query takes part in one partition a repetition", "[muver
   const auto sparse = encoder.encode_queries_sparse(sets.view());
   REQUIRE(sparse.size() == queries.rows());
   REQUIRE(sparse.cols() == encoder.encoded_dim());
+  for (std::size_t i = 0; i < sparse.size(); ++i) {  // a part of a batch shows the same numbers, it does not copy them
+    const auto part = sparse.view().middle_rows(i, sparse.size() - i);
+    REQUIRE(part.size() == sparse.size() - i);
+    REQUIRE(part[0].values.data() == sparse[i].values.data());
+    REQUIRE(part[0].values.size() == sparse[i].values.size());
+  }
   const auto documents = encoder.encode(sets.view());
   const embit::sparse_inner_product kernel;
   for (std::size_t i = 0; i < sparse.size(); ++i) {

@@ -97,6 +97,48 @@ TEST_CASE("queries are encoded as queries, or passed on where the index takes th
   CHECK(floats.search(x, 1)[9][0].id == 9);
 }
 
+namespace {
+
+// Notes where it is given the rows to score.
+struct noting_rerank {
+  using query_view = embit::matrix_view<const float>;
+  using score_type = float;
+  using compare = std::less<>;
+  std::vector<const embit::row_id*>* places;
+  float operator()(std::span<const float>, embit::row_id row) const { return static_cast<float>(row); }
+  void rerank(std::span<const float>, std::span<const embit::row_id> rows, std::span<float> scores) const {
+    places->push_back(rows.data());
+    std::copy(rows.begin(), rows.end(), scores.begin());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a search into a result is a search, and uses the memory of the last one", "[retriever]") {
+  const auto x = normal_rows(300, 64, 11);
+  const sign_encoder encoder{64};
+  std::vector<const embit::row_id*> places;
+  const embit::retriever noting{encoder, embit::flat_index{encoder.encode(x)}, noting_rerank{&places}};
+  const embit::retriever plain{encoder, embit::flat_index{encoder.encode(x)}};
+  embit::knn_result<float> result;
+  embit::knn_result<std::uint32_t> unranked;
+  const auto odd = [](embit::row_id row) { return row % 2 == 1; };
+  for (int again = 0; again < 3; ++again) {
+    noting.search_into(x, 5, result, {.candidates = 20}, odd);
+    plain.search_into(x, 5, unranked, {}, odd);
+    const auto expected = noting.search(x, 5, {.candidates = 20}, odd);
+    const auto in_order = plain.search(x, 5, {}, odd);
+    for (std::size_t q = 0; q < x.rows(); ++q) {
+      REQUIRE(std::ranges::equal(result[q], expected[q]));
+      REQUIRE(std::ranges::equal(unranked[q], in_order[q]));
+    }
+  }
+  REQUIRE(places.size() == 6 * 300);
+  CHECK(std::ranges::all_of(places, [&](const embit::row_id* at) { return at == places.front(); }));
+  CHECK_THROWS_AS(noting.search_into(x, 0, result), embit::error);
+  CHECK(result.queries() == 300);  // unchanged
+}
+
 TEST_CASE("filters reach the index", "[retriever]") {
   const auto x = normal_rows(300, 64, 7);
   const sign_encoder encoder{64};

@@ -114,7 +114,7 @@ TEST_CASE("formats and factors that cannot be are refused") {
   };
   CHECK(support::contains(refused(support::uniform_format(5, 0)), "argument: format: segment 0 has 0 bits"));
   CHECK(support::contains(refused(support::uniform_format(5, 9)), "argument: format: segment 0 has 9 bits"));
-  CHECK(support::contains(refused(support::uniform_format(0, 1)), "argument: format: segment 0 has no dimensions"));
+  CHECK(support::contains(refused(support::uniform_format(0, 1)), "argument: format: segment 0 has 0 dimensions"));
   CHECK(support::contains(refused(support::uniform_format(5, 2, std::numeric_limits<float>::quiet_NaN())),
                           "argument: format: segment 0 has a step"));
   level_store store(support::with_factors(support::uniform_format(5, 2), {row_factor::scale}, true), 2);
@@ -146,8 +146,7 @@ TEST_CASE("symmetric search is 1 - cos of the values, ties by row, the same for 
     CHECK(same_lists(index.search(queries.middle_rows(q, 1), 50), [&] {
       embit::knn_result<float> one;
       one.reset(1, 50);
-      std::ranges::copy(found[q], one.places(0).begin());
-      one.set_found(0, found[q].size());
+      one.assign(0, found[q]);
       return one;
     }()));
     CHECK(found[q][0].id == q);

@@ -61,11 +61,15 @@ struct neighbor_order {
 };
 
 /// The k nearest neighbours of a batch of queries. Query i has `size()` ≤ k of them: fewer than k rows in the index
-/// give a shorter list, never padding. Reuse one object across searches to save the allocation.
+/// give a shorter list, never padding. Reuse one object across searches to save the allocation. Up to `most_in_place`
+/// neighbours a query have their places from the beginning; of more, memory follows those that were found.
 template <class Distance, class Id = row_id>
 class knn_result {
  public:
   using neighbor_type = neighbor<Distance, Id>;
+
+  /// The largest k for which places are made for all k.
+  static constexpr std::size_t most_in_place = 1024;
 
   knn_result() = default;
 
@@ -82,30 +86,46 @@ class knn_result {
   /// The neighbours of one query, nearest first.
   std::span<const neighbor_type> operator[](std::size_t query) const noexcept {
     EMBIT_ASSERT(query < found_.size());
-    return {slots_.data() + query * k_, found_[query]};
+    return {in_place() ? places_.data() + query * k_ : lists_[query].data(), found_[query]};
   }
 
-  /// Makes room for `queries` lists of up to `k`, all empty; keeps the memory it has.
+  /// Makes room for `queries` lists of up to `k`, all empty; keeps the memory it has for such lists.
   /// @throws error errc::argument when queries · k overflows; nothing has changed then, or when memory runs out.
   void reset(std::size_t queries, std::size_t k) {
     if (k != 0 && queries > static_cast<std::size_t>(-1) / sizeof(neighbor_type) / k)
       raise(errc::argument, "k: ", queries, " queries x k = ", k, " results do not fit in memory");
-    slots_.reserve(queries * k);
+    const bool places = k <= most_in_place;
+    places_.reserve(places ? queries * k : 0);
+    lists_.reserve(places ? 0 : queries);
     found_.reserve(queries);
-    slots_.resize(queries * k);
+    places_.resize(places ? queries * k : 0);
+    lists_.resize(places ? 0 : queries);
     found_.assign(queries, 0);
     k_ = k;
   }
 
-  /// The k places of one query, to be filled in order, and how many of them are filled.
-  std::span<neighbor_type> places(std::size_t query) noexcept { return {slots_.data() + query * k_, k_}; }
-  void set_found(std::size_t query, std::size_t count) noexcept {
-    EMBIT_ASSERT(count <= k_);
-    found_[query] = count;
+  /// Gives one query its list: at most k neighbours, nearest first. Different queries may be given theirs at a time.
+  void assign(std::size_t query, std::span<const neighbor_type> list) {
+    EMBIT_ASSERT(query < found_.size() && list.size() <= k_);
+    if (in_place())
+      std::copy(list.begin(), list.end(), places_.begin() + static_cast<std::ptrdiff_t>(query * k_));
+    else
+      lists_[query].assign(list.begin(), list.end());
+    found_[query] = list.size();
+  }
+
+  /// Bytes allocated.
+  std::size_t memory() const noexcept {
+    std::size_t bytes = places_.capacity() * sizeof(neighbor_type) + found_.capacity() * sizeof(std::size_t);
+    for (const auto& list : lists_) bytes += sizeof list + list.capacity() * sizeof(neighbor_type);
+    return bytes;
   }
 
  private:
-  std::vector<neighbor_type> slots_;
+  bool in_place() const noexcept { return lists_.empty(); }
+
+  std::vector<neighbor_type> places_;              // k a query, or none
+  std::vector<std::vector<neighbor_type>> lists_;  // one a query, or none
   std::vector<std::size_t> found_;
   std::size_t k_ = 0;
 };

@@ -12,8 +12,14 @@
 
 namespace embit::inline EMBIT_ABI {
 
+/// Bytes of one list that an idle object may keep: what searches for up to 1024 neighbours need.
+inline constexpr std::size_t most_idle_list = std::size_t{1} << 17;
+/// Bytes of a list of which it has one only.
+inline constexpr std::size_t most_idle_bytes = std::size_t{1} << 24;
+
 /// Default-constructed objects of type T for whoever needs one for a while: an idle one if there is one, else a new
-/// one. Safe to use from many threads. Part of its owner's machinery, not of its value: copies start empty.
+/// one. Safe to use from many threads. Part of its owner's machinery, not of its value: copies start empty. An object
+/// that has a `trim()` is asked to give back what only an unusually large task needs before it waits for the next.
 template <class T>
 class reuse_pool {
  public:
@@ -53,8 +59,17 @@ class reuse_pool {
     return {*this, std::move(object)};
   }
 
+  /// Bytes that idle objects have allocated.
+  std::size_t memory() noexcept {
+    const std::lock_guard lock(guard_);
+    std::size_t bytes = 0;
+    for (const auto& object : idle_) bytes += sizeof(T) + object->memory();
+    return bytes;
+  }
+
  private:
   void give_back(std::unique_ptr<T> object) noexcept {
+    if constexpr (requires { object->trim(); }) object->trim();
     const std::lock_guard lock(guard_);
     if (idle_.size() < idle_.capacity()) idle_.push_back(std::move(object));
   }

@@ -57,7 +57,7 @@ void exact_range(std::size_t rows, std::size_t first, std::size_t last, std::siz
   for (std::size_t query = first; query < last; ++query) {
     const auto list = best[query - first].kept();
     kept.assign(list.begin(), list.end());
-    result.set_found(query, select_top_k<Compare>(kept, result.places(query)));
+    result.assign(query, select_top_k<Compare>(kept, k));
   }
 }
 

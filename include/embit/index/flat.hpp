@@ -12,6 +12,7 @@
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
+#include <embit/index/index_memory.hpp>
 #include <embit/io/save.hpp>
 #include <embit/kernel/level_run.hpp>
 #include <embit/kernel/set_similarity.hpp>
@@ -171,6 +172,10 @@ class flat_index {
   const Store& store() const noexcept { return store_; }
   const K& kernel() const noexcept { return kernel_; }
   const Exec& executor() const noexcept { return executor_; }
+
+  index_memory memory() const noexcept {
+    return {detail::rows_memory(store_), 0, live_.memory(), workspaces_.memory()};
+  }
 
   /// The `k` nearest rows of each query. Fewer rows than `k` give shorter lists. O(queries · rows · width).
   /// @param filter      rows it refuses are not found: a predicate on `row_id`, or a `row_bitset` of `rows()` bits,

@@ -75,10 +75,11 @@ class labelled_index {
     with_rows(filter, [&](const auto& rows) {
       const auto found = index_.search(queries, k, rows);
       result.reset(found.queries(), found.k());
+      std::vector<neighbor_type> list;
       for (std::size_t q = 0; q < found.queries(); ++q) {
-        result.set_found(q, found[q].size());
-        const auto places = result.places(q);
-        for (std::size_t i = 0; i < found[q].size(); ++i) places[i] = labelled(found[q][i]);
+        list.clear();
+        for (const auto& n : found[q]) list.push_back(labelled(n));
+        result.assign(q, list);
       }
     });
     return result;

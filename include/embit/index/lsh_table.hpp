@@ -126,7 +126,9 @@ class lsh_table {
   const lsh_table_options& options() const noexcept { return options_; }
   const Exec& executor() const noexcept { return executor_; }
 
-  index_memory memory() const noexcept { return {detail::rows_memory(store_), tables_.memory(), live_.memory()}; }
+  index_memory memory() const noexcept {
+    return {detail::rows_memory(store_), tables_.memory(), live_.memory(), workspaces_.memory()};
+  }
 
   /// The `k` nearest of each query's candidates; fewer candidates give shorter lists.
   /// @param filter      rows it refuses are not found: a predicate on `row_id`, or a `row_bitset` of `rows()` bits
@@ -295,9 +297,29 @@ class lsh_table {
       for (const row_id row : candidates) seen[row / word_bits] = 0;
       candidates.clear();
     }
+    std::size_t list_memory() const noexcept {
+      return candidates.capacity() * sizeof(row_id) + scored.capacity() * sizeof(neighbor_type) + scorer.memory();
+    }
+    std::size_t memory() const noexcept { return seen.capacity() * sizeof(word) + list_memory(); }
+    void trim() noexcept {
+      if (list_memory() <= most_idle_bytes) return;
+      forget();
+      candidates = {};
+      scored = {};
+      scorer = {};
+    }
   };
   struct workspace {
     std::vector<worker_state> workers;
+
+    std::size_t memory() const noexcept {
+      std::size_t bytes = 0;
+      for (const worker_state& mine : workers) bytes += sizeof mine + mine.memory();
+      return bytes;
+    }
+    void trim() noexcept {
+      for (worker_state& mine : workers) mine.trim();
+    }
   };
 
   lsh_table(Store store, lsh_table_options options, Scorer scorer, Exec executor, bool keyed)
@@ -319,7 +341,7 @@ class lsh_table {
     for_each_query(queries, statistics, [&](std::size_t q, worker_state& mine) {
       const std::size_t scored =
           mine.scorer.nearest(store_, scorer_, queries.queries(), q, mine.candidates, choice, result.k(), mine.scored);
-      result.set_found(q, select_top_k<compare>(mine.scored, result.places(q)));
+      result.assign(q, select_top_k<compare>(mine.scored, result.k()));
       return scored;
     });
   }

@@ -129,7 +129,9 @@ class multi_index {
   const multi_index_options& options() const noexcept { return options_; }
   const Exec& executor() const noexcept { return executor_; }
 
-  index_memory memory() const noexcept { return {store_.memory(), tables_.memory(), live_.memory()}; }
+  index_memory memory() const noexcept {
+    return {store_.memory(), tables_.memory(), live_.memory(), workspaces_.memory()};
+  }
 
   /// The `k` nearest rows of each query. Fewer rows than `k` give shorter lists.
   /// @param filter      rows it refuses are not found: a predicate on `row_id`, or a `row_bitset` of `rows()` bits
@@ -272,10 +274,21 @@ class multi_index {
     detail::distinct_top_k nearest;
     detail::distinct_in_radius within;
     std::vector<detail::pair_found<std::uint32_t>> pairs;
+    std::vector<neighbor_type> delivered;
     scan_queries tail_query;
     scan_queries::scratch tail_scratch;
     search_statistics tail;
     std::size_t probed = 0;
+
+    std::size_t memory() const noexcept {
+      return nearest.memory() + within.memory() + delivered.capacity() * sizeof(neighbor_type);
+    }
+    void trim() noexcept {
+      if (memory() <= most_idle_bytes) return;
+      nearest = {};
+      within = {};
+      delivered = {};
+    }
   };
 
   // What a search writes; kept between searches.
@@ -304,6 +317,16 @@ class multi_index {
         left.push_back(q);
         left_codes.insert(left_codes.end(), queries[q].begin(), queries[q].end());
       }
+    }
+    std::size_t memory() const noexcept {
+      std::size_t bytes = left_result.memory() + scan.memory() + left_codes.capacity() * sizeof(word);
+      for (const auto& w : workers) bytes += sizeof w + w.memory();
+      return bytes;
+    }
+    void trim() noexcept {
+      for (auto& w : workers) w.trim();
+      scan.trim();
+      if (left_result.k() > left_result.most_in_place) left_result = {};
     }
     void report(multi_index_statistics* statistics) const {
       if (statistics == nullptr) return;
@@ -387,15 +410,12 @@ class multi_index {
         return;
       }
       ++mine.probed;
-      deliver(mine.nearest.sorted(), result, q);
+      mine.delivered.clear();
+      for (const std::uint64_t key : mine.nearest.sorted()) mine.delivered.push_back(detail::neighbor_of(key));
+      result.assign(q, mine.delivered);
     });
     scan_left(queries, result, choice, *work, statistics);
     work->report(statistics);
-  }
-
-  static void deliver(std::span<const std::uint64_t> keys, knn_result<std::uint32_t>& result, std::size_t query) {
-    std::transform(keys.begin(), keys.end(), result.places(query).begin(), detail::neighbor_of);
-    result.set_found(query, keys.size());
   }
 
   // One scan for all queries that gave up.
@@ -406,11 +426,7 @@ class multi_index {
     work.left_result.reset(work.left.size(), result.k());
     detail::exhaustive_knn(hamming{}, store_, executor_, code_view<>(work.left_codes.data(), work.left.size(), width()),
                            choice, work.left_result, work.scan, statistics != nullptr ? &statistics->scan : nullptr);
-    for (std::size_t i = 0; i < work.left.size(); ++i) {
-      const auto list = work.left_result[i];
-      std::copy(list.begin(), list.end(), result.places(work.left[i]).begin());
-      result.set_found(work.left[i], list.size());
-    }
+    for (std::size_t i = 0; i < work.left.size(); ++i) result.assign(work.left[i], work.left_result[i]);
   }
 
   range_result<std::uint32_t> range_chosen(code_view<> queries, std::uint32_t radius, const row_choice& choice,

@@ -23,6 +23,41 @@ struct sparse_row {
   std::span<const float> values;          ///< run after run
 };
 
+/// A batch of sparse rows that someone else owns. Cheap to copy; it must not outlive them.
+class sparse_view {
+ public:
+  sparse_view() = default;
+  /// @param ends  where the runs of a row end, after where those of the first begin
+  sparse_view(std::size_t dim, std::size_t run, std::span<const std::size_t> ends, const std::uint32_t* starts,
+              const float* values) noexcept
+      : dim_(dim), run_(run), ends_(ends), starts_(starts), values_(values) {}
+
+  std::size_t size() const noexcept { return ends_.empty() ? 0 : ends_.size() - 1; }
+  std::size_t cols() const noexcept { return dim_; }
+
+  sparse_row operator[](std::size_t row) const noexcept {
+    EMBIT_ASSERT(row < size());
+    const std::size_t first = ends_[row], runs = ends_[row + 1] - first;
+    return {dim_, run_, {starts_ + first, runs}, {values_ + first * run_, runs * run_}};
+  }
+
+  /// Rows [first, first + count). O(1).
+  /// @throws error errc::out_of_range for rows that are not there.
+  sparse_view middle_rows(std::size_t first, std::size_t count) const {
+    if (first > size() || count > size() - first)
+      raise(errc::out_of_range, "sparse_rows: rows ", first, " + ", count, " of ", size());
+    sparse_view part = *this;
+    part.ends_ = ends_.empty() ? ends_ : ends_.subspan(first, count + 1);
+    return part;
+  }
+
+ private:
+  std::size_t dim_ = 0, run_ = 0;
+  std::span<const std::size_t> ends_;
+  const std::uint32_t* starts_ = nullptr;
+  const float* values_ = nullptr;
+};
+
 /// A batch of sparse rows in runs of one length. A value.
 class sparse_rows {
  public:
@@ -36,15 +71,16 @@ class sparse_rows {
   sparse_rows& operator=(sparse_rows&&) = default;
   ~sparse_rows() = default;
 
-  std::size_t size() const noexcept { return count_; }
+  std::size_t size() const noexcept { return ends_.size() - 1; }
   std::size_t cols() const noexcept { return dim_; }
 
-  sparse_row operator[](std::size_t row) const noexcept {
-    EMBIT_ASSERT(row < size());
-    const std::size_t first = ends_[first_ + row], last = ends_[first_ + row + 1];
-    return {dim_, run_, std::span(starts_).subspan(first, last - first),
-            std::span(values_).subspan(first * run_, (last - first) * run_)};
-  }
+  sparse_row operator[](std::size_t row) const& noexcept { return view()[row]; }
+  sparse_row operator[](std::size_t) && = delete;
+
+  /// All rows. Valid until the batch changes or ends, which is why a temporary one has none to give.
+  sparse_view view() const& noexcept { return {dim_, run_, ends_, starts_.data(), values_.data()}; }
+  sparse_view view() && = delete;
+  operator sparse_view() const noexcept { return view(); }
 
   /// Adds a run to the row that is being written; `end_row` ends that.
   void add(std::uint32_t start, std::span<const float> values) {
@@ -54,23 +90,10 @@ class sparse_rows {
     starts_.push_back(start);
     values_.insert(values_.end(), values.begin(), values.end());
   }
-  void end_row() {
-    ends_.push_back(starts_.size());
-    ++count_;
-  }
-
-  /// Rows [first, first + count). O(numbers in all rows).
-  sparse_rows middle_rows(std::size_t first, std::size_t count) const {
-    if (first > count_ || count > count_ - first)
-      raise(errc::out_of_range, "sparse_rows: rows ", first, " + ", count, " of ", count_);
-    sparse_rows part = *this;
-    part.first_ = first_ + first;
-    part.count_ = count;
-    return part;
-  }
+  void end_row() { ends_.push_back(starts_.size()); }
 
  private:
-  std::size_t dim_ = 0, run_ = 0, first_ = 0, count_ = 0;
+  std::size_t dim_ = 0, run_ = 0;
   std::vector<std::size_t> ends_{0};
   std::vector<std::uint32_t> starts_;
   std::vector<float> values_;
@@ -78,7 +101,7 @@ class sparse_rows {
 
 /// q · x of a sparse query and a whole row, the largest first.
 struct sparse_inner_product {
-  using query_view = sparse_rows;
+  using query_view = sparse_view;
   using distance_type = float;
   using compare = std::greater<>;
 

@@ -7,6 +7,7 @@
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
 #include <embit/core/results.hpp>
+#include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/save.hpp>
 #include <embit/search/top_k.hpp>
@@ -77,15 +78,27 @@ class retriever {
   template <class Queries, RowFilter Filter = accept_all>
   knn_result<score_type> search(const Queries& queries, std::size_t k, retrieve_options options = {},
                                 const Filter& filter = {}) const {
+    knn_result<score_type> result;
+    search_into(queries, k, result, options, filter);
+    return result;
+  }
+
+  /// `search` into a result that is reused. `result` is unchanged when this throws for its arguments. Beside the codes
+  /// of the queries, and what the reranker may need for each of them, nothing is allocated that the next search does
+  /// not use again.
+  template <class Queries, RowFilter Filter = accept_all>
+  void search_into(const Queries& queries, std::size_t k, knn_result<score_type>& result, retrieve_options options = {},
+                   const Filter& filter = {}) const {
     if constexpr (!reranks) {
-      return search_index(queries, k, filter);
+      search_index(queries, k, result, filter);
     } else {
       const std::size_t wanted = options.candidates != 0 ? options.candidates : saturated_times_ten(k);
       require_query_width(queries);
       require_rows();
       if (k == 0) raise(errc::argument, "k: 0, but at least 1 neighbour must be asked for");
-      const auto candidates = search_index(queries, (std::max)(wanted, k), filter);
-      return rerank(queries, candidates, k);
+      const auto work = workspaces_.take();
+      search_index(queries, (std::max)(wanted, k), work->candidates, filter);
+      rerank(queries, *work, k, result);
     }
   }
 
@@ -115,14 +128,35 @@ class retriever {
     return k > static_cast<std::size_t>(-1) / 10 ? k : 10 * k;
   }
 
-  template <class Queries, class Filter>
-  auto search_index(const Queries& queries, std::size_t k, const Filter& filter) const {
+  // What a search works with; kept between searches.
+  struct worker_state {
+    std::vector<row_id> rows;
+    std::vector<score_type> scores;
+    std::vector<neighbor<score_type>> scored;
+  };
+  struct workspace {
+    knn_result<typename Search::distance_type> candidates;
+    std::vector<worker_state> workers;
+
+    void trim() noexcept {
+      if (candidates.k() > candidates.most_in_place) *this = {};
+    }
+  };
+
+  template <class Queries, class Result, class Filter>
+  void search_index(const Queries& queries, std::size_t k, Result& result, const Filter& filter) const {
+    const auto search = [&](const auto& asked) {
+      if constexpr (requires { index_.search_into(asked, k, result, filter); })
+        index_.search_into(asked, k, result, filter);
+      else
+        result = index_.search(asked, k, filter);
+    };
     if constexpr (std::convertible_to<const Queries&, typename Search::query_view>)
-      return index_.search(queries, k, filter);
+      search(queries);
     else if constexpr (requires { encoder_.encode_queries(queries); })
-      return index_.search(encoder_.encode_queries(queries), k, filter);
+      search(encoder_.encode_queries(queries));
     else
-      return index_.search(encoder_.encode(queries), k, filter);
+      search(encoder_.encode(queries));
   }
 
   template <class Queries>
@@ -145,34 +179,39 @@ class retriever {
         raise(errc::shape, "reranker: ", reranker_.size(), " rows, the index has ", index_.rows());
   }
 
-  template <class Queries, class Distance>
-  knn_result<score_type> rerank(const Queries& given, const knn_result<Distance>& candidates, std::size_t k) const {
+  template <class Queries>
+  void rerank(const Queries& given, workspace& work, std::size_t k, knn_result<score_type>& result) const {
     const typename Rerank::query_view queries(given);
-    knn_result<score_type> result;
+    const auto& candidates = work.candidates;
     result.reset(candidates.queries(), (std::min)(k, candidates.k()));
-    const auto each = [&](std::size_t q, std::size_t) {
+    const auto each = [&](std::size_t q, std::size_t worker) {
+      auto& [rows, scores, scored] = work.workers[worker];
       const auto list = candidates[q];
-      std::vector<row_id> rows(list.size());
-      std::vector<score_type> scores(list.size());
+      rows.resize(list.size());
+      scores.resize(list.size());
+      scored.clear();
       std::transform(list.begin(), list.end(), rows.begin(), [](const auto& n) { return n.id; });
       if constexpr (requires { reranker_.rerank(queries[q], rows, scores); })
         reranker_.rerank(queries[q], rows, scores);
       else
-        std::transform(rows.begin(), rows.end(), scores.begin(), [&](row_id r) { return reranker_(queries[q], r); });
-      std::vector<neighbor<score_type>> scored(list.size());
-      for (std::size_t i = 0; i < scored.size(); ++i) scored[i] = {rows[i], scores[i]};
-      result.set_found(q, select_top_k<compare>(scored, result.places(q)));
+        for (std::size_t i = 0; i < rows.size(); ++i) scores[i] = reranker_(queries[q], rows[i]);
+      for (std::size_t i = 0; i < rows.size(); ++i) scored.push_back({rows[i], scores[i]});
+      result.assign(q, select_top_k<compare>(scored, result.k()));
+    };
+    const auto run = [&](const auto& executor) {
+      work.workers.resize(executor.concurrency());
+      run_bulk(executor, candidates.queries(), each);
     };
     if constexpr (requires { index_.executor(); })
-      run_bulk(index_.executor(), candidates.queries(), each);
+      run(index_.executor());
     else
-      run_bulk(inline_executor{}, candidates.queries(), each);
-    return result;
+      run(inline_executor{});
   }
 
   Encode encoder_;
   Search index_;
   [[no_unique_address]] Rerank reranker_;
+  mutable reuse_pool<workspace> workspaces_;
 };
 
 }  // namespace embit::inline EMBIT_ABI

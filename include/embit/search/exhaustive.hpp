@@ -7,6 +7,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/executor.hpp>
 #include <embit/core/results.hpp>
+#include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
 #include <embit/kernel/level_run.hpp>
 #include <embit/search/pair_report.hpp>
@@ -42,10 +43,27 @@ struct knn_workspace {
   using neighbor_type = neighbor<typename K::distance_type>;
 
   std::vector<prepared_queries<K, Store>> groups;
-  std::vector<collector<K, Store>> kept;               // range by range, a collector a query
+  std::vector<collector<K, Store>> kept;               // a collector a query of an item
   std::vector<search_statistics> done;                 // one an item
   std::vector<scan_scratch<K, Store>> scratch;         // one a worker
   std::vector<std::vector<neighbor_type>> candidates;  // one a worker
+
+  /// Bytes of the lists.
+  std::size_t memory() const noexcept {
+    std::size_t bytes = kept.capacity() * sizeof(collector<K, Store>);
+    for (const auto& list : kept) bytes += list.memory();
+    for (const auto& list : candidates) bytes += list.capacity() * sizeof(neighbor_type);
+    return bytes;
+  }
+  /// Gives back the lists that only a search for very many neighbours needs.
+  void trim() noexcept {
+    for (auto& list : kept) trim(list);
+    for (auto& list : candidates)
+      if (list.capacity() * sizeof(neighbor_type) > most_idle_bytes) list = {};
+  }
+  static void trim(collector<K, Store>& list) noexcept {
+    if (list.memory() > most_idle_list) list = {};
+  }
 };
 
 template <class K, class Store, class Exec>
@@ -58,7 +76,8 @@ void prepare_groups(const K& kernel, const Store& store, const Exec& executor, t
   });
 }
 
-/// The `result.k()` nearest rows of each query; `result` has been reset to the number of queries.
+/// The `result.k()` nearest rows of each query; `result` has been reset to the number of queries. Where a worker meets
+/// all rows with a group of queries, it goes from the queries to their results before it takes the next group.
 template <class K, class Store, Executor Exec>
 void exhaustive_knn(const K& kernel, const Store& store, const Exec& executor, typename K::query_view queries,
                     const row_choice& choice, knn_result<typename K::distance_type>& result,
@@ -66,15 +85,40 @@ void exhaustive_knn(const K& kernel, const Store& store, const Exec& executor, t
   using collector_type = collector<K, Store>;
   const std::size_t nq = queries.size(), workers = executor.concurrency();
   const partition parts(nq, store.size(), workers);
-  prepare_groups(kernel, store, executor, queries, parts, work.groups);
-  work.kept.resize(parts.ranges * nq);
+  const std::size_t largest = cut(nq, parts.groups, 0).size();  // group
+  const bool whole = parts.ranges == 1;
+  const std::size_t places = whole ? (std::min)(parts.groups, workers) : parts.items();
+  const auto place_of = [&](std::size_t item, std::size_t worker) { return places < parts.items() ? worker : item; };
+  if (whole)
+    work.groups.resize(places);
+  else
+    prepare_groups(kernel, store, executor, queries, parts, work.groups);
+  work.kept.resize(places * largest);
   work.done.assign(parts.items(), {});
   work.scratch.resize(workers);
   work.candidates.resize(workers);
 
+  // What the items in places from `first` on have found for a group.
+  const auto deliver = [&](std::size_t g, std::size_t first, std::size_t worker) {
+    const piece group = cut(nq, parts.groups, g);
+    auto& candidates = work.candidates[worker];
+    for (std::size_t q = 0; q < group.size(); ++q) {
+      candidates.clear();
+      for (std::size_t r = 0; r < parts.ranges; ++r) {
+        collector_type& top = work.kept[(first + r) * largest + q];
+        const auto list = top.kept();
+        candidates.insert(candidates.end(), list.begin(), list.end());
+        work.trim(top);
+      }
+      result.assign(group.first + q, select_top_k<typename K::compare>(candidates, result.k()));
+    }
+  };
   run_bulk(executor, parts.items(), [&](std::size_t item, std::size_t worker) {
     const piece group = parts.queries_of(item, nq), rows = parts.rows_of(item, store.size());
-    collector_type* tops = work.kept.data() + item % parts.ranges * nq + group.first;
+    const std::size_t place = place_of(item, worker);
+    auto& prepared = work.groups[whole ? place : item / parts.ranges];
+    if (whole) prepared.assign(kernel, queries.middle_rows(group.first, group.size()), store.size());
+    collector_type* tops = work.kept.data() + place * largest;
     for (std::size_t q = 0; q < group.size(); ++q) {
       if constexpr (counts_distances<K, Store>)
         tops[q].reset(result.k(), K::max_distance(width_of(store)));
@@ -82,21 +126,11 @@ void exhaustive_knn(const K& kernel, const Store& store, const Exec& executor, t
         tops[q].reset(result.k());
     }
     knn_sink<collector_type> sink{tops, choice};
-    work.done[item] = work.groups[item / parts.ranges].scan(store, rows.first, rows.last, choice.members(),
-                                                            work.scratch[worker], sink);
+    work.done[item] = prepared.scan(store, rows.first, rows.last, choice.members(), work.scratch[worker], sink);
+    if (whole) deliver(item, place, worker);
   });
-  run_bulk(executor, parts.groups, [&](std::size_t g, std::size_t worker) {
-    const piece group = cut(nq, parts.groups, g);
-    auto& candidates = work.candidates[worker];
-    for (std::size_t q = group.first; q < group.last; ++q) {
-      candidates.clear();
-      for (std::size_t r = 0; r < parts.ranges; ++r) {
-        const auto list = work.kept[r * nq + q].kept();
-        candidates.insert(candidates.end(), list.begin(), list.end());
-      }
-      result.set_found(q, select_top_k<typename K::compare>(candidates, result.places(q)));
-    }
-  });
+  if (!whole)
+    run_bulk(executor, parts.groups, [&](std::size_t g, std::size_t worker) { deliver(g, g * parts.ranges, worker); });
   if (statistics != nullptr)
     for (const search_statistics& s : work.done) *statistics += s;
 }

@@ -46,13 +46,18 @@ class histogram_top_k {
     // As long as k rows remain without the farthest kept distance, that distance is out.
     while (total_ - counts_[limit_ - 1] >= k_) total_ -= counts_[--limit_];
     threshold_ = total_ >= k_ ? limit_ - 1 : limit_;
-    if (kept_.size() >= 4 * k_ + 64) drop_beyond_limit();
+    if (kept_.size() >= 64 && (kept_.size() - 64) / 4 >= k_) drop_beyond_limit();
   }
 
   /// What is kept, unordered: all of the k nearest, and fewer than k more.
   std::span<const neighbor_type> kept() {
     drop_beyond_limit();
     return kept_;
+  }
+
+  /// Bytes allocated.
+  std::size_t memory() const noexcept {
+    return counts_.capacity() * sizeof(std::uint32_t) + kept_.capacity() * sizeof(neighbor_type);
   }
 
  private:
@@ -103,6 +108,9 @@ class heap_top_k {
 
   std::span<const neighbor_type> kept() const noexcept { return kept_; }
 
+  /// Bytes allocated.
+  std::size_t memory() const noexcept { return kept_.capacity() * sizeof(neighbor_type); }
+
  private:
   static constexpr std::size_t most_sorted = 32;
 
@@ -124,16 +132,15 @@ class heap_top_k {
   std::vector<neighbor_type> kept_;
 };
 
-/// Sorts what several collectors kept and puts the first of it into the places of one query; returns how many.
+/// The first `k` of what several collectors kept, in order, or all of fewer.
 template <class Compare, class Distance>
-std::size_t select_top_k(std::vector<neighbor<Distance>>& candidates, std::span<neighbor<Distance>> places) {
+std::span<const neighbor<Distance>> select_top_k(std::vector<neighbor<Distance>>& candidates, std::size_t k) {
   const neighbor_order<Compare> before{};
-  const std::size_t count = (std::min)(candidates.size(), places.size());
+  const std::size_t count = (std::min)(candidates.size(), k);
   const auto middle = candidates.begin() + static_cast<std::ptrdiff_t>(count);
   if (count < candidates.size()) std::nth_element(candidates.begin(), middle, candidates.end(), before);
   std::sort(candidates.begin(), middle, before);
-  std::copy(candidates.begin(), middle, places.begin());
-  return count;
+  return std::span<const neighbor<Distance>>(candidates).first(count);
 }
 
 }  // namespace embit::inline EMBIT_ABI

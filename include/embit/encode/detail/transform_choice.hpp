@@ -77,7 +77,7 @@ double transform_recall(const transform_model& model, matrix_view<const float> r
                  for (std::size_t i = 0; i < rows.rows(); ++i)
                    best.offer(static_cast<row_id>(i), scores[q - first][i] + decoded.added[i]);
                  kept.assign(best.kept().begin(), best.kept().end());
-                 found.set_found(q, select_top_k<std::greater<>>(kept, found.places(q)));
+                 found.assign(q, select_top_k<std::greater<>>(kept, truth.k()));
                }
              });
   return mean_recall(truth, found, truth.k(), truth.k());

@@ -85,6 +85,11 @@ class distinct_top_k {
   /// The kept pairs, nearest first; after `flush`.
   std::span<const std::uint64_t> sorted() const noexcept { return kept_; }
 
+  /// Bytes allocated.
+  std::size_t memory() const noexcept {
+    return (kept_.capacity() + pending_.capacity() + merged_.capacity()) * sizeof(std::uint64_t);
+  }
+
  private:
   static constexpr std::size_t longest_by_insertion = 256;
 
@@ -146,6 +151,9 @@ class distinct_in_radius {
   }
 
   std::span<const std::uint64_t> sorted() const noexcept { return kept_; }
+
+  /// Bytes allocated.
+  std::size_t memory() const noexcept { return kept_.capacity() * sizeof(std::uint64_t); }
 
  private:
   std::uint32_t radius_ = 0;

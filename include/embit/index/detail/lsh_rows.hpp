@@ -16,17 +16,6 @@
 
 namespace embit::inline EMBIT_ABI::detail {
 
-/// Bytes that a store has allocated; none for one that shows what lies elsewhere.
-template <class Store>
-std::size_t rows_memory(const Store& store) noexcept {
-  if constexpr (requires { store.memory(); })
-    return store.memory();
-  else if constexpr (std::same_as<Store, matrix<float>>)
-    return store.values().size_bytes();
-  else
-    return 0;
-}
-
 /// Rows that can be part of a file: of a store that can be one itself, or floats.
 template <class Store>
 concept SavableRows = Loadable<Store> || std::same_as<Store, matrix<float>>;

@@ -68,6 +68,11 @@ class candidate_scorer {
     });
   }
 
+  /// Bytes allocated.
+  std::size_t memory() const noexcept {
+    return tile_.capacity() * sizeof(word) + nearest_.memory() + within_.memory();
+  }
+
  private:
   static constexpr bool gathers = std::same_as<Scorer, hamming> && requires(const Store& store) {
     { store.data() } -> std::same_as<const word*>;
