@@ -384,3 +384,54 @@ TEMPLATE_TEST_CASE("two that create an index at the same time: one does, and kee
   CHECK_FALSE(first.kept.empty());
   CHECK(content_of(embit::durable_index<TestType>::open(dir / "x").index()) == first.kept);
 }
+
+TEST_CASE("a sync that fails takes the change back, and nothing is acknowledged until the index is opened again") {
+  if (!support::disk_recorder::works()) return;
+  const support::temp_dir dir(support::temp_dir::in_memory());
+  support::disk_recorder disk(dir.path());
+  {
+    auto index = embit::durable_index<flat>::create(dir / "x", empty_index<flat>());
+    take<flat>({step::add, 1, 2}, index);
+    disk.fail(1, EIO, support::disk_recorder::once);  // the write goes well
+    CHECK(support::contains(support::refusal([&] { take<flat>({step::add, 2, 2}, index); }), "x.log: cannot append"));
+    CHECK(disk.repair());
+    CHECK(index.needs_reopening());
+    CHECK(index.index().rows() == 2);
+    for (const auto kind : {step::add, step::remove, step::checkpoint, step::compact})
+      CHECK(support::contains(support::refusal([&] {
+                                if (kind == step::checkpoint) index.checkpoint();
+                                take<flat>({kind, 1, 1}, index);
+                              }),
+                              "open it again"));
+    CHECK(index.index().size() == 2);
+  }
+  auto index = embit::durable_index<flat>::open(dir / "x");
+  CHECK(index.index().rows() == 2);
+  CHECK_FALSE(index.needs_reopening());
+  take<flat>({step::add, 3, 1}, index);
+}
+
+TEST_CASE("a file that comes without its log gets one that a power cut leaves there") {
+  if (!support::disk_recorder::works()) return;
+  const support::temp_dir dir(support::temp_dir::in_memory()), work(support::temp_dir::in_memory());
+  { embit::durable_index<flat>::create(dir / "x", empty_index<flat>()); }
+  std::filesystem::remove(dir / "x.log");
+  support::disk_model model({});
+  content expected;
+  {
+    support::disk_recorder disk(dir.path());
+    {
+      auto index = embit::durable_index<flat>::open(dir / "x");
+      take<flat>({step::add, 5, 2}, index);
+      expected = content_of(index.index());
+    }
+    model = support::disk_model(disk.before());
+    for (const support::disk_call& call : disk.calls()) model.call(call);
+  }
+  std::mt19937 random(3);
+  for (int draw = 0; draw < 20; ++draw) {
+    std::filesystem::remove(work / "x.log");
+    for (const auto& [name, bytes] : model.weak(random)) std::ofstream(work / name, std::ios::binary) << bytes;
+    CHECK(content_of(embit::durable_index<flat>::open(work / "x").index()) == expected);
+  }
+}

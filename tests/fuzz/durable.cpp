@@ -22,24 +22,31 @@ embit::code_store<> some_codes(std::uint64_t seed) {
   return support::make_codes(3, 70, support::code_kind::uniform, rng);
 }
 
-// An index on disk that has an empty log, and is removed with it.
+// An index on disk that has an empty log, and is removed with it. Its file is as it was whenever it is opened: a log of
+// an earlier version becomes part of the file.
 template <class Index>
 class base {
  public:
   base(std::string path, Index index) : path_(std::move(path)) {
     remove();
     embit::durable_index<Index>::create(path_, std::move(index), {.sync = false});
+    std::filesystem::copy_file(path_, kept());
   }
   base(const base&) = delete;
   base& operator=(const base&) = delete;
   ~base() { remove(); }
 
-  embit::durable_index<Index> open() const { return embit::durable_index<Index>::open(path_, {.sync = false}); }
+  embit::durable_index<Index> open() const {
+    std::filesystem::copy_file(kept(), path_, std::filesystem::copy_options::overwrite_existing);
+    return embit::durable_index<Index>::open(path_, {.sync = false});
+  }
   std::string log() const { return path_ + ".log"; }
 
  private:
+  std::string kept() const { return path_ + ".kept"; }
   void remove() const {
     std::remove(path_.c_str());
+    std::remove(kept().c_str());
     std::remove(log().c_str());
   }
   std::string path_;

@@ -9,10 +9,12 @@
 #include "support/refusal.hpp"
 #include "support/temp_dir.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <set>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -125,4 +127,54 @@ TEST_CASE("a change that fails is not seen, and a snapshot does not change") {
   CHECK(index.search(codes, 1)[0][0].id == 10);
   CHECK(before->size() == 10);
   CHECK(before->search(codes, 1)[0][0].id == 0);
+}
+
+// Writers wait for one another: each change is made to the index that the one before left.
+TEST_CASE("several writers at the same time lose no change, and readers see each whole", "[threads]") {
+  using rows = embit::labelled_index<embit::flat_index<>>;
+  embit::concurrent_index index{rows{embit::flat_index{embit::block_store<>{bits}}}};
+  constexpr std::uint64_t writers = 3;
+  const std::uint64_t changes = 300 * effort();
+  std::atomic<std::size_t> wrong{0};
+  std::atomic<std::uint64_t> writing{writers};
+  // Writer w owns the labels that are w modulo the number of writers. It adds them in pairs, in one change or in one
+  // `update`, and takes every fourth pair away again.
+  const auto write = [&](std::uint64_t writer) {
+    for (std::uint64_t i = 0; i < changes; ++i) {
+      const std::vector<embit::row_label> pair{2 * i * writers + writer, (2 * i + 1) * writers + writer};
+      const embit::word codes[]{code_of(pair[0]), code_of(pair[1])};
+      const embit::code_view<> both{codes, 2, bits};
+      if (i % 2 == 0)
+        index.add(both, pair);
+      else
+        index.update([&](rows& all) {
+          all.add(both.middle_rows(0, 1), std::span(pair).first(1));
+          all.add(both.middle_rows(1, 1), std::span(pair).last(1));
+        });
+      if (i % 4 == 3) index.update([&](rows& all) { wrong += !all.remove(pair[0]) || !all.remove(pair[1]); });
+      if (i % 100 == 99) index.compact();
+    }
+    --writing;
+  };
+  std::vector<std::thread> threads;
+  for (std::uint64_t writer = 0; writer < writers; ++writer) threads.emplace_back(write, writer);
+  std::size_t last = 0;
+  while (writing.load(std::memory_order_acquire) != 0) {
+    const auto now = index.snapshot();
+    wrong += now->size() % 2 != 0;
+    const auto labels = now->labels().labels();
+    for (std::size_t row = last = std::min(last, labels.size()); row < labels.size(); ++row)
+      if (now->index().contains(static_cast<embit::row_id>(row)) && now->row_of(labels[row]) != row) ++wrong;
+    last = labels.size();
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(wrong == 0);
+  CHECK(index.size() == 2 * writers * changes * 3 / 4);
+  for (std::uint64_t label = 0; label < 2 * writers * changes; ++label) {
+    const embit::word code = code_of(label);
+    const auto found = index.search(view_of(code), 1);
+    const bool removed = label / writers / 2 % 4 == 3;
+    REQUIRE(index.snapshot()->contains(label) == !removed);
+    if (!removed) REQUIRE(found[0][0] == embit::neighbor<std::uint32_t, embit::row_label>{label, 0});
+  }
 }

@@ -2,9 +2,13 @@
 #include <embit/index/durable.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/index/labelled.hpp>
+#include <embit/index/lsh_table.hpp>
+#include <embit/index/multi_index.hpp>
+#include <embit/index/versioned.hpp>
 
 #include "support/catch.hpp"
 #include "support/codes.hpp"
+#include "support/container_bytes.hpp"
 #include "support/refusal.hpp"
 #include "support/temp_dir.hpp"
 
@@ -14,7 +18,9 @@
 
 #include <csignal>
 #include <cstdint>
-#include <map>
+#include <filesystem>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -38,6 +44,19 @@ bool holds(const Index& index, std::uint64_t i, std::uint64_t id) {
   for (const auto& hit : found[0])
     if (hit.id == id) return true;
   return false;
+}
+
+/// The same log as version 1 wrote it.
+std::string old_log(const std::string& log) {
+  std::string old = log.substr(0, 32);
+  support::put(old, 8, 1u);
+  for (std::size_t at = 32; at < log.size();) {
+    const std::size_t size = support::get<std::uint32_t>(log, at), padded = (size + 7) / 8 * 8;
+    old += log.substr(at, 16) + log.substr(at + 24, 8) + log.substr(at + 32, padded);
+    at += 32 + padded;
+  }
+  support::repair_log(old);
+  return old;
 }
 
 }  // namespace
@@ -99,6 +118,144 @@ TEST_CASE("labels survive too, and a refused label leaves no trace") {
   CHECK_FALSE(holds(index.index(), 4, 400));
   CHECK_FALSE(index.index().contains(500));
   CHECK(holds(index.index(), 8, 800));
+}
+
+TEST_CASE("what changes nothing is not logged, and what cannot be is refused before the log") {
+  const support::temp_dir dir;
+  const auto rows = [] {
+    embit::rng rng{3};
+    return support::make_codes(5, bits, support::code_kind::uniform, rng);
+  }();
+  {
+    auto index = plain::create(dir / "a", embit::flat_index{rows});
+    index.remove(4);
+    const auto size = index.log_size();
+    CHECK(index.add(embit::code_view<>{}) == 5);
+    CHECK(index.add(embit::code_store<>(0, 64)) == 5);
+    CHECK_FALSE(index.remove(4));
+    for (const std::uint64_t row : {std::uint64_t{5}, std::uint64_t{4294967295}, std::uint64_t{4294967299}})
+      CHECK(
+          support::contains(support::refusal([&] { index.remove(row); }), "out_of_range: row: " + std::to_string(row)));
+    CHECK(support::contains(support::refusal([&] { index.remove(-1); }), "out_of_range: row: -1"));
+    CHECK(index.log_size() == size);
+    CHECK(index.index().contains(3));
+  }
+  CHECK(plain::open(dir / "a").index().size() == 4);
+  {
+    const std::vector<embit::row_label> labels{1, 2, 3, 4, 5}, twice{8, 8};
+    auto index = named::create(dir / "b", embit::labelled_index{embit::flat_index{rows}, labels});
+    const auto size = index.log_size();
+    index.add(embit::code_view<>{}, {});
+    CHECK_FALSE(index.remove(6u));
+    CHECK(support::contains(support::refusal([&] { index.remove(-1); }), "out_of_range: label: -1"));
+    CHECK(support::contains(support::refusal([&] { index.add(rows, labels); }), "label: 1 is in use already"));
+    CHECK(support::contains(support::refusal([&] { index.add(rows, twice); }), "shape: labels: 2 for 5 rows"));
+    CHECK(support::contains(support::refusal([&] { index.add(rows.view().middle_rows(0, 2), twice); }),
+                            "label: 8 is in use already"));
+    CHECK(index.log_size() == size);
+    CHECK(index.remove(std::uint8_t{5}));
+  }
+  CHECK(named::open(dir / "b").index().size() == 4);
+}
+
+TEST_CASE("indexes of other kinds are durable too") {
+  const support::temp_dir dir;
+  embit::rng rng{4};
+  const auto rows = support::make_codes(300, bits, support::code_kind::uniform, rng);
+  const auto survives = [&](const std::string& path, auto index) {
+    using durable = embit::durable_index<decltype(index)>;
+    {
+      auto there = durable::create(path, std::move(index));
+      CHECK(there.add(rows) == 300);
+      CHECK(there.remove(7));
+      there.compact();
+      CHECK(there.remove(8));
+      CHECK(there.add(rows.view().middle_rows(0, 2)) == 599);
+    }
+    const auto again = durable::open(path);
+    CHECK(again.index().rows() == 601);
+    CHECK(again.index().size() == 600);
+    CHECK(again.index().search(rows.view().middle_rows(1, 1), 3)[0].size() == 3);
+  };
+  survives(dir / "multi", embit::multi_index{rows});
+  survives(dir / "lsh", embit::lsh_table{rows, {.tables = 4, .bits = 12}});
+  survives(dir / "versioned", embit::versioned_index{embit::flat_index{rows}, 3});
+
+  // A table of given keys takes no codes alone: that is found out before the log, not by `open`.
+  const std::vector<std::uint32_t> numbers(600, 5);
+  const embit::matrix_view<const std::uint32_t> keys{numbers.data(), 300, 2};
+  using keyed = embit::lsh_table<>;
+  auto index = embit::durable_index<keyed>::create(dir / "keyed", keyed{rows, keys, {.tables = 2, .bits = 8}});
+  const auto size = index.log_size();
+  CHECK(support::contains(support::refusal([&] { index.add(rows); }), "add: the index was given keys"));
+  CHECK(index.log_size() == size);
+}
+
+TEST_CASE("a checkpoint or compaction that cannot be written changes nothing") {
+  const support::temp_dir dir;
+  {
+    auto index = plain::create(dir / "a", embit::flat_index{embit::block_store<>{bits}});
+    for (std::uint64_t i = 0; i < 6; ++i) index.add(code_of(i));
+    index.remove(0);
+    rlimit old{};
+    ::getrlimit(RLIMIT_FSIZE, &old);
+    const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit full{100, old.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &full);
+    const std::string compact = support::refusal([&] { index.compact(); });
+    const std::string checkpoint = support::refusal([&] { index.checkpoint(); });
+    ::setrlimit(RLIMIT_FSIZE, &old);
+    std::signal(SIGXFSZ, handler);
+    CHECK(support::contains(compact, "no_space: "));
+    CHECK(support::contains(checkpoint, "no_space: "));
+    CHECK_FALSE(index.needs_reopening());
+    CHECK(index.index().rows() == 6);
+    CHECK(index.remove(2));
+    CHECK(holds(index.index(), 3, 3));
+    CHECK(dir.entries() == 2);
+  }
+  const auto index = plain::open(dir / "a");
+  for (std::uint64_t i = 0; i < 6; ++i) CHECK(holds(index.index(), i, i) == (i != 0 && i != 2));
+}
+
+TEST_CASE("a file that is no log is never written over") {
+  const support::temp_dir dir;
+  const std::string notes = "my own notes, 28 bytes long\n";
+  support::spill(dir / "a.log", notes);
+  const auto create = [&] { (void)plain::create(dir / "a", embit::flat_index{embit::block_store<>{bits}}); };
+  CHECK(support::contains(support::refusal(create), "a.log: byte 0: not a log"));
+  CHECK(dir.entries() == 1);
+  std::filesystem::remove(dir / "a.log");
+  create();
+  support::spill(dir / "a.log", notes);
+  CHECK(support::contains(support::refusal([&] { (void)plain::open(dir / "a"); }), "a.log: byte 0: not a log"));
+  CHECK(support::slurp(dir / "a.log") == notes);
+  // Nor is a log whose file is gone.
+  std::filesystem::remove(dir / "a.log");
+  plain::open(dir / "a").add(code_of(1));
+  std::filesystem::remove(dir / "a");
+  const std::string log = support::slurp(dir / "a.log");
+  CHECK(support::contains(support::refusal(create), "a.log: holds changes to a file that is not there"));
+  CHECK(support::slurp(dir / "a.log") == log);
+  CHECK(support::contains(support::refusal([&] { (void)plain::open(dir / "b"); }), "No such file"));
+  CHECK(dir.entries() == 1);
+}
+
+TEST_CASE("a log of version 1 is done once, and goes on as one of this version") {
+  const support::temp_dir dir;
+  {
+    auto index = named::create(dir / "a", embit::labelled_index{embit::flat_index{embit::block_store<>{bits}}});
+    for (std::uint64_t i = 0; i < 9; ++i) index.add(code_of(i), std::vector<embit::row_label>{100 * i});
+    index.remove(300u);
+  }
+  support::spill(dir / "a.log", old_log(support::slurp(dir / "a.log")));
+  for (const bool first : {true, false}) {
+    auto index = named::open(dir / "a");
+    CHECK(index.index().size() == (first ? 8 : 9));
+    for (std::uint64_t i = 0; i < 9; ++i) CHECK(holds(index.index(), i, 100 * i) == (i != 3));
+    if (first) CHECK(index.log_size() == 32);
+    if (first) index.add(code_of(20), std::vector<embit::row_label>{7});
+  }
 }
 
 TEST_CASE("a log cut anywhere loses only what had not returned; damage before its end is an error") {

@@ -18,7 +18,8 @@ namespace embit::inline EMBIT_ABI {
 /// An index that any number of threads search while others add and remove: a search sees the index as it was at one
 /// moment, with every change that had returned by then and none that began later. Changes are made one at a time to a
 /// copy, which then takes the place of the index; searches never wait for them. All members may be called from any
-/// thread at any time.
+/// thread at any time: of several writers each waits for its turn and changes what the one before left, so that no
+/// change is lost. Only `update` may not change the index again from inside `change`, which would wait for itself.
 ///
 /// A change costs a copy of the index: of a `flat_index` that is its list of chunks, the chunk that is appended to, and
 /// a bit a row once rows were removed; of an index with tables it is all of them. `update` makes many changes for one

@@ -16,6 +16,7 @@
 #include <limits>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace embit::inline EMBIT_ABI {
