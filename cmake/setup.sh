@@ -2,6 +2,7 @@
 #
 #   need <what>...                   installs with the system's package manager what of these is missing: compiler
 #                                    cmake eigen xsimd catch2 cli11 benchmark clang aarch64
+#                                    riscv64
 #   build <folder> <CMake option>... [-- <target>...]   configures and builds; says how far it is, and
 #                                    the first error if it fails
 #
@@ -37,6 +38,7 @@ have() {
     benchmark) have_header benchmark/benchmark.h ;;
     clang) have_command clang++ ;;
     aarch64) have_command aarch64-linux-gnu-g++ && have_command qemu-aarch64 ;;
+    riscv64) have_command riscv64-linux-gnu-g++ && have_command qemu-riscv64 ;;
     *) say "setup.sh: nothing is known about '$1'"; return 1 ;;
   esac
 }
@@ -53,6 +55,7 @@ packages_for() {
     apt.benchmark) echo libbenchmark-dev ;;
     apt.clang) echo clang ;;
     apt.aarch64) echo g++-aarch64-linux-gnu qemu-user ;;
+    apt.riscv64) echo g++-riscv64-linux-gnu qemu-user ;;
     dnf.compiler) echo gcc-c++ ;;
     dnf.cmake) echo cmake make ;;
     dnf.eigen) echo eigen3-devel ;;

@@ -203,3 +203,20 @@ TEST_CASE("numbers are computed at compile time alike", "[random]") {
   CHECK(compiled[1] == embit::uniform(engine));
   CHECK(compiled[2] == embit::normal(engine));
 }
+
+TEST_CASE("a product by halves is the product that a wider type gives", "[random]") {
+  const auto same = [](std::uint64_t a, std::uint64_t b) {
+    const auto halves = embit::detail::multiply_halves(a, b), whole = embit::detail::multiply_128(a, b);
+    return halves.high == whole.high && halves.low == whole.low;
+  };
+  constexpr std::uint64_t all = ~std::uint64_t{0};
+  constexpr auto square = embit::detail::multiply_halves(all, all);  // 2^128 - 2^65 + 1
+  CHECK(square.high == all - 1);
+  CHECK(square.low == 1);
+  rng engine(11);
+  for (int i = 0; i < 1000; ++i) {
+    const std::uint64_t a = engine() >> engine() % 64, b = engine() >> engine() % 64;
+    REQUIRE(same(a, b));
+    REQUIRE(same(~a, b));
+  }
+}

@@ -62,7 +62,7 @@ class level_store {
   explicit level_store(code_view<> codes)
       : level_store(level_format{.segments = {level_segment::uniform(codes.bits(), 1)}}, codes.size()) {
     require_clean_tails(codes, "codes");
-    for (std::size_t row = 0; row < size_; ++row) set_bytes(row, std::as_bytes(codes[row]));
+    for (std::size_t row = 0; row < size_; ++row) set_code(row, codes[row]);
   }
 
   level_store(const level_store&) = default;
@@ -252,9 +252,10 @@ class level_store {
     size_ = size;
   }
 
-  void set_bytes(std::size_t row, std::span<const std::byte> bytes) noexcept {
+  void set_code(std::size_t row, std::span<const word> code) noexcept {
     std::uint8_t* out = row_data(row);
-    for (std::size_t p = 0; p < row_bytes_; ++p) out[p * level_block_rows] = static_cast<std::uint8_t>(bytes[p]);
+    for (std::size_t p = 0; p < row_bytes_; ++p)
+      out[p * level_block_rows] = static_cast<std::uint8_t>(code[p / 8] >> 8 * (p % 8));
   }
 
   void put(std::size_t row, const level_row& source) noexcept {
