@@ -1,6 +1,7 @@
 // A multi-index in a file: what is loaded finds what was saved, and is saved again as the same bytes.
 // SPDX-License-Identifier: MIT
 #include <embit/core/random.hpp>
+#include <embit/index/labelled.hpp>
 #include <embit/index/multi_index.hpp>
 #include <embit/io/save.hpp>
 
@@ -11,6 +12,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
+#include <utility>
+#include <vector>
 
 TEST_CASE("a multi-index survives a file, with its options and without its removed rows") {
   embit::rng rng{1};
@@ -32,4 +36,30 @@ TEST_CASE("a multi-index survives a file, with its options and without its remov
   }
   CHECK(support::contains(support::refusal([&] { (void)embit::load<embit::multi_index<embit::ids_only>>(dir / "a"); }),
                           "kind: "));
+}
+
+TEST_CASE("what was loaded is removed from, added to and saved again, round after round") {
+  using index_type = embit::labelled_index<embit::multi_index<>>;
+  embit::rng rng{2};
+  const support::temp_dir dir;
+  const auto codes = support::make_codes(1000, 130, support::code_kind::uniform, rng);
+  std::vector<embit::row_label> labels(codes.size());
+  for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = ~embit::row_label{i};  // negative as signed numbers
+  const auto added = [&](std::size_t first, std::size_t count) {
+    return std::pair{codes.view().middle_rows(first, count),
+                     std::span<const embit::row_label>(labels).subspan(first, count)};
+  };
+  const auto start = added(0, 700);
+  embit::save(dir / "a", index_type{embit::multi_index{start.first}, start.second});
+  for (std::size_t round = 0; round < 3; ++round) {
+    auto index = embit::load<index_type>(dir / "a");
+    CHECK(index.remove(labels[round]));
+    const auto more = added(700 + 100 * round, 100);
+    index.add(more.first, more.second);
+    embit::save(dir / "a", index);
+  }
+  const auto index = embit::load<index_type>(dir / "a");
+  REQUIRE(index.size() == 997);
+  const auto found = index.search(codes, 1);
+  for (std::size_t i = 0; i < codes.size(); ++i) CHECK((found[i][0].id == labels[i]) == (i >= 3));
 }
