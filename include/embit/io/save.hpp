@@ -33,12 +33,21 @@ concept Loadable = Savable<T> && requires(const section_reader& in, Parts&&... p
 
 namespace detail {
 
+/// The kind that files of a type are written as: a type whose files mostly need no later version says so by `written`.
+template <Savable T>
+constexpr file_kind written_kind() noexcept {
+  if constexpr (requires { T::written; })
+    return T::written;
+  else
+    return T::file;
+}
+
 /// Writes a part of a thing under a name of its own, with the kind it would have as a file.
 template <Savable T>
 void write_part(const section_writer& out, std::string_view name, const T& part) {
   const section_writer scope = out.scope(name);
   metadata_writer kind;
-  kind.text(T::file.name).u32(T::file.version);
+  kind.text(written_kind<T>().name).u32(written_kind<T>().version);
   scope.add("kind", std::move(kind));
   part.write_to(scope);
 }
@@ -67,7 +76,7 @@ template <class T, class... Parts>
 /// then.
 template <Savable T>
 void save(std::string path, const T& thing) {
-  container_writer writer(std::move(path), T::file);
+  container_writer writer(std::move(path), detail::written_kind<T>());
   thing.write_to(writer.sections());
   writer.finish();
 }
