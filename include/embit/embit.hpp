@@ -144,6 +144,7 @@
 #include <embit/search/row_bitset.hpp>
 #include <embit/search/row_choice.hpp>
 #include <embit/search/rows.hpp>
+#include <embit/search/saved_kernel.hpp>
 #include <embit/search/scan.hpp>
 #include <embit/search/set_scan.hpp>
 #include <embit/search/sinks.hpp>

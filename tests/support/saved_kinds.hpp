@@ -1,6 +1,6 @@
 // One small thing of every kind that can be a file: what the golden files hold, what damage is done to, and what
-// fuzzing begins with. A new kind is one more entry of `saved_kinds`. Included by saved_kinds.cpp alone: to compile all
-// of this takes long.
+// fuzzing begins with. A new kind is one more entry of `each_saved_kind`. Included by saved_kinds.cpp alone: to compile
+// all of this takes long.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -174,90 +174,90 @@ inline embit::recurrent small_recurrent() {
   return embit::recurrent({{.5f, -.25f, 0, 1}, .5f, block(4, 3), {block(3, 4)}, {block(4, 3)}});
 }
 
-inline std::vector<saved_kind> saved_kinds() {
+template <class T>
+struct type {};
+
+/// Calls `visit(type<T>{}, name, make)` for every kind: `make` makes the example, which is loaded as a T.
+template <class Visit>
+void each_saved_kind(Visit&& visit) {
   using flat = embit::flat_index<embit::block_store<>, embit::hamming>;
   using flat_levels = embit::flat_index<embit::level_store, embit::symmetric>;
-  std::vector<saved_kind> kinds{
-      kind_of<embit::code_store<>>("codes", small_codes),
-      kind_of<embit::level_store>("levels", [] { return small_levels(false); }),
-      kind_of<embit::level_store>("levels_half", [] { return small_levels(true); }),
-      kind_of<embit::version_column>("version_column",
-                                     [] {
-                                       embit::version_column column(4, 1);
-                                       column.append(3, 70000);
-                                       return column;
-                                     }),
-      kind_of<flat>("flat_index",
-                    [] {
-                      embit::flat_index index{small_codes()};
-                      index.remove(2);
-                      return index;
-                    }),
-      kind_of<flat_levels>("flat_index_levels", [] { return embit::flat_index{small_levels(false)}; }),
-      kind_of<embit::labelled_index<flat>>("labelled_index", small_labelled_index),
-      kind_of<embit::versioned_index<flat>>("versioned_index",
-                                            [] {
-                                              embit::versioned_index index{embit::flat_index{small_codes()}, 1};
-                                              index.add(small_codes(), 2);
-                                              index.remove(3);
-                                              return index;
-                                            }),
-      kind_of<embit::multi_index<>>("multi_index",
-                                    [] {
-                                      embit::multi_index<> index{small_codes(), {.substrings = 5}};
-                                      index.remove(3);
-                                      return index;
-                                    }),
-      kind_of<embit::lsh_table<>>("lsh_table", small_lsh_table),
-      kind_of<decltype(small_keyed_table())>("lsh_table_keys", small_keyed_table),
-      kind_of<embit::sign_projection>("sign_projection", small_projection),
-      kind_of<embit::hadamard_projection>("hadamard_projection",
-                                          [] {
-                                            embit::rng rng{5};
-                                            return embit::hadamard_lsh({.dim = 3, .bits = 9}, rng);
-                                          }),
-      kind_of<embit::cross_polytope>("cross_polytope",
-                                     [] {
-                                       embit::rng rng{6};
-                                       return embit::cross_polytope({.dim = 5, .tables = 2, .hashes = 2}, rng);
-                                     }),
-      kind_of<embit::min_hash>("min_hash",
-                               [] { return embit::min_hash({.hashes = 9, .bits_per_hash = 2}, std::uint64_t{7}); }),
-      kind_of<embit::sim_hash>("sim_hash", [] { return embit::sim_hash({.bits = 65}, std::uint64_t{8}); }),
-      kind_of<embit::all_but_the_top>("all_but_the_top",
-                                      [] {
-                                        embit::matrix<float> axis(1, 3, 0.f);
-                                        axis[0][1] = 1;
-                                        return embit::all_but_the_top({1, 2, 3}, axis);
-                                      }),
-      kind_of<decltype(small_pipeline())>("pipeline", small_pipeline),
-      kind_of<embit::transformed_encoder<embit::centering, embit::sign_projection>>(
-          "transformed_encoder",
-          [] {
-            return embit::transformed_encoder{embit::centering({1, 2, 3}), small_projection()};
-          }),
-      kind_of<embit::muvera>("muvera", small_muvera),
-      kind_of<embit::fde_store>("fde_store",
-                                [] {
-                                  return embit::fde_store(small_rows(3, 4), {0, 1, 0}, 99);
-                                }),
-      kind_of<embit::token_store<float>>("tokens", small_tokens<float>),
-      kind_of<embit::token_store<embit::half>>("tokens_half", small_tokens<embit::half>),
-      kind_of<embit::token_store<std::int8_t>>("tokens_int8", small_tokens<std::int8_t>),
-      kind_of<embit::token_store<embit::sign_token>>("tokens_sign", small_tokens<embit::sign_token>),
-      kind_of<decltype(small_retriever())>("retriever", small_retriever),
-      kind_of<embit::rabitq>("rabitq",
-                             [] {
-                               embit::rng rng{9};
-                               return embit::fit_rabitq(small_rows(20, 5), {.bits_per_dim = 2}, rng);
-                             }),
-      kind_of<embit::transform_coder>("transform_coder",
-                                      [] {
-                                        embit::rng rng{10};
-                                        return embit::fit_transform_coder(small_rows(60, 5), {.bits = 16}, rng);
-                                      }),
-      kind_of<embit::recurrent>("recurrent", small_recurrent),
-  };
+  visit(type<embit::code_store<>>{}, "codes", small_codes);
+  visit(type<embit::level_store>{}, "levels", [] { return small_levels(false); });
+  visit(type<embit::level_store>{}, "levels_half", [] { return small_levels(true); });
+  visit(type<embit::version_column>{}, "version_column", [] {
+    embit::version_column column(4, 1);
+    column.append(3, 70000);
+    return column;
+  });
+  visit(type<flat>{}, "flat_index", [] {
+    embit::flat_index index{small_codes()};
+    index.remove(2);
+    return index;
+  });
+  visit(type<flat_levels>{}, "flat_index_levels", [] { return embit::flat_index{small_levels(false)}; });
+  visit(type<embit::flat_index<embit::popcount_store<>, embit::tversky>>{}, "flat_index_sets", [] {
+    embit::flat_index index{small_codes(), embit::tversky({.alpha = 0.25f, .beta = 2})};
+    index.remove(2);
+    return index;
+  });
+  visit(type<embit::labelled_index<flat>>{}, "labelled_index", small_labelled_index);
+  visit(type<embit::versioned_index<flat>>{}, "versioned_index", [] {
+    embit::versioned_index index{embit::flat_index{small_codes()}, 1};
+    index.add(small_codes(), 2);
+    index.remove(3);
+    return index;
+  });
+  visit(type<embit::multi_index<>>{}, "multi_index", [] {
+    embit::multi_index<> index{small_codes(), {.substrings = 5}};
+    index.remove(3);
+    return index;
+  });
+  visit(type<embit::lsh_table<>>{}, "lsh_table", small_lsh_table);
+  visit(type<decltype(small_keyed_table())>{}, "lsh_table_keys", small_keyed_table);
+  visit(type<embit::sign_projection>{}, "sign_projection", small_projection);
+  visit(type<embit::hadamard_projection>{}, "hadamard_projection", [] {
+    embit::rng rng{5};
+    return embit::hadamard_lsh({.dim = 3, .bits = 9}, rng);
+  });
+  visit(type<embit::cross_polytope>{}, "cross_polytope", [] {
+    embit::rng rng{6};
+    return embit::cross_polytope({.dim = 5, .tables = 2, .hashes = 2}, rng);
+  });
+  visit(type<embit::min_hash>{}, "min_hash",
+        [] { return embit::min_hash({.hashes = 9, .bits_per_hash = 2}, std::uint64_t{7}); });
+  visit(type<embit::sim_hash>{}, "sim_hash", [] { return embit::sim_hash({.bits = 65}, std::uint64_t{8}); });
+  visit(type<embit::all_but_the_top>{}, "all_but_the_top", [] {
+    embit::matrix<float> axis(1, 3, 0.f);
+    axis[0][1] = 1;
+    return embit::all_but_the_top({1, 2, 3}, axis);
+  });
+  visit(type<decltype(small_pipeline())>{}, "pipeline", small_pipeline);
+  visit(type<embit::transformed_encoder<embit::centering, embit::sign_projection>>{}, "transformed_encoder", [] {
+    return embit::transformed_encoder{embit::centering({1, 2, 3}), small_projection()};
+  });
+  visit(type<embit::muvera>{}, "muvera", small_muvera);
+  visit(type<embit::fde_store>{}, "fde_store", [] { return embit::fde_store(small_rows(3, 4), {0, 1, 0}, 99); });
+  visit(type<embit::token_store<float>>{}, "tokens", small_tokens<float>);
+  visit(type<embit::token_store<embit::half>>{}, "tokens_half", small_tokens<embit::half>);
+  visit(type<embit::token_store<std::int8_t>>{}, "tokens_int8", small_tokens<std::int8_t>);
+  visit(type<embit::token_store<embit::sign_token>>{}, "tokens_sign", small_tokens<embit::sign_token>);
+  visit(type<decltype(small_retriever())>{}, "retriever", small_retriever);
+  visit(type<embit::rabitq>{}, "rabitq", [] {
+    embit::rng rng{9};
+    return embit::fit_rabitq(small_rows(20, 5), {.bits_per_dim = 2}, rng);
+  });
+  visit(type<embit::transform_coder>{}, "transform_coder", [] {
+    embit::rng rng{10};
+    return embit::fit_transform_coder(small_rows(60, 5), {.bits = 16}, rng);
+  });
+  visit(type<embit::recurrent>{}, "recurrent", small_recurrent);
+}
+
+inline std::vector<saved_kind> saved_kinds() {
+  std::vector<saved_kind> kinds;
+  each_saved_kind(
+      [&]<class T>(type<T>, std::string name, auto make) { kinds.push_back(kind_of<T>(std::move(name), make)); });
   for (saved_kind& kind : kinds) kind.exact = kind.name != "rabitq" && kind.name != "transform_coder";
   kinds[0].copy.push_back(load_and_save<embit::block_store<>>);
   kinds[0].copy.push_back(map_and_save);

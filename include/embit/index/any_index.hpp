@@ -32,7 +32,7 @@ struct erased_index {
   virtual std::unique_ptr<erased_index> copy() const = 0;
   virtual const void* type() const noexcept = 0;
   virtual const void* held() const noexcept = 0;
-  virtual file_kind file() const noexcept = 0;  // without a name where it has no file
+  virtual file_kind file() const = 0;  // without a name where it has no file
   virtual std::size_t size() const = 0;
   virtual std::size_t rows() const = 0;
   virtual std::size_t width() const = 0;
@@ -65,9 +65,9 @@ class erased_index_of final : public erased_index<QueryView, Distance, CodesView
   std::unique_ptr<base> copy() const override { return std::make_unique<erased_index_of>(index_); }
   const void* type() const noexcept override { return &type_mark<T>; }
   const void* held() const noexcept override { return std::addressof(index_); }
-  file_kind file() const noexcept override {
+  file_kind file() const override {
     if constexpr (Savable<T>)
-      return T::file;
+      return kind_in_file(index_);
     else
       return {};
   }

@@ -23,6 +23,7 @@
 #include <embit/search/row_bitset.hpp>
 #include <embit/search/row_choice.hpp>
 #include <embit/search/rows.hpp>
+#include <embit/search/saved_kernel.hpp>
 #include <embit/search/scan.hpp>
 #include <embit/search/set_scan.hpp>
 #include <embit/store/block_store.hpp>
@@ -286,27 +287,36 @@ class flat_index {
     return std::move(numbering.renumbered);
   }
 
-  static constexpr file_kind file{"flat_index", 1};
+  static constexpr file_kind file{"flat_index", 2};
+  /// Version 1 where the kernel is the default one of the store, or has no name.
+  static constexpr file_kind written{"flat_index", detail::saves_kernel<K, Store> ? 2 : 1};
 
-  /// The sections of the file that `save` writes: those of the store under "store/", and which rows are left. Kernel
-  /// and executor are not among them.
+  /// The sections of the file that `save` writes: "kernel" (its name as text, then its parameters) where it has a name
+  /// and is not the default one of the store, those of the store under "store/", and which rows are left. The executor
+  /// is not among them, nor a kernel of the user's own.
   void write_to(const section_writer& out) const requires Savable<Store> {
+    detail::write_kernel<K, Store>(out, kernel_);
     detail::write_part<Store>(out, "store", store_);
     live_.write_to(out);
   }
 
-  /// @param kernel    of the index, given again where it is not a default one; `executor` likewise
-  /// @throws error errc::format, errc::kind for another store, errc::checksum or errc::io.
+  /// @param kernel    of the index, given again where files do not name it; `executor` likewise
+  /// @throws error errc::format, errc::kind for another store or another kernel, errc::checksum or errc::io.
   static flat_index read_from(const section_reader& in, K kernel, Exec executor = {}) requires Loadable<Store> {
+    detail::require_kernel<K, Store>(in, kernel);
+    return read_rows(in, std::move(kernel), std::move(executor));
+  }
+  static flat_index read_from(const section_reader& in) requires(Loadable<Store>&& std::default_initializable<K>) {
+    return read_rows(in, detail::read_kernel<K, Store>(in), {});
+  }
+
+ private:
+  static flat_index read_rows(const section_reader& in, K kernel, Exec executor) {
     flat_index index(detail::read_part<Store>(in, "store"), std::move(kernel), std::move(executor));
     index.live_ = detail::live_rows::read_from(in, index.rows());
     return index;
   }
-  static flat_index read_from(const section_reader& in) requires(Loadable<Store>&& std::default_initializable<K>) {
-    return read_from(in, K{});
-  }
 
- private:
   void require_queries(const query_view& queries) const {
     if (queries.size() == 0) return;
     if constexpr (requires { kernel_.dim(); }) {

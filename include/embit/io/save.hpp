@@ -39,12 +39,16 @@ concept ReadAsFound = SavedAsHeld<T> && requires(file_kind found, const section_
   { T::read_as(found, in, std::forward<Parts>(parts)...) } -> std::same_as<T>;
 };
 
+/// The kind that the file of a thing is written as. A type whose files mostly need no later version of their kind says
+/// so by `written`.
 template <class T>
 file_kind kind_in_file(const T& thing) {
-  if constexpr (SavedAsItself<T>)
-    return T::file;
-  else
+  if constexpr (SavedAsHeld<T>)
     return thing.saved_as();
+  else if constexpr (requires { T::written; })
+    return T::written;
+  else
+    return T::file;
 }
 
 }  // namespace detail

@@ -13,11 +13,14 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string_view>
 
 namespace embit::inline EMBIT_ABI {
 
 /// The number of bits in which two codes differ.
 struct hamming {
+  static constexpr std::string_view name = "hamming";  ///< in files
+
   using query_view = code_view<>;
   using distance_type = std::uint32_t;
   using compare = std::less<>;

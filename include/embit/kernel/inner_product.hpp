@@ -11,11 +11,14 @@
 #include <cstddef>
 #include <functional>
 #include <span>
+#include <string_view>
 
 namespace embit::inline EMBIT_ABI {
 
 /// Scores a float query against float rows by q · x, the largest first.
 struct inner_product {
+  static constexpr std::string_view name = "inner_product";  ///< in files
+
   using query_view = matrix_view<const float>;
   using distance_type = float;
   using compare = std::greater<>;

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <functional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace embit::inline EMBIT_ABI {
@@ -19,6 +20,8 @@ namespace embit::inline EMBIT_ABI {
 /// the symmetric distance computation (SDC) of recurrent and scalar codes. Exact where codes have one segment.
 /// Gan et al., "Binary embedding-based retrieval at Tencent", KDD 2023 (arXiv 2302.08714), section 3.3.
 struct symmetric {
+  static constexpr std::string_view name = "symmetric";  ///< in files
+
   using query_view = level_view;
   using distance_type = float;
   using compare = std::less<>;

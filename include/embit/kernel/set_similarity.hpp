@@ -8,6 +8,7 @@
 #include <embit/core/error.hpp>
 #include <embit/core/finite.hpp>
 #include <embit/core/types.hpp>
+#include <embit/io/metadata.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -16,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string_view>
 
 namespace embit::inline EMBIT_ABI {
 
@@ -97,6 +99,8 @@ concept SetKernel = Kernel<K> && std::same_as<typename K::query_view, code_view<
 /// similarity 1, so that every set is most similar to itself and 1 − similarity is a metric (as in OpenEye and SciPy;
 /// chemfp and FAISS say 0). The quotient is rounded once to float: equal fractions give equal floats everywhere.
 struct jaccard : detail::set_kernel<jaccard, float> {
+  static constexpr std::string_view name = "jaccard";  ///< in files
+
   /// Of sets of `a` and `b` members, `common` of them shared.
   static float score(std::uint32_t a, std::uint32_t b, std::uint32_t common) noexcept {
     const double either = double{1} * a + b - common;
@@ -122,6 +126,8 @@ struct tversky_options {
 /// row contains. Tversky, "Features of similarity", Psychological Review 84 (1977), ratio model.
 class tversky : public detail::set_kernel<tversky, float> {
  public:
+  static constexpr std::string_view name = "tversky";  ///< in files
+
   tversky() = default;
   /// @throws error errc::argument for a weight that is negative or not finite.
   explicit tversky(tversky_options options) : alpha_(options.alpha), beta_(options.beta) {
@@ -130,6 +136,18 @@ class tversky : public detail::set_kernel<tversky, float> {
   }
 
   tversky_options options() const noexcept { return {static_cast<float>(alpha_), static_cast<float>(beta_)}; }
+
+  /// In files: f32 alpha, f32 beta.
+  void write_parameters(metadata_writer& out) const { out.f32(options().alpha).f32(options().beta); }
+  /// @throws error errc::format for weights that no tversky has.
+  static tversky read_parameters(metadata_reader& in) {
+    tversky_options options;
+    options.alpha = in.f32();
+    options.beta = in.f32();
+    if (!is_weight(options.alpha) || !is_weight(options.beta))
+      in.refuse("weights ", options.alpha, " and ", options.beta);
+    return tversky(options);
+  }
 
   /// Of a query of `a` members and a row of `b`, `common` of them shared.
   float score(std::uint32_t a, std::uint32_t b, std::uint32_t common) const noexcept {
@@ -145,9 +163,10 @@ class tversky : public detail::set_kernel<tversky, float> {
   double expect(std::uint32_t a, std::uint32_t b, float limit) const noexcept {
     return limit * (alpha_ * a + beta_ * b) / (1 - limit + limit * (alpha_ + beta_));
   }
-  static void require_weight(const char* name, float weight) {
-    if (!detail::is_finite(weight) || weight < 0)
-      raise(errc::argument, "tversky: ", name, " is ", weight, ", but weights are finite and not negative");
+  static bool is_weight(float weight) noexcept { return detail::is_finite(weight) && weight >= 0; }
+  static void require_weight(const char* which, float weight) {
+    if (!is_weight(weight))
+      raise(errc::argument, "tversky: ", which, " is ", weight, ", but weights are finite and not negative");
   }
 
   double alpha_ = 1, beta_ = 1;
@@ -155,6 +174,8 @@ class tversky : public detail::set_kernel<tversky, float> {
 
 /// The number of common members |a ∧ b|, the largest first; divided by the width it is the Russell–Rao similarity.
 struct and_count : detail::set_kernel<and_count, std::uint32_t> {
+  static constexpr std::string_view name = "and_count";  ///< in files
+
   static std::uint32_t score(std::uint32_t, std::uint32_t, std::uint32_t common) noexcept { return common; }
 
  private:

@@ -10,10 +10,12 @@
 #include <embit/io/container_writer.hpp>
 #include <embit/kernel/block_run.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <vector>
 
 namespace embit::inline EMBIT_ABI::detail {
 
@@ -54,6 +56,25 @@ inline void write_shape(const section_writer& out, code_shape shape) {
   metadata_writer values;
   values.u64(shape.bits).u64(shape.rows);
   out.add(shape_section, std::move(values));
+}
+
+/// Adds the sections of a file of codes, whatever the store they are in. The store is read when the file is written.
+template <class Store>
+void write_codes(const section_writer& out, const Store& store) {
+  write_shape(out, {store.bits(), store.size()});
+  out.add_stream(blocks_section, [&store](section_sink& sink) {
+    std::vector<word> code(words_for(store.bits()));
+    std::vector<word> blocks;
+    for (std::size_t first = 0; first < store.size(); first += superblock_rows) {
+      const std::size_t count = (std::min)(superblock_rows, store.size() - first);
+      blocks.assign(code_shape{store.bits(), count}.block_words(), 0);
+      for (std::size_t i = 0; i < count; ++i) {
+        store.copy_row(first + i, code);
+        write_lane(blocks.data(), code.size(), i, code.data());
+      }
+      sink.write(std::span<const word>(blocks));
+    }
+  });
 }
 
 /// @throws error errc::format for a shape that cannot be, or that does not agree with the size of the blocks.

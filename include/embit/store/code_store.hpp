@@ -126,19 +126,7 @@ class code_store {
   static constexpr file_kind file = detail::codes_file;
 
   /// The sections of the file that `save` writes: interleaved blocks, as every store of codes writes them.
-  void write_to(const section_writer& out) const {
-    detail::write_shape(out, {bits(), size_});
-    out.add_stream(detail::blocks_section, [this](section_sink& sink) {
-      aligned_vector<word> blocks;
-      for (std::size_t first = 0; first < size_; first += superblock_rows) {
-        const std::size_t count = (std::min)(superblock_rows, size_ - first);
-        blocks.assign(detail::code_shape{bits(), count}.block_words(), 0);
-        for (std::size_t i = 0; i < count; ++i)
-          detail::write_lane(blocks.data(), words(), i, words_.data() + (first + i) * words());
-        sink.write(std::span<const word>(blocks));
-      }
-    });
-  }
+  void write_to(const section_writer& out) const { detail::write_codes(out, *this); }
 
   /// The codes that `load` reads.
   /// @throws error errc::format, errc::checksum or errc::io; errc::shape for another width than the static one.

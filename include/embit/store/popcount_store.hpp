@@ -11,6 +11,7 @@
 #include <embit/kernel/block_run.hpp>
 #include <embit/kernel/set_similarity.hpp>
 #include <embit/store/block_store.hpp>
+#include <embit/store/code_store.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -199,6 +200,15 @@ class popcount_store {
     std::size_t bytes = 0;
     for (const auto& s : segments_) bytes += s->memory();
     return bytes;
+  }
+
+  /// Files are those of any store of codes: in the order of the rows.
+  static constexpr file_kind file = detail::codes_file;
+  void write_to(const section_writer& out) const { detail::write_codes(out, *this); }
+  /// @throws error errc::format, errc::checksum or errc::io.
+  static popcount_store read_from(const section_reader& in) {
+    const auto codes = code_store<Bits>::read_from(in);
+    return popcount_store(codes.view());
   }
 
  private:
