@@ -1,5 +1,4 @@
-// Codes as others pack their bits: MSB first, signed or not, LSB first, a byte a bit, hexadecimal, or as text of 0
-// and 1.
+// Codes as others pack their bits, both ways: in bytes of either order, a byte a bit, and as text.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -19,16 +18,14 @@
 #include <string>
 #include <string_view>
 
-// | packing                    | dimension j is                              | who writes it |
-// |----------------------------|---------------------------------------------|-------------------------------------------|
-// | msb_first                  | bit 7 - j % 8 of byte j / 8                 | numpy.packbits, sentence-transformers |
-// |                            |                                             | "ubinary", bit(n) of PostgreSQL,
-// pgvector | | msb_first_signed           | the same, of byte j / 8 + 128               | sentence-transformers
-// "binary" (int8)     | | lsb_first                  | bit j % 8 of byte j / 8                     | FAISS,
-// numpy.packbits(bitorder="little")  | | bools                      | byte j, which is 0 or 1                     |
-// numpy and HDF5 arrays of bool             | | hex                        | as in either order, two digits a byte |
-// text columns, bytes.hex(), fingerprints   | | bit_string                 | character j, which is '0' or '1' |
-// PostgreSQL's text of bit(n)               |
+// The packings, by where dimension j is and who writes them so:
+//   msb_first         bit 7 - j % 8 of byte j / 8: numpy.packbits, the "ubinary" embeddings of sentence-transformers,
+//                     and bit(n) columns of PostgreSQL, pgvector's included, as its binary protocol sends them
+//   msb_first_signed  the same after 128 was subtracted from each byte: "binary" (int8) of sentence-transformers
+//   lsb_first         bit j % 8 of byte j / 8: FAISS, and numpy.packbits(bitorder="little")
+//   bools             byte j, which is 0 or 1: arrays of bool in NumPy and HDF5
+//   hex               bytes of either order as two digits each: text columns, bytes.hex(), fingerprints
+//   bit_string        character j, which is '0' or '1': what PostgreSQL shows of bit(n)
 //
 // Where bits fill bytes, the bits of the last byte after the last dimension are zero.
 
