@@ -49,7 +49,7 @@ inline void to_msb_first(std::span<const word> code, std::size_t bits, std::span
 
 /// All codes, n × bytes_for(bits), MSB first.
 inline matrix<std::uint8_t> to_msb_first(code_view<> codes) {
-  matrix<std::uint8_t> bytes(codes.size(), bytes_for(codes.bits()));
+  auto bytes = matrix<std::uint8_t>::uninitialized(codes.size(), bytes_for(codes.bits()));
   for (std::size_t row = 0; row < codes.size(); ++row) to_msb_first(codes[row], codes.bits(), bytes[row]);
   return bytes;
 }

@@ -122,7 +122,7 @@ matrix<T> read_hdf5(const std::string& path, const std::string& dataset) {
     raise(errc::argument, what, ": holds ", name_of(number.type), ", which ", name_of(dtype_of<T>), " cannot hold");
   detail::require_hdf5_size(*data, shape, size_of(number.type), what);
 
-  matrix<T> values(static_cast<std::size_t>(shape[0]), static_cast<std::size_t>(shape[1]));
+  auto values = matrix<T>::uninitialized(static_cast<std::size_t>(shape[0]), static_cast<std::size_t>(shape[1]));
   const std::size_t row_bytes = values.cols() * size_of(number.type);
   if (values.rows() == 0 || row_bytes == 0) return values;
   const std::size_t step = std::min(values.rows(), std::max<std::size_t>(1, (std::size_t{1} << 20) / row_bytes));

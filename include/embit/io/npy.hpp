@@ -230,7 +230,7 @@ matrix<T> read_npy(std::string path) {
   const std::size_t rows = header.shape[0], cols = header.shape.size() == 2 ? header.shape[1] : 1;
   if (rows != 0 && cols == 0)
     raise(errc::shape, file.path(), ": shape ", detail::text_of(header.shape), ": rows without elements");
-  matrix<T> numbers(rows, cols);
+  auto numbers = matrix<T>::uninitialized(rows, cols);
   detail::read_numbers(file, header.offset, header.type, numbers.values());
   return numbers;
 }

@@ -281,7 +281,7 @@ class safetensors_reader {
     const auto& shape = found->shape;
     if (shape.size() != 1 && shape.size() != 2)
       raise(errc::shape, path(), ": tensor '", name, "' has ", shape.size(), " dimensions where 1 or 2 are needed");
-    matrix<float> out(shape.size() == 2 ? shape[0] : 1, shape.back());
+    auto out = matrix<float>::uninitialized(shape.size() == 2 ? shape[0] : 1, shape.back());
     std::vector<std::byte> bytes(static_cast<std::size_t>(found->bytes));
     file_.read(found->offset, bytes);
     convert(*found, bytes, out.values());

@@ -116,7 +116,7 @@ matrix<T> read_vecs(std::string path, row_range range) {
   const vecs_file<S> file(std::move(path));
   if (range.first > file.rows())
     raise(errc::out_of_range, file.path(), ": rows from ", range.first, " on, of ", file.rows());
-  matrix<T> rows(std::min(range.count, file.rows() - range.first), file.dim());
+  auto rows = matrix<T>::uninitialized(std::min(range.count, file.rows() - range.first), file.dim());
   file.read(range.first, rows.view());
   return rows;
 }
