@@ -7,6 +7,7 @@
 #include <numeric>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "support/catch.hpp"
 
@@ -65,4 +66,17 @@ TEST_CASE("a matrix that no memory can hold is refused") {
   const std::size_t huge = std::numeric_limits<std::size_t>::max() / 2;
   CHECK_THROWS_AS(embit::matrix<float>(huge, 3), embit::error);
   CHECK(embit::matrix<float>(huge, 0).rows() == huge);
+}
+
+TEST_CASE("a matrix without a fill is zero; one that is not has another name") {
+  std::vector<embit::matrix<float>> before(4, embit::matrix<float>(31, 7, 3.f));
+  before.clear();  // what its memory holds next is not zero by itself
+  for (int i = 0; i < 4; ++i) {
+    const embit::matrix<float> m(31, 7);
+    for (const float x : m.values()) CHECK(x == 0);
+  }
+  const auto written_whole = embit::matrix<double>::uninitialized(3, 5);
+  CHECK(written_whole.rows() == 3);
+  CHECK(written_whole.cols() == 5);
+  CHECK_THROWS_AS(embit::matrix<double>::uninitialized(std::size_t(-1), 5), embit::error);
 }

@@ -23,14 +23,15 @@ std::string text_of(const Result& result) {
 }
 
 /// Calls `change(value)` on new values of `make()` until no allocation of it fails any more, each time with the next one
-/// failing, and compares what `look(value)` says. Returns how many allocations failed.
+/// failing (or the `step`th after the last that did), and compares what `look(value)` says. Returns after how many
+/// allocations the last one failed.
 template <class Make, class Change, class Look>
-std::size_t fail_each_allocation(const char* name, Make&& make, Change&& change, Look&& look) {
+std::size_t fail_each_allocation(const char* name, Make&& make, Change&& change, Look&& look, std::size_t step = 1) {
   auto changed = make();
   const auto before = look(changed);
   change(changed);
   const auto after = look(changed);
-  for (std::size_t others = 0;; ++others) {
+  for (std::size_t others = 0;; others += step) {
     auto value = make();
     bool threw = false;
     fail_allocation_after(others);

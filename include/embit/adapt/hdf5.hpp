@@ -151,7 +151,7 @@ matrix<T> read_hdf5(const std::string& path, const std::string& dataset, row_ran
   detail::require_hdf5_size(*data, shape, number.stored, what);
 
   const std::size_t cols = static_cast<std::size_t>(shape[1]);
-  matrix<T> values(detail::rows_within(range, static_cast<std::size_t>(shape[0]), what), cols);
+  auto values = matrix<T>::uninitialized(detail::rows_within(range, static_cast<std::size_t>(shape[0]), what), cols);
   const std::size_t row_bytes = cols * size_of(number.read);
   if (values.rows() == 0 || row_bytes == 0) return values;
   const std::size_t step = (std::min)(values.rows(), std::max<std::size_t>(1, (std::size_t{1} << 20) / row_bytes));

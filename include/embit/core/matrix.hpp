@@ -26,16 +26,20 @@ class matrix {
 
   matrix() = default;
 
-  /// rows x cols elements that are not initialized.
+  /// rows x cols elements that are zero.
   /// @throws error errc::shape when the size is beyond what memory can address.
-  matrix(std::size_t rows, std::size_t cols) : values_(count(rows, cols)), rows_(rows), cols_(cols) {}
+  matrix(std::size_t rows, std::size_t cols) : matrix(rows, cols, T{}) {}
 
   /// rows x cols copies of `fill`.
   /// @throws error errc::shape when the size is beyond what memory can address.
   matrix(std::size_t rows, std::size_t cols, T fill) : values_(count(rows, cols), fill), rows_(rows), cols_(cols) {}
 
+  /// rows x cols elements that are not initialized, for who writes them all: reading one before is undefined.
+  /// @throws error errc::shape when the size is beyond what memory can address.
+  static matrix uninitialized(std::size_t rows, std::size_t cols) { return matrix(rows, cols, no_values{}); }
+
   /// A copy of what someone else owns.
-  explicit matrix(matrix_view<const T> other) : matrix(other.rows(), other.cols()) {
+  explicit matrix(matrix_view<const T> other) : matrix(other.rows(), other.cols(), no_values{}) {
     for (std::size_t i = 0; i < rows_; ++i) std::ranges::copy(other[i], values_.begin() + offset(i));
   }
 
@@ -91,6 +95,9 @@ class matrix {
   }
 
  private:
+  struct no_values {};
+  matrix(std::size_t rows, std::size_t cols, no_values) : values_(count(rows, cols)), rows_(rows), cols_(cols) {}
+
   static std::size_t count(std::size_t rows, std::size_t cols) {
     constexpr auto most = static_cast<std::size_t>((std::numeric_limits<std::ptrdiff_t>::max)()) / sizeof(T);
     if (cols != 0 && rows > most / cols)

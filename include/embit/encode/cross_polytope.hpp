@@ -82,7 +82,7 @@ class cross_polytope {
     if (count == 0 || count > std::size_t{1} << bits())
       raise(errc::argument, "count: ", count, " probes, but a table has ", std::size_t{1} << bits(), " keys");
     detail::require_finite(rows, "rows");
-    matrix<std::uint32_t> keys(rows.rows(), count * tables());
+    auto keys = matrix<std::uint32_t>::uninitialized(rows.rows(), count * tables());
     std::vector<scratch> memory(executor.concurrency());
     constexpr std::size_t rows_at_a_time = 16;
     run_ranges(executor, rows.rows(), rows_at_a_time, executor.concurrency() * 4,

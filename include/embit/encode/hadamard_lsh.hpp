@@ -110,7 +110,7 @@ class hadamard_projection {
   matrix<float> projections(matrix_view<const float> rows, const Exec& executor = {}) const {
     require_columns(rows);
     detail::require_finite(rows, "rows");
-    matrix<float> out(rows.rows(), bits());
+    auto out = matrix<float>::uninitialized(rows.rows(), bits());
     const auto& level = detail::hadamard_level_for(active_isa());
     run_ranges(executor, rows.rows(), 1, executor.concurrency() * 4,
                [&](std::size_t first, std::size_t last, std::size_t) {

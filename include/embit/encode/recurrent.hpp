@@ -79,7 +79,7 @@ class recurrent {
   template <Executor Exec = inline_executor>
   matrix<float> values(matrix_view<const float> rows, const Exec& executor = {}) const {
     check(rows);
-    matrix<float> out(rows.rows(), dims());
+    auto out = matrix<float>::uninitialized(rows.rows(), dims());
     shared_->for_each_block(rows, executor, [&](std::size_t first, matrix_view<const float> codes) {
       for (std::size_t i = 0; i < codes.rows(); ++i) std::ranges::copy(codes[i], out[first + i].begin());
     });

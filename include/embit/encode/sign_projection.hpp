@@ -35,7 +35,7 @@ matrix<float> project_floats(matrix_view<const float> rows, const projection_pla
   if (rows.cols() != planes.dim())
     raise(errc::shape, name, ": ", rows.cols(), " columns where the planes have ", planes.dim());
   require_finite(rows, name);
-  matrix<float> out(rows.rows(), planes.bits());
+  auto out = matrix<float>::uninitialized(rows.rows(), planes.bits());
   gemm(rows, planes.planes(), out, executor);
   for (std::size_t i = 0; i < out.rows(); ++i)
     for (std::size_t j = 0; j < planes.bits(); ++j) out[i][j] -= planes.thresholds()[j];

@@ -43,7 +43,7 @@ inline void require_keys(matrix_view<const std::uint32_t> keys, std::size_t bits
 /// @throws error errc::argument unless there are 1 to 32 bits a key and tables · bits within the width.
 inline matrix<std::uint32_t> lsh_keys(code_view<> codes, std::size_t tables, std::size_t bits) {
   detail::require_lsh_width(tables, bits, codes.bits());
-  matrix<std::uint32_t> keys(codes.size(), tables);
+  auto keys = matrix<std::uint32_t>::uninitialized(codes.size(), tables);
   for (std::size_t i = 0; i < codes.size(); ++i)
     for (std::size_t t = 0; t < tables; ++t) keys[i][t] = detail::lsh_key(codes[i], t, bits);
   return keys;

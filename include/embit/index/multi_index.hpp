@@ -175,15 +175,17 @@ class multi_index {
     pairs_chosen(radius, live_.choose(accept_all{}), report);
   }
 
-  /// Adds rows; returns the id of the first, the others follow. New rows are scanned until they are an eighth of all,
-  /// and then put into the tables, which are built anew.
+  /// Adds rows; returns the id of the first, the others follow. New rows are scanned until they are a third of those in
+  /// the tables, which are then built anew; where a scan was faster than tables, they are tried again once there are
+  /// twice as many rows.
   /// @throws error errc::shape for another width, errc::argument for bits beyond the width or too many rows; the
   /// index is unchanged then.
   row_id add(code_view<> codes) {
     detail::require_row_count(rows() + codes.size());
     const std::size_t first = rows(), grown = first + codes.size();
     live_.reserve(grown);
-    if (grown - tables_.rows() <= (std::max)(tables_.rows() / 8, detail::fewest_rows)) {
+    const std::size_t most_scanned = tables_.empty() ? tables_.rows() : tables_.rows() / 3;
+    if (grown - tables_.rows() <= (std::max)(most_scanned, detail::fewest_rows)) {
       store_.append(codes);
     } else {
       block_store<> store = store_;

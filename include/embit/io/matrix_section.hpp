@@ -49,7 +49,7 @@ inline matrix<float> take_matrix(const section_reader& in, std::string_view name
   const bool fits = shape[1] == 0 ? count == 0 && shape[0] == 0 : shape[0] <= count / shape[1];
   if (!fits || shape[0] * shape[1] * sizeof(float) != bytes.size() - sizeof shape)
     refuse(bytes.size() - sizeof shape, " bytes of numbers for ", shape[0], " x ", shape[1]);
-  matrix<float> values(static_cast<std::size_t>(shape[0]), static_cast<std::size_t>(shape[1]));
+  auto values = matrix<float>::uninitialized(static_cast<std::size_t>(shape[0]), static_cast<std::size_t>(shape[1]));
   if (count != 0)
     std::memcpy(values.data(), bytes.data() + sizeof shape, static_cast<std::size_t>(count) * sizeof(float));
   if (!all_finite(values.data(), values.values().size())) refuse("a number that is not finite");

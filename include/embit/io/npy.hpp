@@ -60,7 +60,7 @@ matrix<T> read_npy(std::string path, row_range range = {}) {
   detail::require_npy_matrix(header, file.path());
   detail::require_convertible<T>(header.type, file.path());
   const std::size_t cols = header.cols();
-  matrix<T> numbers(detail::rows_within(range, header.rows(), file.path()), cols);
+  auto numbers = matrix<T>::uninitialized(detail::rows_within(range, header.rows(), file.path()), cols);
   const detail::stored_numbers stored{header.type, header.offset, header.order};
   if (header.fortran_order && cols > 1)
     detail::read_columns(file, stored, header.rows(), range.first, numbers.view());

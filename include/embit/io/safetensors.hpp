@@ -310,7 +310,7 @@ class safetensors_reader {
     if (shape.size() != 1 && shape.size() != 2)
       raise(errc::shape, what, " has ", shape.size(), " dimensions where one, n rows of one number, or two are needed");
     detail::require_convertible<T>(*found->numbers, what);
-    matrix<T> out(shape[0], shape.size() == 2 ? shape[1] : 1);
+    auto out = matrix<T>::uninitialized(shape[0], shape.size() == 2 ? shape[1] : 1);
     detail::read_numbers(file_, {*found->numbers, found->offset}, 0, out.values());
     return out;
   }

@@ -118,7 +118,7 @@ template <class S, class T>
 matrix<T> read_vecs(std::string path, row_range range) {
   static_assert(is_convertible<T>(dtype_of<S>), "embit: whole numbers cannot hold the floats of an .fvecs file");
   const vecs_file<S> file(std::move(path));
-  matrix<T> rows(rows_within(range, file.rows(), file.path()), file.dim());
+  auto rows = matrix<T>::uninitialized(rows_within(range, file.rows(), file.path()), file.dim());
   file.read(range.first, rows.view());
   return rows;
 }

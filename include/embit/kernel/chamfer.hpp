@@ -80,7 +80,7 @@ inline chamfer_functions chamfer_functions_for(isa level) noexcept {
 inline matrix<float> rows_that_count(row_set<const float> rows) {
   std::size_t count = 0;
   for (std::size_t i = 0; i < rows.rows(); ++i) count += rows.counts(i);
-  matrix<float> out(count, rows.cols());
+  auto out = matrix<float>::uninitialized(count, rows.cols());
   count = 0;
   for (std::size_t i = 0; i < rows.rows(); ++i)
     if (rows.counts(i)) std::ranges::copy(rows[i], out[count++].begin());

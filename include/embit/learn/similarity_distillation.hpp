@@ -102,7 +102,7 @@ distillation distill_similarities(matrix_view<float> student, matrix_view<const 
 /// a[i] · b[j] for all rows of two matrices of one width.
 template <Executor Exec = inline_executor>
 matrix<float> similarities(matrix_view<const float> a, matrix_view<const float> b, const Exec& executor = {}) {
-  matrix<float> out(a.rows(), b.rows());
+  auto out = matrix<float>::uninitialized(a.rows(), b.rows());
   gemm(a, b, out, executor);
   return out;
 }

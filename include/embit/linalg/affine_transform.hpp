@@ -65,7 +65,7 @@ class affine_transform {
   matrix<float> apply(matrix_view<const float> rows, const Exec& executor = {}) const {
     detail::require_columns(rows, dim());
     detail::require_finite(rows, "rows");
-    matrix<float> out(rows.rows(), output_dim());
+    auto out = matrix<float>::uninitialized(rows.rows(), output_dim());
     constexpr std::size_t chunk = 1024;  // rows centered at a time, so that there is no second copy of them all
     for (std::size_t first = 0; first < rows.rows(); first += chunk) {
       const auto part = rows.middle_rows(first, (std::min)(chunk, rows.rows() - first));
@@ -85,7 +85,7 @@ class affine_transform {
   matrix<float> apply_inverse(matrix_view<const float> rows, const Exec& executor = {}) const {
     detail::require_columns(rows, output_dim());
     detail::require_finite(rows, "rows");
-    matrix<float> out(rows.rows(), dim());
+    auto out = matrix<float>::uninitialized(rows.rows(), dim());
     gemm(rows, shared_->inverse, out, executor);
     for (std::size_t i = 0; i < out.rows() && !center().empty(); ++i)
       for (std::size_t k = 0; k < out.cols(); ++k) out[i][k] += center()[k];

@@ -51,7 +51,7 @@ namespace detail {
 inline matrix<float> transposed(matrix_view<const float> rows, std::span<const float> center, std::size_t first,
                                 std::size_t count) {
   constexpr std::size_t columns_at_once = 16;  // as many lines as stay in the first-level cache while they fill
-  matrix<float> out(rows.cols(), count);
+  auto out = matrix<float>::uninitialized(rows.cols(), count);
   for (std::size_t begin = 0; begin < rows.cols(); begin += columns_at_once) {
     const std::size_t end = (std::min)(begin + columns_at_once, rows.cols());
     for (std::size_t i = 0; i < count; ++i) {

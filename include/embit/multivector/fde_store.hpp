@@ -91,7 +91,7 @@ class fde_store {
       shape.refuse(rows, " x ", cols, " numbers where ", count, " are there");
     if (in.count<std::uint8_t>("empty") != rows) shape.refuse("not one flag a row");
     fde_store out;
-    out.rows_ = matrix<float>(static_cast<std::size_t>(rows), static_cast<std::size_t>(cols));
+    out.rows_ = matrix<float>::uninitialized(static_cast<std::size_t>(rows), static_cast<std::size_t>(cols));
     in.read("rows", out.rows_.values());
     detail::require_finite(out.rows_.view(), in.path());
     out.empty_.resize(out.rows_.rows());

@@ -395,7 +395,7 @@ class muvera {
 
   template <class T, class Exec>
   fde_store encode_documents(ragged_view<const T> documents, const Exec& executor) const {
-    matrix<float> rows(documents.size(), encoded_dim());
+    auto rows = matrix<float>::uninitialized(documents.size(), encoded_dim());
     std::vector<std::uint8_t> empty(documents.size());
     for_each_document(documents, executor, [&](std::size_t i, workspace& work) {
       write_document(work, work.sums, rows[i]);
@@ -419,7 +419,7 @@ class muvera {
   template <class T, class Exec>
   matrix<float> encode_each_query(ragged_view<const T> queries, const Exec& executor) const {
     if (queries.size() != 0) require_dim(queries.cols(), "queries");
-    matrix<float> rows(queries.size(), encoded_dim());
+    auto rows = matrix<float>::uninitialized(queries.size(), encoded_dim());
     run_ranges(executor, queries.size(), 1, executor.concurrency() * 8,
                [&](std::size_t first, std::size_t last, std::size_t) {
                  const auto work = model_->workspaces.take();

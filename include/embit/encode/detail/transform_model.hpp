@@ -79,7 +79,7 @@ struct transform_model {
 
   /// rows × dimensions of the code. O(rows · dim · dimensions of the code).
   matrix<float> along_axes(matrix_view<const float> rows) const {
-    matrix<float> z(rows.rows(), dims());
+    auto z = matrix<float>::uninitialized(rows.rows(), dims());
     gemm(rows, axes, z);
     return z;
   }
