@@ -313,7 +313,7 @@ TEMPLATE_TEST_CASE("a power cut at any moment loses nothing that was acknowledge
   tally counts;
   std::mt19937 random(1);
   const support::temp_dir work(support::temp_dir::in_memory());
-  for (const std::uint32_t seed : {1u, 2u, 3u}) {
+  for (const std::uint32_t seed : {1u, 2u, 3u, 4u, 5u, 6u}) {
     const support::temp_dir dir(support::temp_dir::in_memory());
     session<TestType> with(dir.path(), counts);
     recorded disk;
@@ -323,10 +323,10 @@ TEMPLATE_TEST_CASE("a power cut at any moment loses nothing that was acknowledge
       disk = {recorder.before(), recorder.calls()};
     }
     counts.calls += disk.calls.size();
-    with.cut_power(disk, 0, disk.calls.size(), 12, work, random);
+    with.cut_power(disk, 0, disk.calls.size(), 24, work, random);
   }
   report("power cuts", counts);
-  CHECK(counts.distinct > 500);
+  CHECK(counts.distinct > 1000);
 }
 
 TEMPLATE_TEST_CASE("a call that the system refuses, whichever, is a change that was not made", "", flat, labelled) {
