@@ -1,5 +1,4 @@
-// The vector of floats that the portable kernels work on: xsimd's, or one of plain floats where xsimd knows no
-// registers of the processor.
+// The floats that portable kernels work on at once: a batch of xsimd, or a plain one where xsimd knows no registers.
 // SPDX-License-Identifier: MIT
 #pragma once
 
