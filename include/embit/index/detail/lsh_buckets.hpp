@@ -25,16 +25,26 @@ class lsh_buckets {
  public:
   lsh_buckets() = default;
 
-  /// @param entries  (key, row) pairs as `keyed_row`, in any order; keys are below 2^bits
-  lsh_buckets(std::span<const std::uint64_t> entries, std::size_t bits) {
-    const std::size_t directory_bits = (std::min)(bits, static_cast<std::size_t>(std::bit_width(entries.size())));
+  /// @param rows  how many there are; keys are below 2^bits
+  /// @param each  `each(f)` calls f(key, row) for each of them, and is called twice; rows of a key ascend, or nearly so
+  template <class Each>
+  lsh_buckets(std::size_t rows, std::size_t bits, Each&& each) {
+    const std::size_t directory_bits = (std::min)(bits, static_cast<std::size_t>(std::bit_width(rows)));
     shift_ = static_cast<unsigned>(bits - directory_bits);
-    const std::vector<std::uint64_t> sorted = sort_into_slots(entries, std::size_t{1} << directory_bits);
-    rows_.resize(entries.size());
-    std::transform(sorted.begin(), sorted.end(), rows_.begin(), [](std::uint64_t e) { return row_of(e); });
-    if (shift_ == 0) return;
-    keys_.resize(entries.size());
-    std::transform(sorted.begin(), sorted.end(), keys_.begin(), [](std::uint64_t e) { return key_of(e); });
+    // Counts are kept two places up, so that after the prefix sum the place above a slot tells where its next row goes,
+    // and once all are placed, where the next slot starts.
+    starts_.assign((std::size_t{1} << directory_bits) + 2, 0);
+    rows_.resize(rows);
+    if (shift_ != 0) keys_.resize(rows);
+    each([&](std::uint32_t key, row_id) { ++starts_[slot(key) + 2]; });
+    for (std::size_t s = 1; s < starts_.size(); ++s) starts_[s] += starts_[s - 1];
+    each([&](std::uint32_t key, row_id row) {
+      const std::uint32_t at = starts_[slot(key) + 1]++;
+      rows_[at] = row;
+      if (shift_ != 0) keys_[at] = key;
+    });
+    starts_.pop_back();
+    sort_slots();
   }
 
   /// The rows that have this key, in ascending order.
@@ -65,22 +75,23 @@ class lsh_buckets {
   }
 
  private:
-  static std::uint32_t key_of(std::uint64_t entry) noexcept { return static_cast<std::uint32_t>(entry >> 32); }
-  static row_id row_of(std::uint64_t entry) noexcept { return static_cast<row_id>(entry); }
-
-  // Fills `starts_`. Entries come in the order of rows, or nearly so: few places have anything left to sort.
-  std::vector<std::uint64_t> sort_into_slots(std::span<const std::uint64_t> entries, std::size_t places) {
-    starts_.assign(places + 1, 0);
-    for (const std::uint64_t e : entries) ++starts_[slot(key_of(e)) + 1];
-    for (std::size_t s = 0; s < places; ++s) starts_[s + 1] += starts_[s];
-    std::vector<std::uint64_t> sorted(entries.size());
-    std::vector<std::uint32_t> next(starts_.begin(), starts_.end() - 1);
-    for (const std::uint64_t e : entries) sorted[next[slot(key_of(e))]++] = e;
-    for (std::size_t s = 0; s < places; ++s) {
-      const auto place = std::span(sorted).subspan(starts_[s], starts_[s + 1] - starts_[s]);
-      if (!std::ranges::is_sorted(place)) std::ranges::sort(place);
+  // Rows come in their order, or nearly so: few slots have anything left to sort.
+  void sort_slots() {
+    std::vector<std::uint64_t> entries;
+    for (std::size_t s = 0; s + 1 < starts_.size(); ++s) {
+      const std::size_t first = starts_[s], last = starts_[s + 1];
+      const auto entry = [&](std::size_t i) { return keyed_row(shift_ == 0 ? 0 : keys_[i], rows_[i]); };
+      std::size_t i = first + 1;
+      while (i < last && entry(i - 1) < entry(i)) ++i;
+      if (i >= last) continue;
+      entries.clear();
+      for (i = first; i < last; ++i) entries.push_back(entry(i));
+      std::sort(entries.begin(), entries.end());
+      for (i = first; i < last; ++i) {
+        rows_[i] = static_cast<row_id>(entries[i - first]);
+        if (shift_ != 0) keys_[i] = static_cast<std::uint32_t>(entries[i - first] >> 32);
+      }
     }
-    return sorted;
   }
 
   std::size_t slot(std::uint32_t key) const noexcept { return std::size_t{key} >> shift_; }
