@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 #include <utility>
@@ -228,6 +229,8 @@ class level_store {
 
   // Columns are padded to whole blocks, so that kernels may read them a block at a time.
   void resize(std::size_t size) {
+    if (size > std::numeric_limits<row_id>::max() || row_bytes_ > codes_.max_size() / (size + level_block_rows))
+      raise(errc::argument, "level_store: ", size, " rows of ", row_bytes_, " bytes are more than there can be");
     const std::size_t padded = (size + level_block_rows - 1) / level_block_rows * level_block_rows;
     for (std::size_t f = 0; f < row_factors; ++f)
       if (format_->factors[f]) columns_[f].resize(padded * factor_size(), std::byte{0});

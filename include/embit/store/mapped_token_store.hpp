@@ -36,9 +36,12 @@ class mapped_token_store {
     view_ = token_view<T>(tokens.data(), scales, offsets, shape.dim);
   }
 
-  /// Reads everything and compares the checksums. O(file size).
-  /// @throws error errc::checksum, errc::io when the file has changed its size.
-  void verify() const { file_->verify(); }
+  /// Reads everything, compares the checksums and refuses numbers that are not finite. O(file size).
+  /// @throws error errc::checksum, errc::format, errc::io when the file has changed its size.
+  void verify() const {
+    file_->verify();
+    detail::require_numbers(file_->sections(), view_);
+  }
 
   const std::string& path() const noexcept { return file_->path(); }
   std::size_t size() const noexcept { return view_.size(); }
