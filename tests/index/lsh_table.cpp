@@ -327,7 +327,7 @@ TEST_CASE("lsh_table refuses what it cannot do, and is unchanged") {
   const auto build = [&](embit::lsh_table_options options) {
     return refusal([&] { embit::lsh_table{codes, options}; });
   };
-  CHECK(build({.tables = 0, .bits = 8}) == "argument: tables: 0, but at least 1 is needed");
+  CHECK(build({.tables = 0, .bits = 8}) == "argument: tables: 0, not 1 to 65536");
   CHECK(build({.tables = 1, .bits = 0}) == "argument: bits: 0 a key, not 1 to 32");
   CHECK(build({.tables = 1, .bits = 33}) == "argument: bits: 33 a key, not 1 to 32");
   CHECK(build({.tables = 8, .bits = 8}) == "argument: tables: 8 of 8 bits, but codes of 63 bits");

@@ -31,7 +31,7 @@ namespace embit::inline EMBIT_ABI {
 
 struct cross_polytope_options {
   std::size_t dim = 0;     ///< of the input rows, at least 1
-  std::size_t tables = 0;  ///< keys a row, at least 1
+  std::size_t tables = 0;  ///< keys a row, 1 to 65536 as an `lsh_table` has
   std::size_t hashes = 1;  ///< joined into a key, at least 1
 };
 
@@ -45,12 +45,15 @@ struct cross_polytope_options {
 class cross_polytope {
  public:
   /// Draws the signs from `engine`, table by table, so that fewer tables have the first keys of more.
-  /// @throws error errc::argument when dim, tables or hashes is 0, or a key has more than 32 bits.
+  /// @throws error errc::argument when dim, tables or hashes is 0, for more than 65536 tables or a key of more than 32
+  /// bits.
   template <std::uniform_random_bit_generator Engine>
   cross_polytope(cross_polytope_options options, Engine& engine) : options_(options) {
     if (options.dim == 0 || options.tables == 0 || options.hashes == 0)
       raise(errc::argument, "cross_polytope: dim ", options.dim, ", tables ", options.tables, " and hashes ",
             options.hashes, " must be at least 1");
+    if (options.tables > most_tables)
+      raise(errc::argument, "cross_polytope: ", options.tables, " tables where ", most_tables, " are possible");
     if (options.dim > std::size_t{1} << 31 || options.hashes > 32 || bits() > 32)
       raise(errc::argument, "cross_polytope: ", options.hashes, " hashes of ", options.dim,
             " dimensions do not fit a key of 32 bits");
@@ -109,8 +112,7 @@ class cross_polytope {
   static cross_polytope read_from(const section_reader& in) {
     metadata_reader shape = in.metadata("shape");
     const std::uint64_t dim = shape.u64(), tables = shape.u64(), hashes = shape.u64();
-    if (dim == 0 || dim > std::uint64_t{1} << 31 || tables == 0 || tables > std::uint64_t{1} << 32 || hashes == 0 ||
-        hashes > 32)
+    if (dim == 0 || dim > std::uint64_t{1} << 31 || tables == 0 || tables > most_tables || hashes == 0 || hashes > 32)
       shape.refuse("dim ", dim, ", tables ", tables, ", hashes ", hashes);
     cross_polytope read({.dim = static_cast<std::size_t>(dim),
                          .tables = static_cast<std::size_t>(tables),
@@ -122,7 +124,7 @@ class cross_polytope {
   }
 
  private:
-  static constexpr std::size_t rounds = 3;
+  static constexpr std::size_t rounds = 3, most_tables = std::size_t{1} << 16;
 
   explicit cross_polytope(cross_polytope_options options) : options_(options) {}
 

@@ -47,8 +47,8 @@ class hadamard_projection {
   /// @throws error errc::argument when dim or bits is 0 or rounds is not 1 to 8.
   template <std::uniform_random_bit_generator Engine>
   hadamard_projection(hadamard_lsh_options options, Engine& engine) : options_(options) {
-    if (options.dim == 0 || options.bits == 0)
-      raise(errc::argument, "hadamard_lsh: dim ", options.dim, " and bits ", options.bits, " must be at least 1");
+    if (options.dim == 0 || options.dim > most || options.bits == 0 || options.bits > most)
+      raise(errc::argument, "hadamard_lsh: dim ", options.dim, " and bits ", options.bits, " must be 1 to ", most);
     if (options.rounds == 0 || options.rounds > 8)
       raise(errc::argument, "hadamard_lsh: ", options.rounds, " rounds where 1 to 8 are possible");
     std::vector<word> signs(sign_words());
@@ -166,7 +166,6 @@ class hadamard_projection {
   static hadamard_projection read_from(const section_reader& in) {
     metadata_reader shape = in.metadata("shape");
     const std::uint64_t dim = shape.u64(), bits = shape.u64(), rounds = shape.u64();
-    constexpr std::uint64_t most = std::uint64_t{1} << 32;
     if (dim == 0 || dim > most || bits == 0 || bits > most || rounds == 0 || rounds > 8)
       shape.refuse("dim ", dim, ", bits ", bits, ", rounds ", rounds);
     hadamard_projection read({.dim = static_cast<std::size_t>(dim),
@@ -182,6 +181,8 @@ class hadamard_projection {
   }
 
  private:
+  static constexpr std::uint64_t most = std::uint64_t{1} << 32;  // of which products of two do not overflow
+
   explicit hadamard_projection(hadamard_lsh_options options) : options_(options) {}
 
   struct limits {

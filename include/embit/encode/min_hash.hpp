@@ -35,9 +35,16 @@ concept SetBatch = requires(const S& sets, std::size_t i) {
 };
 
 struct min_hash_options {
-  std::size_t hashes = 0;         ///< that are compared, at least 1
+  std::size_t hashes = 0;         ///< that are compared, 1 to 2²⁰
   std::size_t bits_per_hash = 1;  ///< that are kept of each: 1, 2, 4, 8 or 16
 };
+
+namespace detail {
+
+/// Hashes of a code: each takes 16 bytes while a set is hashed.
+inline constexpr std::size_t most_hashes = std::size_t{1} << 20;
+
+}  // namespace detail
 
 /// Scores the codes of a `min_hash` by the Jaccard similarity they estimate, the most similar first.
 class min_hash_similarity {
@@ -49,7 +56,8 @@ class min_hash_similarity {
   /// @throws error errc::argument as `min_hash` does.
   explicit min_hash_similarity(min_hash_options options) : options_(options) {
     const std::size_t b = options.bits_per_hash;
-    if (options.hashes == 0) raise(errc::argument, "min_hash: 0 hashes");
+    if (options.hashes == 0 || options.hashes > detail::most_hashes)
+      raise(errc::argument, "min_hash: ", options.hashes, " hashes, not 1 to ", detail::most_hashes);
     if (b == 0 || b > 16 || !std::has_single_bit(b))
       raise(errc::argument, "min_hash: ", b, " bits a hash where 1, 2, 4, 8 or 16 are possible");
   }
@@ -96,15 +104,12 @@ static_assert(Kernel<min_hash_similarity>);
 /// all bins are full (Dahlgaard, Knudsen and Thorup, "Fast similarity sketching", FOCS 2017).
 class min_hash {
  public:
-  /// @throws error errc::argument for no hashes, or bits a hash other than 1, 2, 4, 8 and 16.
+  /// @throws error errc::argument for no hashes or more than 2²⁰, or bits a hash other than 1, 2, 4, 8 and 16.
   template <std::uniform_random_bit_generator Engine>
   min_hash(min_hash_options options, Engine& engine) : min_hash(options, random_bits(engine)) {}
 
   /// The hasher with the `seed()` of another. @throws error as the other constructor does.
-  min_hash(min_hash_options options, std::uint64_t seed) : options_(options), seed_(seed), similarity_(options) {
-    if (options.hashes > ~std::uint32_t{0})
-      raise(errc::argument, "min_hash: ", options.hashes, " hashes are more than ", ~std::uint32_t{0});
-  }
+  min_hash(min_hash_options options, std::uint64_t seed) : options_(options), seed_(seed), similarity_(options) {}
 
   std::size_t hashes() const noexcept { return options_.hashes; }
   std::size_t bits_per_hash() const noexcept { return options_.bits_per_hash; }
@@ -156,7 +161,7 @@ class min_hash {
   static min_hash read_from(const section_reader& in) {
     metadata_reader shape = in.metadata("shape");
     const std::uint64_t hashes = shape.u64(), bits = shape.u64(), seed = shape.u64();
-    if (hashes == 0 || hashes > ~std::uint32_t{0} || bits == 0 || bits > 16 || !std::has_single_bit(bits))
+    if (hashes == 0 || hashes > detail::most_hashes || bits == 0 || bits > 16 || !std::has_single_bit(bits))
       shape.refuse(hashes, " hashes of ", bits, " bits");
     return min_hash({static_cast<std::size_t>(hashes), static_cast<std::size_t>(bits)}, seed);
   }

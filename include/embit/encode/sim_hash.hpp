@@ -39,7 +39,7 @@ concept FeatureBatch = requires(const S& sets, std::size_t i) {
 };
 
 struct sim_hash_options {
-  std::size_t bits = 0;  ///< of the codes, at least 1; any number
+  std::size_t bits = 0;  ///< of the codes, 1 to 2²⁴; any number of them
 };
 
 /// Signs of random projections of sparse vectors of any dimension, the planes being hashed from the features instead of
@@ -51,13 +51,13 @@ struct sim_hash_options {
 /// Das Sarma, "Detecting near-duplicates for web crawling", WWW 2007, section 2.
 class sim_hash {
  public:
-  /// @throws error errc::argument when bits is 0.
+  /// @throws error errc::argument for 0 bits or more than 2²⁴.
   template <std::uniform_random_bit_generator Engine>
   sim_hash(sim_hash_options options, Engine& engine) : sim_hash(options, random_bits(engine)) {}
 
   /// The hasher with the `seed()` of another. @throws error as the other constructor does.
   sim_hash(sim_hash_options options, std::uint64_t seed) : bits_(options.bits), seed_(seed) {
-    if (bits_ == 0) raise(errc::argument, "sim_hash: of 0 bits");
+    if (bits_ == 0 || bits_ > most_bits) raise(errc::argument, "sim_hash: of ", bits_, " bits, not 1 to ", most_bits);
   }
 
   std::size_t bits() const noexcept { return bits_; }
@@ -105,11 +105,13 @@ class sim_hash {
   static sim_hash read_from(const section_reader& in) {
     metadata_reader shape = in.metadata("shape");
     const std::uint64_t bits = shape.u64(), seed = shape.u64();
-    if (bits == 0 || bits > std::uint64_t{1} << 32) shape.refuse(bits, " bits");
+    if (bits == 0 || bits > most_bits) shape.refuse(bits, " bits");
     return sim_hash({static_cast<std::size_t>(bits)}, seed);
   }
 
  private:
+  static constexpr std::size_t most_bits = std::size_t{1} << 24;
+
   static void require_finite(std::span<const weighted_feature> set, std::size_t number) {
     for (std::size_t i = 0; i < set.size(); ++i)
       if (!detail::is_finite(set[i].weight))

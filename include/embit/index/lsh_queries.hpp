@@ -19,8 +19,12 @@ namespace embit::inline EMBIT_ABI {
 
 namespace detail {
 
+/// Tables of an lsh_table; each takes at least 4 bytes a row.
+inline constexpr std::size_t most_lsh_tables = std::size_t{1} << 16;
+
 inline void require_lsh(std::size_t tables, std::size_t bits) {
-  if (tables == 0) raise(errc::argument, "tables: 0, but at least 1 is needed");
+  if (tables == 0 || tables > most_lsh_tables)
+    raise(errc::argument, "tables: ", tables, ", not 1 to ", most_lsh_tables);
   if (bits == 0 || bits > 32) raise(errc::argument, "bits: ", bits, " a key, not 1 to 32");
 }
 inline void require_lsh_width(std::size_t tables, std::size_t bits, std::size_t width) {

@@ -41,7 +41,7 @@ namespace embit::inline EMBIT_ABI {
 
 /// How an lsh_table is built and searched; `plan_lsh` chooses them for a recall.
 struct lsh_table_options {
-  std::size_t tables = 0;  ///< at least 1
+  std::size_t tables = 0;  ///< 1 to 65536
   std::size_t bits = 0;    ///< of a key, 1 to 32; keys cut from codes take the first tables · bits bits of them
   std::size_t probes = 1;  ///< buckets looked up in each table; 1 is the query's own, 2^bits are all
 };
@@ -246,7 +246,7 @@ class lsh_table {
     metadata_reader values = in.metadata("options");
     const std::uint64_t tables = values.u64(), bits = values.u64(), probes = values.u64();
     const std::uint8_t keyed = values.u8();
-    if (tables == 0 || bits == 0 || bits > 32 || probes == 0 || keyed > 1)
+    if (tables == 0 || tables > detail::most_lsh_tables || bits == 0 || bits > 32 || probes == 0 || keyed > 1)
       values.refuse(tables, " tables of ", bits, " bits, ", probes, " probes, keys given: ", int{keyed});
     auto store = detail::read_rows<Store>(in);
     if (keyed == 0 && (!CodeStore<Store> || tables > detail::width_of(store) / bits))

@@ -34,6 +34,16 @@ inline void add_matrix(const section_writer& out, std::string_view name, std::sp
   add_matrix(out, name, matrix<float>(matrix_view<const float>(row.data(), row.empty() ? 0 : 1, row.size())));
 }
 
+/// @throws error errc::format when a number of a section is not finite.
+template <class T>
+void require_finite_section(const section_reader& in, std::string_view name, std::span<const T> numbers) {
+  if (all_finite(numbers.data(), numbers.size())) return;
+  for (std::size_t i = 0; i < numbers.size(); ++i)
+    if (!is_finite(numbers[i]))
+      raise(errc::format, in.path(), ": section '", name, "' at byte ", in.info(name).offset, ": number ", i,
+            " is not finite");
+}
+
 /// What `add_matrix` wrote.
 /// @throws error errc::format for a size that does not agree with the shape and numbers that are not finite,
 /// errc::checksum, errc::io.
@@ -52,7 +62,7 @@ inline matrix<float> take_matrix(const section_reader& in, std::string_view name
   auto values = matrix<float>::uninitialized(static_cast<std::size_t>(shape[0]), static_cast<std::size_t>(shape[1]));
   if (count != 0)
     std::memcpy(values.data(), bytes.data() + sizeof shape, static_cast<std::size_t>(count) * sizeof(float));
-  if (!all_finite(values.data(), values.values().size())) refuse("a number that is not finite");
+  require_finite_section(in, name, std::span<const float>(values.values()));
   return values;
 }
 

@@ -104,7 +104,7 @@ class fht_kac {
   static fht_kac read_from(const section_reader& in) {
     metadata_reader shape = in.metadata("shape");
     const std::uint64_t dim = shape.u64();
-    if (dim == 0 || dim > std::uint64_t{1} << 32) shape.refuse("dim ", dim);
+    if (dim == 0 || dim > most) shape.refuse("dim ", dim);
     const auto size = static_cast<std::size_t>(dim);
     return fht_kac(size, in.array<word>("signs", rounds * words_for(size)));
   }
@@ -113,9 +113,10 @@ class fht_kac {
 
  private:
   static constexpr std::size_t rounds = 4;
+  static constexpr std::uint64_t most = std::uint64_t{1} << 32;
 
   void require_dim() const {
-    if (dim_ == 0) raise(errc::argument, "fht_kac: of 0 dimensions");
+    if (dim_ == 0 || dim_ > most) raise(errc::argument, "fht_kac: of ", dim_, " dimensions, not 1 to ", most);
   }
 
   template <Executor Exec, class Work>

@@ -9,6 +9,7 @@
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
+#include <embit/io/matrix_section.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -93,7 +94,7 @@ class fde_store {
     fde_store out;
     out.rows_ = matrix<float>::uninitialized(static_cast<std::size_t>(rows), static_cast<std::size_t>(cols));
     in.read("rows", out.rows_.values());
-    detail::require_finite(out.rows_.view(), in.path());
+    detail::require_finite_section(in, "rows", std::span<const float>(out.rows_.values()));
     out.empty_.resize(out.rows_.rows());
     in.read("empty", std::span<std::uint8_t>(out.empty_));
     out.fingerprint_ = fingerprint;

@@ -47,11 +47,15 @@ constexpr bool has_weights(const level_segment& s) noexcept {
   return true;
 }
 
+/// Dimensions of a segment: of which sums and products of two do not overflow.
+inline constexpr std::uint64_t most_segment_dims = std::uint64_t{1} << 32;
+
 /// @throws error errc::argument.
 inline void require_format(const level_format& format) {
   for (std::size_t i = 0; i < format.segments.size(); ++i) {
     const level_segment& s = format.segments[i];
-    if (s.dims == 0) raise(errc::argument, "format: segment ", i, " has no dimensions");
+    if (s.dims == 0 || s.dims > most_segment_dims)
+      raise(errc::argument, "format: segment ", i, " has ", s.dims, " dimensions, not 1 to ", most_segment_dims);
     if (s.bits < 1 || s.bits > most_level_bits)
       raise(errc::argument, "format: segment ", i, " has ", s.bits, " bits where 1 to 8 are possible");
     if (!is_positive(s.step)) raise(errc::argument, "format: segment ", i, " has a step of ", s.step);
@@ -101,11 +105,10 @@ inline level_shape read_level_shape(const section_reader& in) {
   const std::uint64_t rows = values.u64();
   const std::uint32_t segments = values.u32();
   if (rows > (std::numeric_limits<row_id>::max)()) values.refuse(rows, " rows, more than row ids can number");
-  constexpr std::uint64_t most_dims = std::uint64_t{1} << 32;
   for (std::uint32_t i = 0; i < segments; ++i) {
     level_segment s;
     const std::uint64_t dims = values.u64();
-    if (dims == 0 || dims > most_dims) values.refuse("a segment of ", dims, " dimensions");
+    if (dims == 0 || dims > most_segment_dims) values.refuse("a segment of ", dims, " dimensions");
     s.dims = static_cast<std::size_t>(dims);
     s.bits = values.u32();
     if (s.bits < 1 || s.bits > most_level_bits) values.refuse("a segment of ", s.bits, " bits");

@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 #include <utility>
@@ -239,6 +240,8 @@ class level_store {
   // Columns are padded to whole blocks, so that kernels may read them a block at a time. Nothing has changed when there
   // is no room.
   void resize(std::size_t size) {
+    if (size > (std::numeric_limits<row_id>::max)() || row_bytes_ > codes_.max_size() / (size + level_block_rows))
+      raise(errc::argument, "level_store: ", size, " rows of ", row_bytes_, " bytes are more than there can be");
     const std::size_t padded = (size + level_block_rows - 1) / level_block_rows * level_block_rows;
     const auto each_column = [&](auto&& f) {
       for (std::size_t i = 0; i < row_factors; ++i)

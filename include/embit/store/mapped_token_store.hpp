@@ -36,12 +36,12 @@ class mapped_token_store {
     view_ = token_view<T>(tokens.data(), scales, offsets, shape.dim);
   }
 
-  /// Reads everything, compares the checksums, and sees that no token has NaN or infinity. Where it was not called and
-  /// one has, scores that are no numbers come last. O(file size).
-  /// @throws error errc::checksum, errc::not_finite naming the document, errc::io when the file has changed its size.
+  /// Reads everything, compares the checksums and refuses numbers that are not finite. Where it was not called and one
+  /// is not, scores that are no numbers come last. O(file size).
+  /// @throws error errc::checksum, errc::format, errc::io when the file has changed its size.
   void verify() const {
     file_->verify();
-    view_.require_finite(file_->path());
+    detail::require_numbers(file_->sections(), view_);
   }
 
   const std::string& path() const noexcept { return file_->path(); }

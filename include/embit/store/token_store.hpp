@@ -100,7 +100,7 @@ class token_store {
       store.scales_.resize(shape.tokens);
       in.read("scales", std::span<float>(store.scales_));
     }
-    store.view().require_finite(in.path());
+    detail::require_numbers(in, store.view());
     return store;
   }
 
@@ -110,7 +110,7 @@ class token_store {
     if (dim_ != 0 && dim != dim_)
       raise(errc::shape, "documents: tokens of dimension ", dim, " where ", dim_, " are kept");
     if (dim == 0) raise(errc::shape, "documents: tokens of dimension 0");
-    if ((std::is_same_v<T, half> || std::is_same_v<T, std::int8_t>)&&dim > chamfer::widened_floats)
+    if (detail::widens_tokens<T> && dim > chamfer::widened_floats)
       raise(errc::argument, "documents: tokens of dimension ", dim, " where ", chamfer::widened_floats,
             " are possible");
     for (std::size_t i = 0; i < documents.size(); ++i)

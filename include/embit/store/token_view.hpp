@@ -12,6 +12,7 @@
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
+#include <embit/io/matrix_section.hpp>
 #include <embit/kernel/chamfer.hpp>
 
 #include <cstddef>
@@ -52,6 +53,10 @@ inline constexpr std::uint8_t token_type = std::is_same_v<T, float>         ? 0
                                            : std::is_same_v<T, half>        ? 1
                                            : std::is_same_v<T, std::int8_t> ? 2
                                                                             : 3;
+
+/// Whether chamfer has these tokens as floats before it scores them, for which it has room for so many.
+template <TokenNumber T>
+inline constexpr bool widens_tokens = std::is_same_v<T, half> || std::is_same_v<T, std::int8_t>;
 
 /// The sections of a file of tokens:
 ///   "shape"    u64 documents, u64 tokens, u64 dim, u8 type (0 float, 1 half, 2 bytes, 3 signs)
@@ -143,6 +148,8 @@ token_shape read_token_shape(const section_reader& in) {
   if (const std::uint8_t type = meta.u8(); type != token_type<T>)
     raise(errc::kind, in.path(), ": section 'shape': tokens of type ", int{type}, " where type ", int{token_type<T>},
           " is expected");
+  if (widens_tokens<T> && dim > chamfer::widened_floats)
+    meta.refuse("tokens of dimension ", dim, " where ", chamfer::widened_floats, " are possible");
   constexpr std::uint64_t most = (std::numeric_limits<std::size_t>::max)() / 64;
   if (dim > most || (dim != 0 && tokens > most / dim) || documents > most || (dim == 0 && tokens != 0))
     meta.refuse(documents, " documents of ", tokens, " tokens of ", dim, " dimensions");
@@ -162,6 +169,23 @@ inline void require_offsets(std::span<const std::uint64_t> offsets, std::size_t 
         (i + 1 == offsets.size() && offsets[i] != tokens))
       raise(errc::format, path, ": section 'offsets': document ", i, " begins at token ", offsets[i], " of ", tokens,
             ", out of order with its neighbours");
+}
+
+/// @throws error errc::format for tokens or scales that are not finite, and for bits of signs beyond the dimensions.
+template <TokenNumber T>
+void require_numbers(const section_reader& in, const token_view<T>& view) {
+  const std::span elements(view.data(), view.tokens() * token_elements<T>(view.cols()));
+  if constexpr (std::is_same_v<T, float> || std::is_same_v<T, half>) {
+    require_finite_section(in, "tokens", elements);
+  } else if constexpr (token_view<T>::has_scales) {
+    require_finite_section(in, "scales", std::span(view.scales(), view.tokens()));
+  } else {
+    const std::size_t words = token_elements<T>(view.cols());
+    for (std::size_t t = 0; t < view.tokens(); ++t)
+      if ((elements[(t + 1) * words - 1] & ~tail_mask(view.cols())) != 0)
+        raise(errc::format, in.path(), ": section 'tokens' at byte ", in.info("tokens").offset, ": token ", t,
+              " has bits beyond its ", view.cols(), " dimensions");
+  }
 }
 
 }  // namespace detail

@@ -258,7 +258,7 @@ class multi_tables {
       const std::size_t q = i % sample.queries().size();
       probe_counts counts;
       const double start = thread_nanoseconds();
-      found.reset((std::min)(k + 1, rows_));
+      found.reset((std::min)(k, rows_ - 1) + 1);  // itself, too
       probe(tables, sample.queries()[q].data(), found, row_choice{}, nearest_goal{found, typical[typical.size() / 2]},
             4 * scans_.single, scratch, counts);
       took += thread_nanoseconds() - start;

@@ -6,6 +6,7 @@
 #include <embit/core/error.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
+#include <embit/io/matrix_section.hpp>
 #include <embit/multivector/detail/muvera_parts.hpp>
 
 #include <cstddef>
@@ -40,6 +41,7 @@ inline void write_parts(const section_writer& out, const muvera_parts& parts) {
 template <class T>
 std::vector<T> read_vector(const section_reader& in, std::string_view name, std::size_t expected) {
   const auto values = in.array<T>(name, expected);
+  if constexpr (std::is_same_v<T, float>) require_finite_section(in, name, std::span<const float>(values));
   return std::vector<T>(values.begin(), values.end());
 }
 
