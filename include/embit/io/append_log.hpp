@@ -60,8 +60,8 @@ class append_log {
   /// for damage before the last record; errc::io.
   template <class Record>
   void replay(std::uint64_t generation, Record&& record) {
-    // A crash may have come between the disk and the new name of this file or of the other: only once that is there does
-    // a log continue the file, or is obsolete.
+    // A crash may have come between the disk and the new name of this file or of the other: only once that is there
+    // does a log continue the file, or is obsolete.
     const detail::descriptor folder = detail::open_folder_of(path_);
     if (!detail::sync_folder(folder)) detail::raise_errno(path_, "sync the folder");
     const auto header = read_header();
