@@ -60,10 +60,10 @@ class append_log {
   /// for damage before the last record; errc::io.
   template <class Record>
   void replay(std::uint64_t generation, Record&& record) {
+    // A crash may have come between the disk and the new name of this file or of the other: only once that is there
+    // does a log continue the file, or is obsolete.
     const detail::descriptor folder = detail::open_folder_of(path_);
-    // A crash may have come between the new name of a file and the disk: only once that is there does a log continue
-    // it, or is obsolete.
-    require_synced(folder);
+    if (!detail::sync_folder(folder)) detail::raise_errno(path_, "sync the folder");
     const auto header = read_header();
     if (header && header->generation > generation)
       raise(errc::format, path_, ": byte 16: continues generation ", header->generation,
@@ -73,7 +73,6 @@ class append_log {
       return replay_records(record);
     }
     reset(generation);
-    require_synced(folder);
   }
 
   const std::string& path() const noexcept { return path_; }
@@ -261,10 +260,6 @@ class append_log {
   }
 
   bool flush() noexcept { return !sync_ || detail::sync_file(*file_); }
-
-  void require_synced(const detail::descriptor& folder) const {
-    if (!detail::sync_folder(folder)) detail::raise_errno(path_, "sync the folder");
-  }
 
   std::string path_;
   detail::descriptor file_;
