@@ -21,7 +21,8 @@ namespace embit::inline EMBIT_ABI {
 
 namespace detail {
 
-inline const hadamard_level& hadamard_level_for(isa level) noexcept {
+#if EMBIT_KERNELS_HERE
+EMBIT_KERNELS_INLINE const hadamard_level& hadamard_level_for(isa level) noexcept {
 #if EMBIT_X86
   if (level == isa::avx512 || level == isa::vpopcnt) return hadamard_avx512::level;
   if (level == isa::avx2) return hadamard_avx2::level;
@@ -29,6 +30,9 @@ inline const hadamard_level& hadamard_level_for(isa level) noexcept {
   static_cast<void>(level);
   return hadamard_portable::level;
 }
+#else
+const hadamard_level& hadamard_level_for(isa level) noexcept;
+#endif
 
 }  // namespace detail
 

@@ -27,7 +27,8 @@ namespace embit::inline EMBIT_ABI {
 namespace detail {
 
 /// The kernels of a level, which this machine must support.
-inline const hamming_ops& hamming_ops_of(isa level) {
+#if EMBIT_KERNELS_HERE
+EMBIT_KERNELS_INLINE const hamming_ops& hamming_ops_of(isa level) {
   switch (level) {
 #if EMBIT_X86
     case isa::avx2: return hamming_avx2::ops;
@@ -40,6 +41,9 @@ inline const hamming_ops& hamming_ops_of(isa level) {
     default: return hamming_portable::ops;
   }
 }
+#else
+const hamming_ops& hamming_ops_of(isa level);
+#endif
 
 }  // namespace detail
 

@@ -27,7 +27,8 @@ namespace embit::inline EMBIT_ABI {
 namespace detail {
 
 /// The scan of a level, which this machine must support.
-inline level_scan_function level_scan_of(isa level) {
+#if EMBIT_KERNELS_HERE
+EMBIT_KERNELS_INLINE level_scan_function level_scan_of(isa level) {
   switch (level) {
 #if EMBIT_X86
     case isa::avx2: return level_scan_avx2::scan;
@@ -40,6 +41,9 @@ inline level_scan_function level_scan_of(isa level) {
     default: return level_scan_portable::scan;
   }
 }
+#else
+level_scan_function level_scan_of(isa level);
+#endif
 
 }  // namespace detail
 
