@@ -6,10 +6,12 @@
 #include <embit/core/error.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/types.hpp>
-#include <embit/kernel/detail/bucket_scan_neon.hpp>
 #include <embit/kernel/detail/bucket_scan_ops.hpp>
+#if EMBIT_KERNELS_HERE
+#include <embit/kernel/detail/bucket_scan_neon.hpp>
 #include <embit/kernel/detail/bucket_scan_scalar.hpp>
 #include <embit/kernel/detail/bucket_scan_vpopcnt.hpp>
+#endif
 
 #include <array>
 #include <cstddef>

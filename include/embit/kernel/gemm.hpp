@@ -10,9 +10,11 @@
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/types.hpp>
+#include <embit/kernel/detail/product_level.hpp>
+#if EMBIT_KERNELS_HERE
 #include <embit/kernel/detail/product_avx2.hpp>
 #include <embit/kernel/detail/product_avx512.hpp>
-#include <embit/kernel/detail/product_level.hpp>
+#endif
 
 #include <algorithm>
 #include <cstddef>

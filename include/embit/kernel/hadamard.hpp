@@ -9,9 +9,11 @@
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/kernel/detail/hadamard_level.hpp>
+#if EMBIT_KERNELS_HERE
 #include <embit/kernel/detail/hadamard_avx2.hpp>
 #include <embit/kernel/detail/hadamard_avx512.hpp>
-#include <embit/kernel/detail/hadamard_level.hpp>
+#endif
 
 #include <algorithm>
 #include <bit>

@@ -9,13 +9,15 @@
 #include <embit/core/isa.hpp>
 #include <embit/core/types.hpp>
 #include <embit/kernel/block_run.hpp>
+#include <embit/kernel/detail/hamming_ops.hpp>
+#include <embit/kernel/detail/hamming_slices.hpp>
+#if EMBIT_KERNELS_HERE
 #include <embit/kernel/detail/hamming_avx2.hpp>
 #include <embit/kernel/detail/hamming_avx512.hpp>
 #include <embit/kernel/detail/hamming_neon.hpp>
-#include <embit/kernel/detail/hamming_ops.hpp>
 #include <embit/kernel/detail/hamming_portable.hpp>
-#include <embit/kernel/detail/hamming_slices.hpp>
 #include <embit/kernel/detail/hamming_vpopcnt.hpp>
+#endif
 
 #include <algorithm>
 #include <cstddef>

@@ -6,13 +6,15 @@
 #include <embit/core/error.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/types.hpp>
+#include <embit/kernel/detail/level_scan_ops.hpp>
+#include <embit/kernel/detail/level_tables.hpp>
+#include <embit/kernel/level_run.hpp>
+#if EMBIT_KERNELS_HERE
 #include <embit/kernel/detail/level_scan_avx2.hpp>
 #include <embit/kernel/detail/level_scan_avx512.hpp>
 #include <embit/kernel/detail/level_scan_neon.hpp>
-#include <embit/kernel/detail/level_scan_ops.hpp>
 #include <embit/kernel/detail/level_scan_portable.hpp>
-#include <embit/kernel/detail/level_tables.hpp>
-#include <embit/kernel/level_run.hpp>
+#endif
 
 #include <algorithm>
 #include <cmath>

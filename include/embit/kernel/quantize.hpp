@@ -4,9 +4,11 @@
 
 #include <embit/config.hpp>
 #include <embit/core/isa.hpp>
+#include <embit/kernel/detail/quantize_level.hpp>
+#if EMBIT_KERNELS_HERE
 #include <embit/kernel/detail/quantize_avx2.hpp>
 #include <embit/kernel/detail/quantize_avx512.hpp>
-#include <embit/kernel/detail/quantize_level.hpp>
+#endif
 
 namespace embit::inline EMBIT_ABI::detail {
 
