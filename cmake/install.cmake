@@ -1,4 +1,4 @@
-# The headers, and a package for find_package(embit).
+# The headers, the source of embit::compiled, and a package for find_package(embit).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -17,5 +17,6 @@ endif()
 write_basic_package_version_file("${CMAKE_CURRENT_BINARY_DIR}/embitConfigVersion.cmake"
                                  COMPATIBILITY ${embit_compatibility} ARCH_INDEPENDENT)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/embitConfig.cmake" "${CMAKE_CURRENT_BINARY_DIR}/embitConfigVersion.cmake"
-              "${CMAKE_CURRENT_SOURCE_DIR}/cmake/dependencies.cmake" DESTINATION "${embit_package_dir}")
+              "${CMAKE_CURRENT_SOURCE_DIR}/cmake/dependencies.cmake" "${CMAKE_CURRENT_SOURCE_DIR}/cmake/embit.cpp"
+        DESTINATION "${embit_package_dir}")
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")

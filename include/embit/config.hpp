@@ -7,6 +7,8 @@
 // User macros, each set before the first include (and alike in every translation unit that shares embit types):
 //   EMBIT_CHECKED      1 turns the internal assertions of hot loops on, 0 off; on unless NDEBUG by default
 //   EMBIT_NO_SIMD      leaves out every hand-written SIMD level; the portable one remains
+//   EMBIT_COMPILED     declares the SIMD kernels, which one source file of the program compiles for all: that of the CMake
+//                      target embit::compiled, which sets this, or one of one's own (cmake/embit.cpp)
 
 #if defined(_WIN32) || !__has_include(<sys/mman.h>)
 #error "embit needs a POSIX system, such as Linux or macOS"
@@ -24,6 +26,17 @@
 #define EMBIT_EXCEPTIONS 1
 #else
 #define EMBIT_EXCEPTIONS 0
+#endif
+
+// Whether kernels are compiled in this translation unit, and whether others of the program do the same.
+#if !defined(EMBIT_COMPILED)
+#define EMBIT_KERNELS_HERE 1
+#define EMBIT_KERNELS_INLINE inline
+#elif defined(EMBIT_COMPILED_SOURCE)
+#define EMBIT_KERNELS_HERE 1
+#define EMBIT_KERNELS_INLINE
+#else
+#define EMBIT_KERNELS_HERE 0
 #endif
 
 #if defined(__GNUC__) || defined(__clang__)

@@ -6,10 +6,12 @@
 #include <embit/core/error.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/types.hpp>
-#include <embit/kernel/detail/bucket_scan_neon.hpp>
 #include <embit/kernel/detail/bucket_scan_ops.hpp>
+#if EMBIT_KERNELS_HERE
+#include <embit/kernel/detail/bucket_scan_neon.hpp>
 #include <embit/kernel/detail/bucket_scan_scalar.hpp>
 #include <embit/kernel/detail/bucket_scan_vpopcnt.hpp>
+#endif
 
 #include <array>
 #include <cstddef>
@@ -23,7 +25,8 @@ struct bucket_kernels {
   bucket_scan_function any, one, two, four;
 };
 
-inline const bucket_kernels& bucket_kernels_of(isa level) {
+#if EMBIT_KERNELS_HERE
+EMBIT_KERNELS_INLINE const bucket_kernels& bucket_kernels_of(isa level) {
   static constexpr bucket_kernels portable{bucket_scan_portable<0>, bucket_scan_portable<1>, bucket_scan_portable<2>,
                                            bucket_scan_portable<4>};
   switch (level) {
@@ -50,6 +53,9 @@ inline const bucket_kernels& bucket_kernels_of(isa level) {
     default: return portable;
   }
 }
+#else
+const bucket_kernels& bucket_kernels_of(isa level);
+#endif
 
 /// Scans buckets of codes of one width at one SIMD level. Stateless between calls; a plain value.
 class bucket_scan {

@@ -67,7 +67,8 @@ struct chamfer_functions {
                 std::size_t count, float* best);
 };
 
-inline chamfer_functions chamfer_functions_for(isa level) noexcept {
+#if EMBIT_KERNELS_HERE
+EMBIT_KERNELS_INLINE chamfer_functions chamfer_functions_for(isa level) noexcept {
 #if EMBIT_X86
   if (level == isa::avx512 || level == isa::vpopcnt) return {lanes_avx512::max_products, lanes_avx512::max_signs};
   if (level == isa::avx2) return {lanes_avx2::max_products, lanes_avx2::max_signs};
@@ -75,6 +76,9 @@ inline chamfer_functions chamfer_functions_for(isa level) noexcept {
   static_cast<void>(level);
   return {lanes_portable::max_products, lanes_portable::max_signs};
 }
+#else
+chamfer_functions chamfer_functions_for(isa level) noexcept;
+#endif
 
 /// A copy without the rows that a mask leaves out.
 inline matrix<float> rows_that_count(row_set<const float> rows) {

@@ -10,9 +10,11 @@
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/types.hpp>
+#include <embit/kernel/detail/product_level.hpp>
+#if EMBIT_KERNELS_HERE
 #include <embit/kernel/detail/product_avx2.hpp>
 #include <embit/kernel/detail/product_avx512.hpp>
-#include <embit/kernel/detail/product_level.hpp>
+#endif
 
 #include <algorithm>
 #include <cstddef>
@@ -83,7 +85,8 @@ class row_panels {
 
 namespace detail {
 
-inline product_level product_level_for(isa level) noexcept {
+#if EMBIT_KERNELS_HERE
+EMBIT_KERNELS_INLINE product_level product_level_for(isa level) noexcept {
 #if EMBIT_X86
   if (level == isa::avx512 || level == isa::vpopcnt) return {6, product_tile_avx512, product_signs_avx512};
   if (level == isa::avx2) return {6, product_tile_avx2, product_signs_avx2};
@@ -91,6 +94,9 @@ inline product_level product_level_for(isa level) noexcept {
   static_cast<void>(level);
   return {2, product_tile_portable, product_signs_portable};
 }
+#else
+product_level product_level_for(isa level) noexcept;
+#endif
 
 /// Calls visit(first row, rows, first panel, panels) for every tile of the product of `rows` rows, in an order that
 /// keeps a block of rows and a group of panels in the second-level cache.

@@ -9,9 +9,11 @@
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/kernel/detail/hadamard_level.hpp>
+#if EMBIT_KERNELS_HERE
 #include <embit/kernel/detail/hadamard_avx2.hpp>
 #include <embit/kernel/detail/hadamard_avx512.hpp>
-#include <embit/kernel/detail/hadamard_level.hpp>
+#endif
 
 #include <algorithm>
 #include <bit>
@@ -21,7 +23,8 @@ namespace embit::inline EMBIT_ABI {
 
 namespace detail {
 
-inline const hadamard_level& hadamard_level_for(isa level) noexcept {
+#if EMBIT_KERNELS_HERE
+EMBIT_KERNELS_INLINE const hadamard_level& hadamard_level_for(isa level) noexcept {
 #if EMBIT_X86
   if (level == isa::avx512 || level == isa::vpopcnt) return hadamard_avx512::level;
   if (level == isa::avx2) return hadamard_avx2::level;
@@ -29,6 +32,9 @@ inline const hadamard_level& hadamard_level_for(isa level) noexcept {
   static_cast<void>(level);
   return hadamard_portable::level;
 }
+#else
+const hadamard_level& hadamard_level_for(isa level) noexcept;
+#endif
 
 }  // namespace detail
 

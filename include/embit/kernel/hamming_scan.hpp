@@ -9,13 +9,15 @@
 #include <embit/core/isa.hpp>
 #include <embit/core/types.hpp>
 #include <embit/kernel/block_run.hpp>
+#include <embit/kernel/detail/hamming_ops.hpp>
+#include <embit/kernel/detail/hamming_slices.hpp>
+#if EMBIT_KERNELS_HERE
 #include <embit/kernel/detail/hamming_avx2.hpp>
 #include <embit/kernel/detail/hamming_avx512.hpp>
 #include <embit/kernel/detail/hamming_neon.hpp>
-#include <embit/kernel/detail/hamming_ops.hpp>
 #include <embit/kernel/detail/hamming_portable.hpp>
-#include <embit/kernel/detail/hamming_slices.hpp>
 #include <embit/kernel/detail/hamming_vpopcnt.hpp>
+#endif
 
 #include <algorithm>
 #include <cstddef>
@@ -27,7 +29,8 @@ namespace embit::inline EMBIT_ABI {
 namespace detail {
 
 /// The kernels of a level, which this machine must support.
-inline const hamming_ops& hamming_ops_of(isa level) {
+#if EMBIT_KERNELS_HERE
+EMBIT_KERNELS_INLINE const hamming_ops& hamming_ops_of(isa level) {
   switch (level) {
 #if EMBIT_X86
     case isa::avx2: return hamming_avx2::ops;
@@ -40,6 +43,9 @@ inline const hamming_ops& hamming_ops_of(isa level) {
     default: return hamming_portable::ops;
   }
 }
+#else
+const hamming_ops& hamming_ops_of(isa level);
+#endif
 
 }  // namespace detail
 

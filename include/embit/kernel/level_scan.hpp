@@ -7,13 +7,15 @@
 #include <embit/core/finite.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/types.hpp>
+#include <embit/kernel/detail/level_scan_ops.hpp>
+#include <embit/kernel/detail/level_tables.hpp>
+#include <embit/kernel/level_run.hpp>
+#if EMBIT_KERNELS_HERE
 #include <embit/kernel/detail/level_scan_avx2.hpp>
 #include <embit/kernel/detail/level_scan_avx512.hpp>
 #include <embit/kernel/detail/level_scan_neon.hpp>
-#include <embit/kernel/detail/level_scan_ops.hpp>
 #include <embit/kernel/detail/level_scan_portable.hpp>
-#include <embit/kernel/detail/level_tables.hpp>
-#include <embit/kernel/level_run.hpp>
+#endif
 
 #include <algorithm>
 #include <cmath>
@@ -28,7 +30,8 @@ namespace embit::inline EMBIT_ABI {
 namespace detail {
 
 /// The scan of a level, which this machine must support.
-inline level_scan_function level_scan_of(isa level) {
+#if EMBIT_KERNELS_HERE
+EMBIT_KERNELS_INLINE level_scan_function level_scan_of(isa level) {
   switch (level) {
 #if EMBIT_X86
     case isa::avx2: return level_scan_avx2::scan;
@@ -41,6 +44,9 @@ inline level_scan_function level_scan_of(isa level) {
     default: return level_scan_portable::scan;
   }
 }
+#else
+level_scan_function level_scan_of(isa level);
+#endif
 
 }  // namespace detail
 

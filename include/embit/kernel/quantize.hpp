@@ -4,13 +4,16 @@
 
 #include <embit/config.hpp>
 #include <embit/core/isa.hpp>
+#include <embit/kernel/detail/quantize_level.hpp>
+#if EMBIT_KERNELS_HERE
 #include <embit/kernel/detail/quantize_avx2.hpp>
 #include <embit/kernel/detail/quantize_avx512.hpp>
-#include <embit/kernel/detail/quantize_level.hpp>
+#endif
 
 namespace embit::inline EMBIT_ABI::detail {
 
-inline const quantize_level& quantize_level_for(isa level) noexcept {
+#if EMBIT_KERNELS_HERE
+EMBIT_KERNELS_INLINE const quantize_level& quantize_level_for(isa level) noexcept {
 #if EMBIT_X86
   if (level == isa::avx512 || level == isa::vpopcnt) return quantize_avx512::level;
   if (level == isa::avx2) return quantize_avx2::level;
@@ -18,5 +21,8 @@ inline const quantize_level& quantize_level_for(isa level) noexcept {
   static_cast<void>(level);
   return quantize_portable::level;
 }
+#else
+const quantize_level& quantize_level_for(isa level) noexcept;
+#endif
 
 }  // namespace embit::inline EMBIT_ABI::detail

@@ -42,7 +42,8 @@ struct token_functions {
   finish_document_function finish_document;
 };
 
-inline token_functions token_functions_for(isa level) noexcept {
+#if EMBIT_KERNELS_HERE
+EMBIT_KERNELS_INLINE token_functions token_functions_for(isa level) noexcept {
 #if EMBIT_X86
   if (level == isa::avx512 || level == isa::vpopcnt) return {lanes_avx512::add_tokens, lanes_avx512::finish_document};
   if (level == isa::avx2) return {lanes_avx2::add_tokens, lanes_avx2::finish_document};
@@ -50,5 +51,8 @@ inline token_functions token_functions_for(isa level) noexcept {
   static_cast<void>(level);
   return {lanes_portable::add_tokens, lanes_portable::finish_document};
 }
+#else
+token_functions token_functions_for(isa level) noexcept;
+#endif
 
 }  // namespace embit::inline EMBIT_ABI::detail
