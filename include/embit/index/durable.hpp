@@ -57,7 +57,8 @@ class log_record {
     return *this;
   }
   log_record& codes(code_view<> codes) { return put(std::span(codes.data(), codes.size() * codes.words())); }
-  std::span<const std::byte> bytes() const noexcept { return bytes_; }
+  std::span<const std::byte> bytes() const& noexcept { return bytes_; }
+  std::span<const std::byte> bytes() const&& = delete;
 
  private:
   std::vector<std::byte> bytes_;
@@ -152,8 +153,10 @@ class durable_index {
     return opened;
   }
 
-  const Index& index() const noexcept { return index_; }
-  const std::string& path() const noexcept { return path_; }
+  const Index& index() const& noexcept { return index_; }
+  const Index& index() const&& = delete;
+  const std::string& path() const& noexcept { return path_; }
+  const std::string& path() const&& = delete;
   /// Bytes of the log: what `open` will have to do again. A checkpoint empties it.
   std::uint64_t log_size() const noexcept { return log_->size(); }
 

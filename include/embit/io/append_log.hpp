@@ -85,7 +85,8 @@ class append_log {
     return log;
   }
 
-  const std::string& path() const noexcept { return path_; }
+  const std::string& path() const& noexcept { return path_; }
+  const std::string& path() const&& = delete;
   /// Bytes of the file.
   std::uint64_t size() const noexcept { return end_; }
 

@@ -106,7 +106,8 @@ class input_file {
     size_ = current_size();
   }
 
-  const std::string& path() const noexcept { return path_; }
+  const std::string& path() const& noexcept { return path_; }
+  const std::string& path() const&& = delete;
   /// Bytes, when it was opened.
   std::uint64_t size() const noexcept { return size_; }
   /// Bytes now, which differ where someone else writes to the file.
@@ -183,7 +184,8 @@ class atomic_file {
   atomic_file& operator=(atomic_file&&) = delete;
   ~atomic_file() { discard(); }
 
-  const std::string& path() const noexcept { return path_; }
+  const std::string& path() const& noexcept { return path_; }
+  const std::string& path() const&& = delete;
   /// Bytes written so far.
   std::uint64_t size() const noexcept { return written_ + buffer_.size(); }
 

@@ -260,17 +260,20 @@ class safetensors_reader {
     tensors_ = detail::safetensors_parser(text, file_.path(), sizeof size + size, file_.size()).parse();
   }
 
-  const std::string& path() const noexcept { return file_.path(); }
+  const std::string& path() const& noexcept { return file_.path(); }
+  const std::string& path() const&& = delete;
 
   /// In the order of the header.
-  std::span<const safetensor> tensors() const noexcept { return tensors_; }
+  std::span<const safetensor> tensors() const& noexcept { return tensors_; }
+  std::span<const safetensor> tensors() const&& = delete;
 
   /// The tensor of that name, or null.
-  const safetensor* find(std::string_view name) const noexcept {
+  const safetensor* find(std::string_view name) const& noexcept {
     for (const safetensor& t : tensors_)
       if (t.name == name) return &t;
     return nullptr;
   }
+  const safetensor* find(std::string_view) const&& = delete;
 
   /// A tensor of one or two dimensions as floats; one dimension becomes a row.
   /// @throws error errc::format when there is none of that name, errc::shape for other dimensions, errc::argument for

@@ -5,6 +5,7 @@
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/moved.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -31,12 +32,13 @@ class sparse_rows {
   std::size_t size() const noexcept { return count_; }
   std::size_t cols() const noexcept { return dim_; }
 
-  sparse_row operator[](std::size_t row) const noexcept {
+  sparse_row operator[](std::size_t row) const& noexcept {
     EMBIT_ASSERT(row < size());
     const std::size_t first = ends_[first_ + row], last = ends_[first_ + row + 1];
     return {dim_, run_, std::span(starts_).subspan(first, last - first),
             std::span(values_).subspan(first * run_, (last - first) * run_)};
   }
+  sparse_row operator[](std::size_t) const&& = delete;
 
   /// Adds a run to the row that is being written; `end_row` ends that.
   void add(std::uint32_t start, std::span<const float> values) {
@@ -45,6 +47,7 @@ class sparse_rows {
     values_.insert(values_.end(), values.begin(), values.end());
   }
   void end_row() {
+    if (ends_.empty()) ends_.push_back(0);
     ends_.push_back(starts_.size());
     ++count_;
   }
@@ -52,7 +55,7 @@ class sparse_rows {
   /// Rows [first, first + count). O(numbers in all rows).
   sparse_rows middle_rows(std::size_t first, std::size_t count) const {
     if (first > count_ || count > count_ - first)
-      raise(errc::out_of_range, "sparse_rows: rows ", first, " + ", count, " of ", count_);
+      raise(errc::out_of_range, "sparse_rows: rows ", first, " + ", count, " of ", size());
     sparse_rows part = *this;
     part.first_ = first_ + first;
     part.count_ = count;
@@ -60,8 +63,9 @@ class sparse_rows {
   }
 
  private:
-  std::size_t dim_ = 0, run_ = 0, first_ = 0, count_ = 0;
-  std::vector<std::size_t> ends_{0};
+  std::size_t dim_ = 0, run_ = 0;
+  detail::moved_value<> first_, count_;
+  std::vector<std::size_t> ends_;  // where each row ends, after a 0
   std::vector<std::uint32_t> starts_;
   std::vector<float> values_;
 };

@@ -5,6 +5,7 @@
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
@@ -102,14 +103,14 @@ class live_rows {
 
   /// @throws error errc::out_of_range for a row that is not there.
   void require(row_id row) const {
-    if (row >= rows_) raise(errc::out_of_range, "row: ", row, ", the index has ", rows_, " rows");
+    if (row >= rows_) raise(errc::out_of_range, "row: ", row, ", the index has ", rows(), " rows");
   }
   /// @throws error errc::shape for a bitset of another size.
   template <RowFilter Filter>
   void require_filter(const Filter& filter) const {
     if constexpr (std::same_as<Filter, row_bitset>)
       if (filter.size() != rows_)
-        raise(errc::shape, "filter: a bitset of ", filter.size(), " rows, the index has ", rows_);
+        raise(errc::shape, "filter: a bitset of ", filter.size(), " rows, the index has ", rows());
   }
 
   /// Calls `search` with the cheapest test that says which rows may be found.
@@ -124,8 +125,8 @@ class live_rows {
 
  private:
   row_bitset flags_;  // empty until a row is removed
-  std::size_t rows_ = 0;
-  std::size_t live_ = 0;
+  moved_value<> rows_;
+  moved_value<> live_;
 };
 
 }  // namespace detail

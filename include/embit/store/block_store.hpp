@@ -7,6 +7,7 @@
 #include <embit/core/buffer.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
@@ -41,9 +42,7 @@ class block_store {
 
   /// The codes of `codes`, in order. O(size · words).
   /// @throws error errc::argument for bits set beyond the width.
-  explicit block_store(code_view<> codes) : block_store(codes.bits()) {
-    append(codes);
-  }
+  explicit block_store(code_view<> codes) : block_store(codes.bits()) { append(codes); }
 
   /// The given rows of any store of codes, in the given order.
   template <CodeStore Store>
@@ -70,21 +69,23 @@ class block_store {
   std::size_t blocks() const noexcept { return (size_ + block_rows - 1) / block_rows; }
 
   /// The words of block `i`: rows 8 i to 8 i + 7.
-  const word* block(std::size_t i) const noexcept {
+  const word* block(std::size_t i) const& noexcept {
     const place at = locate(i * block_rows);
     return chunks_[at.chunk]->data() + at.row * words();
   }
+  const word* block(std::size_t) const&& = delete;
 
   /// Pieces of adjacent memory, in row order.
   std::size_t runs() const noexcept { return size_ == 0 ? 0 : locate(size_ - 1).chunk + 1; }
-  block_run run(std::size_t i) const noexcept {
+  block_run run(std::size_t i) const& noexcept {
     const std::size_t first = i == 0 ? 0 : first_capacity_ + (i - 1) * chunk_rows;
-    const std::size_t capacity = i == 0 ? first_capacity_ : chunk_rows;
+    const std::size_t capacity = i == 0 ? std::size_t{first_capacity_} : chunk_rows;
     return {.data = chunks_[i]->data(),
             .words = words(),
             .first_row = static_cast<row_id>(first),
             .rows = std::min(capacity, size_ - first)};
   }
+  block_run run(std::size_t) const&& = delete;
 
   /// Appends codes; returns the row of the first. Amortized O(size · words).
   /// @throws error errc::shape for another width, errc::argument for bits set beyond the width or too many rows;
@@ -180,8 +181,8 @@ class block_store {
   }
 
   std::vector<std::shared_ptr<chunk>> chunks_;
-  std::size_t first_capacity_ = 0;
-  std::size_t size_ = 0;
+  detail::moved_value<> first_capacity_;
+  detail::moved_value<> size_;
   std::size_t bits_ = Bits == dynamic ? 0 : Bits;
 };
 

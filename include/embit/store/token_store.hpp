@@ -37,10 +37,11 @@ class token_store {
   /// @throws error as `append` does.
   explicit token_store(ragged_view<const float> documents) { append(documents); }
 
-  std::size_t size() const noexcept { return offsets_.size() - 1; }
+  std::size_t size() const noexcept { return view().size(); }
   std::size_t cols() const noexcept { return dim_; }
   std::size_t tokens() const noexcept { return view().tokens(); }
-  code_type operator[](std::size_t document) const noexcept { return view()[document]; }
+  code_type operator[](std::size_t document) const& noexcept { return view()[document]; }
+  code_type operator[](std::size_t) const&& = delete;
   /// Bytes allocated.
   std::size_t memory() const noexcept {
     return tokens_.capacity() * sizeof(element) + scales_.capacity() * sizeof(float) +
@@ -55,6 +56,7 @@ class token_store {
     if (documents.size() == 0) return first;
     require(documents);
     dim_ = documents.cols();
+    if (offsets_.empty()) offsets_.push_back(0);
     for (std::size_t i = 0; i < documents.size(); ++i) {
       const auto tokens = documents[i];
       std::uint64_t count = 0;
@@ -69,8 +71,8 @@ class token_store {
   }
 
   /// All documents. Valid until the store changes or ends, which is why a temporary store has none to give.
-  token_view<T> view() const& noexcept { return {tokens_.data(), scales_.data(), offsets_, dim_}; }
-  token_view<T> view() && = delete;
+  token_view<T> view() const& noexcept { return {tokens_.data(), scales_.data(), offsets(), dim_}; }
+  token_view<T> view() const&& = delete;
 
   static constexpr file_kind file = detail::tokens_file;
   void write_to(const section_writer& out) const { detail::write_tokens(out, view()); }
@@ -109,6 +111,11 @@ class token_store {
               raise(errc::not_finite, "document ", i, ", token ", t, ": ", x, " cannot be kept");
   }
 
+  std::span<const std::uint64_t> offsets() const noexcept {
+    static constexpr std::uint64_t none[] = {0};
+    return offsets_.empty() ? std::span(none) : std::span(offsets_);
+  }
+
   void add_token(std::span<const float> token) {
     const std::size_t first = tokens_.size();
     tokens_.resize(first + detail::token_elements<T>(dim_), element{});
@@ -129,7 +136,7 @@ class token_store {
 
   aligned_vector<element> tokens_;
   aligned_vector<float> scales_;
-  std::vector<std::uint64_t> offsets_{0};
+  std::vector<std::uint64_t> offsets_;  // none without documents
   std::size_t dim_ = 0;
 };
 
