@@ -18,6 +18,8 @@
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/metric.hpp>
+#include <embit/core/moved.hpp>
+#include <embit/core/owned_list.hpp>
 #include <embit/core/progress.hpp>
 #include <embit/core/ragged_view.hpp>
 #include <embit/core/random.hpp>

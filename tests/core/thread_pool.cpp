@@ -3,7 +3,11 @@
 
 #include <support/catch.hpp>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <memory>
 #include <numeric>
 #include <set>
 #include <thread>
@@ -107,3 +111,30 @@ TEST_CASE("pools come and go quickly", "[threads]") {
 TEST_CASE("0 threads means one a processor", "[threads]") {
   CHECK(embit::thread_pool().concurrency() == std::max(1u, std::thread::hardware_concurrency()));
 }
+
+// The thread sanitizer does not follow a program with threads through a fork.
+#ifndef __SANITIZE_THREAD__
+TEST_CASE("a pool works and ends in a forked child, which has none of its threads", "[threads]") {
+  auto pool = std::make_unique<embit::thread_pool>(3);
+  pool->bulk(8, [](std::size_t, std::size_t) {});
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::alarm(10);  // where it would wait for threads that are not there
+    std::size_t sum = 0;
+    pool->bulk(8, [&](std::size_t item, std::size_t worker) { sum += item + 100 * worker; });
+    const embit::thread_pool own(2);
+    std::atomic<std::size_t> count{0};
+    own.bulk(8, [&](std::size_t, std::size_t) { count.fetch_add(1); });
+    pool.reset();
+    ::_exit(sum == 28 && count.load() == 8 ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+  std::atomic<std::size_t> count{0};
+  pool->bulk(8, [&](std::size_t, std::size_t) { count.fetch_add(1); });  // the parent has them still
+  CHECK(count.load() == 8);
+}
+#endif

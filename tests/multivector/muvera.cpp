@@ -352,8 +352,9 @@ TEST_CASE("an encoder is drawn once: streams, copies, files and fingerprints", "
   muvera_options fewer = options;
   fewer.repetitions = 2;
   const muvera start(fewer, d);
-  CHECK(std::ranges::equal(start.planes().values(), first.planes().values().first(2 * 3 * 20)));
-  CHECK(std::ranges::equal(start.projections().values(), first.projections().values().first(2 * 5 * 20)));
+  const auto all_planes = first.planes(), all_projections = first.projections();
+  CHECK(std::ranges::equal(start.planes().values(), all_planes.values().first(2 * 3 * 20)));
+  CHECK(std::ranges::equal(start.projections().values(), all_projections.values().first(2 * 5 * 20)));
 
   const auto sets = random_sets(sizes, 20, 20);
   const support::temp_dir dir;

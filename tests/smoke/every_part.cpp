@@ -52,7 +52,8 @@ int main() {
     auto durable = embit::durable_index<labelled>::create(path, labelled{embit::flat_index{embit::block_store<>{64}}});
     durable.add(codes.view().middle_rows(0, 2), std::vector<embit::row_label>{100, 200});
   }
-  embit::concurrent_index index{embit::durable_index<labelled>::open(path).index()};
+  const auto durable = embit::durable_index<labelled>::open(path);
+  embit::concurrent_index index{durable.index()};
   check(index.search(some.view().middle_rows(1, 1), 1)[0][0].id == 200, "durable, labelled, concurrent");
   std::remove(path.c_str());
   std::remove((path + ".log").c_str());

@@ -9,6 +9,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -62,16 +63,47 @@ concept Kernel = std::copy_constructible<K> && requires(const K& kernel, typenam
   typename K::compare;
   { queries.size() } -> std::convertible_to<std::size_t>;
   { kernel(kernel.prepare(queries[std::size_t{}]), code) } -> std::convertible_to<typename K::distance_type>;
-} &&
-    requires(const K& kernel,
-             decltype(std::declval<const K&>().prepare(std::declval<typename K::query_view>()[std::size_t{}])) prepared,
-             Code code) {
+} && requires(
+    const K& kernel,
+    decltype(std::declval<const K&>().prepare(std::declval<const typename K::query_view&>()[std::size_t{}])) prepared,
+    Code code) {
   requires noexcept(kernel(prepared, code));
 };
 
-/// Says whether a row may be found.
+namespace detail {
+
+// What a callable takes first, where it can be called in one way only.
+template <class R, class C, class P, class... Rest>
+std::type_identity<P> parameter_of(R (C::*)(P, Rest...) const);
+template <class R, class C, class P, class... Rest>
+std::type_identity<P> parameter_of(R (C::*)(P, Rest...) const&);
+template <class R, class P>
+std::type_identity<P> parameter_of(R (*)(P));
+
+/// Whether a P has room for every Number: a whole number of as many bits, signed or not, or what braces make of one.
+template <class P, class Number>
+concept HoldsAll = (std::integral<P> && sizeof(P) >= sizeof(Number)) || requires(Number number) {
+  P{number};
+};
+
+/// Whether a callable takes a Number without cutting it. One that is a template, or overloaded, is given it as it is.
+template <class F, class Number>
+inline constexpr bool takes_whole = [] {
+  using callable = std::remove_cvref_t<std::unwrap_reference_t<F>>;
+  if constexpr (requires { parameter_of(&callable::operator()); })
+    return HoldsAll<std::remove_cvref_t<typename decltype(parameter_of(&callable::operator()))::type>, Number>;
+  else if constexpr (requires(callable & function) { parameter_of(function); })
+    return HoldsAll<std::remove_cvref_t<typename decltype(parameter_of(std::declval<callable&>()))::type>, Number>;
+  else
+    return true;
+}();
+
+}  // namespace detail
+
+/// Says whether a row may be found. What it takes must have room for every row number: one of 16 bits, which would be
+/// asked about other rows than were meant, is no filter.
 template <class F>
-concept RowFilter = std::predicate<const F&, row_id>;
+concept RowFilter = std::predicate<const F&, row_id> && detail::takes_whole<F, row_id>;
 
 /// Lets every row through; costs nothing.
 struct accept_all {

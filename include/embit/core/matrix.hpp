@@ -6,6 +6,8 @@
 #include <embit/core/buffer.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/core/moved.hpp>
+#include <embit/core/owned_list.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -43,42 +45,33 @@ class matrix {
     for (std::size_t i = 0; i < rows_; ++i) std::ranges::copy(other[i], values_.begin() + offset(i));
   }
 
-  matrix(const matrix&) = default;
-  matrix(matrix&& other) noexcept
-      : values_(std::move(other.values_)), rows_(std::exchange(other.rows_, 0)), cols_(std::exchange(other.cols_, 0)) {
-    other.values_.clear();
-  }
-  matrix& operator=(const matrix&) = default;
-  matrix& operator=(matrix&& other) noexcept {
-    if (this != &other) {
-      values_ = std::move(other.values_);
-      other.values_.clear();
-      rows_ = std::exchange(other.rows_, 0);
-      cols_ = std::exchange(other.cols_, 0);
-    }
-    return *this;
-  }
-  ~matrix() = default;
-
   std::size_t rows() const noexcept { return rows_; }
   std::size_t cols() const noexcept { return cols_; }
   std::size_t size() const noexcept { return rows_; }
   bool empty() const noexcept { return rows_ == 0; }
-  T* data() noexcept { return values_.data(); }
-  const T* data() const noexcept { return values_.data(); }
+  T* data() & noexcept { return values_.data(); }
+  const T* data() const& noexcept { return values_.data(); }
+  const T* data() const&& = delete;
 
   /// All elements, row after row.
-  std::span<T> values() noexcept { return values_; }
-  std::span<const T> values() const noexcept { return values_; }
+  std::span<T> values() & noexcept { return values_; }
+  std::span<const T> values() const& noexcept { return values_; }
+  /// Of a temporary they are taken over.
+  aligned_vector<T> values() && noexcept {
+    matrix ending = std::move(*this);
+    return std::move(ending.values_);
+  }
+  std::span<const T> values() const&& = delete;
 
-  std::span<T> operator[](std::size_t row) noexcept {
+  std::span<T> operator[](std::size_t row) & noexcept {
     EMBIT_ASSERT(row < rows_);
     return {values_.data() + row * cols_, cols_};
   }
-  std::span<const T> operator[](std::size_t row) const noexcept {
+  std::span<const T> operator[](std::size_t row) const& noexcept {
     EMBIT_ASSERT(row < rows_);
     return {values_.data() + row * cols_, cols_};
   }
+  owned_list<T> operator[](std::size_t row) const&& { return owned_list<T>((*this)[row]); }
 
   /// The view of a temporary would dangle.
   matrix_view<T> view() & { return {values_.data(), rows_, cols_}; }
@@ -107,8 +100,8 @@ class matrix {
   std::ptrdiff_t offset(std::size_t row) const noexcept { return static_cast<std::ptrdiff_t>(row * cols_); }
 
   aligned_vector<T> values_;
-  std::size_t rows_ = 0;
-  std::size_t cols_ = 0;
+  detail::moved_value<> rows_;
+  detail::moved_value<> cols_;
 };
 
 }  // namespace embit::inline EMBIT_ABI

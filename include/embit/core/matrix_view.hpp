@@ -68,6 +68,10 @@ class matrix_view {
 
 namespace detail {
 
+/// What a view may be kept of: an lvalue, or something that owns no memory, as other views are.
+template <class Rows>
+concept Lasting = std::is_lvalue_reference_v<Rows> || std::is_trivially_copyable_v<std::remove_cvref_t<Rows>>;
+
 /// What Eigen's matrices, maps and blocks have in common, and what a user's own matrix type may offer too.
 template <class M>
 concept DenseMatrix = requires(M& m) {

@@ -6,6 +6,8 @@
 #include <embit/core/error.hpp>
 #include <embit/core/finite.hpp>
 #include <embit/core/grow.hpp>
+#include <embit/core/moved.hpp>
+#include <embit/core/owned_list.hpp>
 #include <embit/core/types.hpp>
 
 #include <algorithm>
@@ -24,6 +26,10 @@ struct neighbor {
 
   friend bool operator==(const neighbor&, const neighbor&) = default;
 };
+
+/// The neighbours of one query where they outlive the result: what a temporary result gives.
+template <class Distance, class Id = row_id>
+using neighbor_list = owned_list<neighbor<Distance, Id>>;
 
 namespace detail {
 
@@ -83,10 +89,13 @@ class knn_result {
   std::size_t queries() const noexcept { return found_.size(); }
   std::size_t k() const noexcept { return k_; }
 
-  /// The neighbours of one query, nearest first.
-  std::span<const neighbor_type> operator[](std::size_t query) const noexcept {
+  /// The neighbours of one query, nearest first; of a temporary result a list of their own.
+  std::span<const neighbor_type> operator[](std::size_t query) const& noexcept {
     EMBIT_ASSERT(query < found_.size());
     return {in_place() ? places_.data() + query * k_ : lists_[query].data(), found_[query]};
+  }
+  neighbor_list<Distance, Id> operator[](std::size_t query) const&& {
+    return neighbor_list<Distance, Id>((*this)[query]);
   }
 
   /// Makes room for `queries` lists of up to `k`, all empty; keeps the memory it has for such lists.
@@ -127,7 +136,7 @@ class knn_result {
   std::vector<neighbor_type> places_;              // k a query, or none
   std::vector<std::vector<neighbor_type>> lists_;  // one a query, or none
   std::vector<std::size_t> found_;
-  std::size_t k_ = 0;
+  detail::moved_value<> k_;
 };
 
 /// All neighbours within a radius, for a batch of queries.
@@ -136,7 +145,7 @@ class range_result {
  public:
   using neighbor_type = neighbor<Distance, Id>;
 
-  range_result() : offsets_(1, 0) {}
+  range_result() = default;
 
   range_result(const range_result&) = default;
   range_result(range_result&&) = default;
@@ -145,29 +154,38 @@ class range_result {
   range_result& operator=(range_result&&) = default;
   ~range_result() = default;
 
-  std::size_t queries() const noexcept { return offsets_.size() - 1; }
+  std::size_t queries() const noexcept { return ends_.size(); }
   std::size_t total() const noexcept { return neighbors_.size(); }
 
-  /// The neighbours of one query, nearest first.
-  std::span<const neighbor_type> operator[](std::size_t query) const noexcept {
-    EMBIT_ASSERT(query + 1 < offsets_.size());
-    return {neighbors_.data() + offsets_[query], offsets_[query + 1] - offsets_[query]};
+  /// The neighbours of one query, nearest first; of a temporary result a list of their own.
+  std::span<const neighbor_type> operator[](std::size_t query) const& noexcept {
+    EMBIT_ASSERT(query < queries());
+    const std::size_t first = query == 0 ? 0 : ends_[query - 1];
+    return {neighbors_.data() + first, ends_[query] - first};
+  }
+  neighbor_list<Distance, Id> operator[](std::size_t query) const&& {
+    return neighbor_list<Distance, Id>((*this)[query]);
   }
 
+  /// Makes `queries` lists, all empty.
+  void reset(std::size_t queries) {
+    neighbors_.clear();
+    ends_.assign(queries, 0);
+  }
   void clear() noexcept {
     neighbors_.clear();
-    offsets_.resize(1);
+    ends_.clear();
   }
   /// Appends the list of the next query.
   void append(std::span<const neighbor_type> list) {
-    reserve_more(offsets_, 1);
+    reserve_more(ends_, 1);
     neighbors_.insert(neighbors_.end(), list.begin(), list.end());
-    offsets_.push_back(neighbors_.size());
+    ends_.push_back(neighbors_.size());
   }
 
  private:
   std::vector<neighbor_type> neighbors_;
-  std::vector<std::size_t> offsets_;
+  std::vector<std::size_t> ends_;
 };
 
 }  // namespace embit::inline EMBIT_ABI

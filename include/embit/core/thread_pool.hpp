@@ -4,6 +4,9 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/moved.hpp>
+
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -19,11 +22,12 @@ namespace embit::inline EMBIT_ABI {
 
 /// An executor over a fixed set of threads, the calling one included. Copies share the threads, which end with the
 /// last copy. `bulk` may be called from several threads at once, and from inside work that runs on the pool; the
-/// calling thread always takes part, so it never waits for a busy pool.
+/// calling thread always takes part, so it never waits for a busy pool. In a process that was forked from its own it
+/// has no threads but the caller.
 class thread_pool {
  public:
   /// @param threads  workers in all, the calling thread among them; 0 takes one a processor.
-  explicit thread_pool(std::size_t threads = 0) : pool_(std::make_shared<pool>()) {
+  explicit thread_pool(std::size_t threads = 0) : pool_(std::shared_ptr<pool>(new pool, end)) {
     if (threads == 0) threads = (std::max)(1u, std::thread::hardware_concurrency());
     concurrency_ = threads;
     pool_->threads.reserve(threads - 1);
@@ -36,7 +40,7 @@ class thread_pool {
   void bulk(std::size_t items, F&& f) const {
     if (items == 0) return;
     const std::size_t helpers = (std::min)(items, concurrency_) - 1;
-    if (helpers == 0) {
+    if (helpers == 0 || !pool_->has_threads()) {
       for (std::size_t i = 0; i < items; ++i) f(i, std::size_t{0});
       return;
     }
@@ -68,14 +72,19 @@ class thread_pool {
     }
   };
 
+  // A forked child has a copy of all this without the threads, and perhaps with a mutex that was locked: there is
+  // nothing to wait for, and nothing may be touched. The caller does the work alone then.
   struct pool {
+    const pid_t owner = ::getpid();
     std::mutex guard;
     std::condition_variable work_came, job_left;
     std::vector<job*> open;
     bool ending = false;
     std::vector<std::thread> threads;
 
-    ~pool() {
+    bool has_threads() const noexcept { return ::getpid() == owner; }
+
+    void join() {
       {
         const std::lock_guard lock(guard);
         ending = true;
@@ -93,6 +102,7 @@ class thread_pool {
     }
 
     void retire(job& work) {
+      if (!has_threads()) return;  // forked by the work itself
       std::unique_lock lock(guard);
       std::erase(open, &work);
       job_left.wait(lock, [&] { return work.inside == 0; });
@@ -117,7 +127,15 @@ class thread_pool {
     }
   };
 
-  std::shared_ptr<pool> pool_;
+  // In a forked child the pool is left where it is: its threads cannot be joined, nor its condition variables
+  // destroyed.
+  static void end(pool* ended) noexcept {
+    if (!ended->has_threads()) return;
+    ended->join();
+    delete ended;
+  }
+
+  detail::shared_state<pool> pool_;
   std::size_t concurrency_ = 1;
 };
 

@@ -10,6 +10,7 @@
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
@@ -249,7 +250,8 @@ class cross_polytope {
   }
 
   cross_polytope_options options_;
-  std::shared_ptr<const std::vector<word>> signs_;  // a bit a coordinate: round by round, hash by hash, table by table
+  detail::shared_state<const std::vector<word>>
+      signs_;  // a bit a coordinate: round by round, hash by hash, table by table
 };
 
 static_assert(Encoder<cross_polytope>);

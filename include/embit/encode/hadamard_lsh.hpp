@@ -11,6 +11,7 @@
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/matrix_section.hpp>
@@ -71,7 +72,8 @@ class hadamard_projection {
   std::size_t bits() const noexcept { return options_.bits; }
   std::size_t rounds() const noexcept { return options_.rounds; }
   /// The threshold of every bit.
-  std::span<const float> thresholds() const noexcept { return limits_->unit; }
+  std::span<const float> thresholds() const& noexcept { return limits_->unit; }
+  std::span<const float> thresholds() const&& = delete;
 
   /// Codes of `rows` (n × dim), in order. O(n · bits · rounds · log dim).
   /// @throws error errc::shape for another dimension, errc::not_finite naming the first bad row.
@@ -240,8 +242,8 @@ class hadamard_projection {
   }
 
   hadamard_lsh_options options_;
-  std::shared_ptr<const std::vector<word>> signs_;  // a bit a coordinate: round by round, transform by transform
-  std::shared_ptr<const limits> limits_;
+  detail::shared_state<const std::vector<word>> signs_;  // a bit a coordinate: round by round, transform by transform
+  detail::shared_state<const limits> limits_;
 };
 
 static_assert(BinaryEncoder<hadamard_projection>);

@@ -10,6 +10,7 @@
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/metric.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/core/progress.hpp>
 #include <embit/encode/detail/code_rotation.hpp>
 #include <embit/encode/detail/rabitq_file.hpp>
@@ -89,11 +90,10 @@ class rabitq_symmetric {
   using compare = std::less<>;
   using batch = level_batch;
 
-  const level_format& format() const noexcept { return model_->format; }
+  const level_format& format() const& noexcept { return model_->format; }
+  const level_format& format() const&& = delete;
   /// @throws error errc::shape for codes of another format.
-  void require_format(const level_format& codes) const {
-    detail::require_level_format(codes, format());
-  }
+  void require_format(const level_format& codes) const { detail::require_level_format(codes, format()); }
 
   /// @throws error errc::shape for a code of another format.
   level_query prepare(const level_row& query) const {
@@ -121,7 +121,7 @@ class rabitq_symmetric {
     into.assign_values(format(), z, model_->terms_of(query));
   }
 
-  std::shared_ptr<const detail::rabitq_model> model_;
+  detail::shared_state<const detail::rabitq_model> model_;
 };
 
 static_assert(Kernel<rabitq_symmetric, level_row>);
@@ -147,9 +147,11 @@ class rabitq {
   std::size_t bits_per_dim() const noexcept { return model_->bits; }
   embit::metric metric() const noexcept { return model_->metric; }
   /// What is subtracted from rows (from unit rows, for the cosine): dim numbers, or none for zero.
-  std::span<const float> centroid() const noexcept { return model_->centroid; }
+  std::span<const float> centroid() const& noexcept { return model_->centroid; }
+  std::span<const float> centroid() const&& = delete;
   /// Of the codes.
-  const level_format& format() const noexcept { return model_->format; }
+  const level_format& format() const& noexcept { return model_->format; }
+  const level_format& format() const&& = delete;
 
   /// Codes of `rows` (n × dim), in order: the same code for a row alone or in a batch. O(n · dim²).
   /// A zero row has the cosine 0 with everything where scales are kept, else it counts as some unit row.
@@ -236,7 +238,7 @@ class rabitq {
     if (!detail::is_finite(epsilon) || epsilon < 0) raise(errc::argument, "epsilon: ", epsilon);
   }
 
-  std::shared_ptr<const detail::rabitq_model> model_;
+  detail::shared_state<const detail::rabitq_model> model_;
 };
 
 static_assert(Encoder<rabitq>);

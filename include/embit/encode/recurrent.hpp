@@ -8,6 +8,7 @@
 #include <embit/core/executor.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/encode/detail/recurrent_codes.hpp>
 #include <embit/encode/detail/recurrent_file.hpp>
 #include <embit/io/container_layout.hpp>
@@ -96,7 +97,8 @@ class recurrent {
     return recurrent(std::move(fewer));
   }
 
-  const detail::recurrent_codes& weights() const noexcept { return *shared_; }
+  const detail::recurrent_codes& weights() const& noexcept { return *shared_; }
+  const detail::recurrent_codes& weights() const&& = delete;
 
   static constexpr file_kind file = detail::recurrent_file;
   void write_to(const section_writer& out) const { detail::write_recurrent(out, *shared_); }
@@ -124,7 +126,7 @@ class recurrent {
     detail::require_finite(rows, "rows");
   }
 
-  std::shared_ptr<const detail::recurrent_codes> shared_;
+  detail::shared_state<const detail::recurrent_codes> shared_;
 };
 
 static_assert(Encoder<recurrent>);

@@ -8,6 +8,7 @@
 #include <embit/core/executor.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/matrix_section.hpp>
 #include <embit/kernel/asymmetric.hpp>
@@ -54,7 +55,8 @@ class sign_query_map {
             level_format{.segments = {level_segment::uniform(planes_->bits(), 1)}})) {}
 
   std::size_t dim() const noexcept { return planes_->dim(); }
-  const level_format& format() const noexcept { return *format_; }
+  const level_format& format() const& noexcept { return *format_; }
+  const level_format& format() const&& = delete;
 
   /// @throws error errc::shape for another dimension, errc::not_finite naming the first bad query.
   mapped_queries operator()(matrix_view<const float> queries) const {
@@ -63,8 +65,8 @@ class sign_query_map {
   }
 
  private:
-  std::shared_ptr<const projection_planes> planes_;
-  std::shared_ptr<const level_format> format_;
+  detail::shared_state<const projection_planes> planes_;
+  detail::shared_state<const level_format> format_;
 };
 
 /// Scores a float query against binary codes by minus the sum of what the query has on each plane, with the signs of
@@ -138,7 +140,8 @@ class sign_projection {
   }
 
   /// The threshold of every bit.
-  std::span<const float> thresholds() const noexcept { return shared_->thresholds(); }
+  std::span<const float> thresholds() const& noexcept { return shared_->thresholds(); }
+  std::span<const float> thresholds() const&& = delete;
 
   static constexpr file_kind file{"sign_projection", 1};
 
@@ -157,7 +160,7 @@ class sign_projection {
   }
 
  private:
-  std::shared_ptr<const projection_planes> shared_;
+  detail::shared_state<const projection_planes> shared_;
 };
 
 static_assert(BinaryEncoder<sign_projection>);

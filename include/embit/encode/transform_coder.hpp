@@ -9,6 +9,7 @@
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/metric.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/core/progress.hpp>
 #include <embit/encode/detail/transform_choice.hpp>
 #include <embit/encode/detail/transform_file.hpp>
@@ -74,7 +75,8 @@ class transform_coder {
   std::size_t dim() const noexcept { return model_->dim(); }
   embit::metric metric() const noexcept { return model_->metric; }
   /// Of the codes: segments by falling bits, and what rows keep.
-  const level_format& format() const noexcept { return model_->format; }
+  const level_format& format() const& noexcept { return model_->format; }
+  const level_format& format() const&& = delete;
 
   /// Codes of `rows` (n × dim), in order: the same code for a row alone or in a batch. O(n · dim · dimensions kept).
   /// A zero row has the cosine 0 with everything, as nearly as codes say it.
@@ -150,7 +152,7 @@ class transform_coder {
     }
   }
 
-  std::shared_ptr<const detail::transform_model> model_;
+  detail::shared_state<const detail::transform_model> model_;
 };
 
 static_assert(Encoder<transform_coder>);

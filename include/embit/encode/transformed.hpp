@@ -38,8 +38,10 @@ class transformed_encoder {
 
   std::size_t dim() const noexcept { return transform_.dim(); }
   std::size_t bits() const noexcept requires BinaryEncoder<Encode> { return encoder_.bits(); }
-  const Transform& transform() const noexcept { return transform_; }
-  const Encode& encoder() const noexcept { return encoder_; }
+  const Transform& transform() const& noexcept { return transform_; }
+  const Transform& transform() const&& = delete;
+  const Encode& encoder() const& noexcept { return encoder_; }
+  const Encode& encoder() const&& = delete;
 
   /// Codes of `rows` (n × dim), in order. @throws error as the transform and the encoder do.
   template <Executor Exec = inline_executor>

@@ -99,8 +99,10 @@ class durable_index {
     return opened;
   }
 
-  const Index& index() const noexcept { return index_; }
-  const std::string& path() const noexcept { return path_; }
+  const Index& index() const& noexcept { return index_; }
+  const Index& index() const&& = delete;
+  const std::string& path() const& noexcept { return path_; }
+  const std::string& path() const&& = delete;
   /// Bytes of the log: what `open` will have to do again. A checkpoint empties it.
   std::uint64_t log_size() const noexcept { return log_.size(); }
 

@@ -120,6 +120,11 @@ struct store_argument {
     requires(std::same_as<Store, level_store>&& std::convertible_to<const Source&, code_view<>>)
   store_argument(const Source& source) : value(code_view<>(source)) {}
 
+  template <class Source>
+    requires(std::is_trivially_copyable_v<Store>&& std::convertible_to<Source, Store> && !Lasting<Source>)
+  store_argument(Source&&)
+  = delete;  // the rows that the store views would be gone
+
   Store value;
 };
 
@@ -127,8 +132,9 @@ struct store_argument {
 
 /// Exact search by scoring every row. `flat_index{codes}` keeps binary codes in interleaved blocks and searches
 /// them by Hamming distance; `flat_index{store, kernel, executor}` scores any store with any kernel that takes its
-/// rows. Results are sorted by (distance, row), the same for every SIMD level, number of threads and batch size.
-/// Const members may be called from many threads at once; `add`, `remove` and `compact` need the index to themselves.
+/// rows. Results are sorted by (distance, row), the same for every SIMD level, number of threads and batch size. An
+/// index that was moved from is empty, and can be assigned to. Const members may be called from many threads at once;
+/// `add`, `remove` and `compact` need the index to themselves.
 template <class Store = block_store<>, class K = default_kernel<Store>, Executor Exec = inline_executor>
 class flat_index {
  public:
@@ -167,12 +173,14 @@ class flat_index {
   /// Rows that can be found: those added and not removed.
   std::size_t size() const noexcept { return live_.size(); }
   /// One more than the largest row id ever given out since the last `compact`.
-  std::size_t rows() const noexcept { return store_.size(); }
+  std::size_t rows() const noexcept { return live_.rows(); }
   /// Bits of the codes, or numbers of the float rows.
   std::size_t width() const noexcept { return detail::width_of(store_); }
-  const Store& store() const noexcept { return store_; }
-  const K& kernel() const noexcept { return kernel_; }
-  const Exec& executor() const noexcept { return executor_; }
+  const Store& store() const& noexcept { return store_; }
+  const Store& store() const&& = delete;
+  const K& kernel() const& noexcept { return kernel_; }
+  const K& kernel() const&& = delete;
+  Exec executor() const noexcept { return executor_; }
 
   index_memory memory() const noexcept {
     return {detail::rows_memory(store_), 0, live_.memory(), workspaces_.memory()};
@@ -213,7 +221,12 @@ class flat_index {
                                            search_statistics* statistics = nullptr) const {
     detail::require_radius(radius);
     require_queries(queries);
-    return detail::exhaustive_range(kernel_, store_, executor_, queries, radius, live_.choose(filter), statistics);
+    const row_choice choice = live_.choose(filter);
+    if (rows() != 0)
+      return detail::exhaustive_range(kernel_, store_, executor_, queries, radius, choice, statistics);
+    range_result<distance_type> nothing;
+    nothing.reset(queries.size());
+    return nothing;
   }
 
   /// Finds every pair of rows within `radius` of each other, the radius included: deduplication. Calls
@@ -224,6 +237,7 @@ class flat_index {
         detail::CodeQueries<query_view>
   void pairs_within(distance_type radius, Found&& found) const {
     detail::require_radius(radius);
+    if (rows() == 0) return;
     detail::pair_report<distance_type> report(found);
     detail::exhaustive_pairs(kernel_, store_, executor_, radius, live_.choose(accept_all{}), report);
   }
@@ -264,7 +278,7 @@ class flat_index {
     const std::size_t first = rows();
     live_.reserve(first + codes.size());
     store_.append(codes);
-    live_.grow(rows());
+    live_.grow(store_.size());
     return static_cast<row_id>(first);
   }
 

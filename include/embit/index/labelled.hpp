@@ -13,6 +13,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <span>
 #include <utility>
@@ -25,6 +26,30 @@ enum class duplicate_labels {
   refuse,  ///< an error, and nothing is added
   replace  ///< the row that had the label is removed; of several new ones the last stays
 };
+
+/// Has an index with labels filter by row: `index.search(queries, k, by_row{bitset})`. Keeps what it is given; to be
+/// made once where that is large.
+template <RowFilter Filter>
+struct by_row {
+  Filter rows;
+};
+template <RowFilter Filter>
+by_row(Filter) -> by_row<Filter>;
+
+namespace detail {
+
+template <class F>
+inline constexpr bool filters_rows = std::same_as<F, accept_all>;
+template <class F>
+inline constexpr bool filters_rows<by_row<F>> = true;
+
+}  // namespace detail
+
+/// A filter of an index with labels: a predicate on labels, whose parameter must have room for all 64 bits, or
+/// `by_row`.
+template <class F>
+concept LabelFilter = detail::filters_rows<F> ||
+    (std::predicate<const F&, row_label&>&& detail::takes_whole<F, row_label>);
 
 /// An index whose rows have labels: searches return labels, filters see labels, rows are removed by label. Results are
 /// in the order of the index, so that ties go to the row that was added first. Const members may be called from many
@@ -63,13 +88,16 @@ class labelled_index {
   bool contains(row_label label) const noexcept { return map_.contains(label); }
   /// The row of the index that has a label.
   std::optional<row_id> row_of(row_label label) const noexcept { return map_.row_of(label); }
-  const Rows& index() const noexcept { return index_; }
-  const id_map& labels() const noexcept { return map_; }
+  const Rows& index() const& noexcept { return index_; }
+  const Rows& index() const&& = delete;
+  const id_map& labels() const& noexcept { return map_; }
+  const id_map& labels() const&& = delete;
 
   /// The `k` nearest rows of each query, by their labels.
-  /// @param filter  a predicate on labels: those it refuses are not found
+  /// @param filter  a predicate on labels, or `by_row` of a predicate on rows or a `row_bitset`: what it refuses is not
+  ///                found
   /// @throws error as the index does.
-  template <class Filter = accept_all>
+  template <LabelFilter Filter = accept_all>
   result_type search(query_view queries, std::size_t k, const Filter& filter = {}) const {
     result_type result;
     with_rows(filter, [&](const auto& rows) {
@@ -84,10 +112,14 @@ class labelled_index {
     });
     return result;
   }
+  template <class Filter>
+    requires(!LabelFilter<Filter>)
+  result_type search(query_view, std::size_t, const Filter&)
+  const = delete;  // labels have 64 bits; see by_row
 
   /// Every row within `radius` of each query, by label.
   /// @throws error as the index does.
-  template <class Filter = accept_all>
+  template <LabelFilter Filter = accept_all>
   range_result<distance_type, row_label> range_search(query_view queries, distance_type radius,
                                                       const Filter& filter = {}) const requires RangeIndex<Rows> {
     range_result<distance_type, row_label> result;
@@ -102,6 +134,9 @@ class labelled_index {
     });
     return result;
   }
+  template <class Filter>
+    requires(!LabelFilter<Filter>)
+  void range_search(query_view, distance_type, const Filter&) const = delete;  // labels have 64 bits; see by_row
 
   /// Whether these labels could be added: all that `add` has to say about them before the index is asked.
   /// @throws error as `add` does.
@@ -187,8 +222,13 @@ class labelled_index {
   void with_rows(const Filter& filter, Search&& search) const {
     if constexpr (std::same_as<Filter, accept_all>)
       search(filter);
+    else if constexpr (detail::filters_rows<Filter>)
+      search(filter.rows);
     else
-      search([&](row_id row) { return static_cast<bool>(filter(map_.label_of(row))); });
+      search([&](row_id row) {
+        row_label label = map_.label_of(row);
+        return static_cast<bool>(std::invoke(filter, label));
+      });
   }
 
   Rows index_;

@@ -119,12 +119,13 @@ class lsh_table {
   /// Rows that can be found: those added and not removed.
   std::size_t size() const noexcept { return live_.size(); }
   /// One more than the largest row id ever given out since the last `compact`.
-  std::size_t rows() const noexcept { return store_.size(); }
+  std::size_t rows() const noexcept { return live_.rows(); }
   /// Bits of the codes, or numbers of the float rows.
   std::size_t width() const noexcept { return detail::width_of(store_); }
-  const Store& store() const noexcept { return store_; }
-  const lsh_table_options& options() const noexcept { return options_; }
-  const Exec& executor() const noexcept { return executor_; }
+  const Store& store() const& noexcept { return store_; }
+  const Store& store() const&& = delete;
+  lsh_table_options options() const noexcept { return options_; }
+  Exec executor() const noexcept { return executor_; }
 
   index_memory memory() const noexcept {
     return {detail::rows_memory(store_), tables_.memory(), live_.memory(), workspaces_.memory()};
@@ -213,7 +214,7 @@ class lsh_table {
     Store store(store_, numbering.survivors);
     tables_ = tables_.renumber(numbering.renumbered, no_row, options_.tables, options_.bits, executor_);
     store_ = std::move(store);
-    live_ = detail::live_rows(rows());
+    live_ = detail::live_rows(store_.size());
     return std::move(numbering.renumbered);
   }
 
@@ -383,7 +384,7 @@ class lsh_table {
     live_.reserve(first + added.size());
     store_.append(added);
     tables_.commit(std::move(addition));
-    live_.grow(rows());
+    live_.grow(store_.size());
     return static_cast<row_id>(first);
   }
 

@@ -120,14 +120,15 @@ class multi_index {
   /// Rows that can be found: those added and not removed.
   std::size_t size() const noexcept { return live_.size(); }
   /// One more than the largest row id ever given out since the last `compact`.
-  std::size_t rows() const noexcept { return store_.size(); }
+  std::size_t rows() const noexcept { return live_.rows(); }
   /// Bits of the codes.
   std::size_t width() const noexcept { return store_.bits(); }
   /// Tables there are: 0 where scanning is faster.
   std::size_t substrings() const noexcept { return tables_.empty() ? 0 : tables_.keys().size(); }
-  const block_store<>& store() const noexcept { return store_; }
-  const multi_index_options& options() const noexcept { return options_; }
-  const Exec& executor() const noexcept { return executor_; }
+  const block_store<>& store() const& noexcept { return store_; }
+  const block_store<>& store() const&& = delete;
+  multi_index_options options() const noexcept { return options_; }
+  Exec executor() const noexcept { return executor_; }
 
   index_memory memory() const noexcept {
     return {store_.memory(), tables_.memory(), live_.memory(), workspaces_.memory()};
@@ -214,7 +215,7 @@ class multi_index {
     block_store<> store(store_, numbering.survivors);
     tables_ = detail::multi_tables<Layout::copies>(store, wishes(options_), executor_);
     store_ = std::move(store);
-    live_ = detail::live_rows(rows());
+    live_ = detail::live_rows(store_.size());
     return std::move(numbering.renumbered);
   }
 
@@ -248,8 +249,8 @@ class multi_index {
     const std::uint8_t reorder = values.u8(), bail_out = values.u8(), copies = values.u8();
     if (reorder > 1 || bail_out > 1 || copies > 1 || typical_k == 0) values.refuse("options that cannot be");
     if ((copies == 1) != Layout::copies)
-      raise(errc::kind, in.path(), ": section 'options': a multi_index ", copies == 1 ? "with inlined codes" : "of ids only",
-            " where the other layout is expected");
+      raise(errc::kind, in.path(), ": section 'options': a multi_index ",
+            copies == 1 ? "with inlined codes" : "of ids only", " where the other layout is expected");
     auto store = detail::read_part<block_store<>>(in, "store");
     const std::size_t bits = store.bits();
     if (bits < min_width || bits > max_width) values.refuse("codes of ", bits, " bits");

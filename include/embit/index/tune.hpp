@@ -54,7 +54,8 @@ struct tune_figure {
 struct tune_report {
   std::vector<tune_figure> figures;  ///< the scan first
   std::size_t fastest = 0;           ///< of the figures that reach the recall
-  const tune_figure& best() const noexcept { return figures[fastest]; }
+  const tune_figure& best() const& noexcept { return figures[fastest]; }
+  const tune_figure& best() const&& = delete;
 };
 
 namespace detail {

@@ -49,8 +49,10 @@ class versioned_index {
   /// Those and the removed ones.
   std::size_t rows() const noexcept { return index_.rows(); }
   bool contains(row_id row) const noexcept { return index_.contains(row); }
-  const Rows& index() const noexcept { return index_; }
-  const version_column& versions() const noexcept { return versions_; }
+  const Rows& index() const& noexcept { return index_; }
+  const Rows& index() const&& = delete;
+  const version_column& versions() const& noexcept { return versions_; }
+  const version_column& versions() const&& = delete;
   version current() const noexcept { return current_; }
 
   /// Filters of searches, as long as the index lives and stays where it is: rows of one version, and of it or later.

@@ -75,7 +75,8 @@ class append_log {
     reset(generation);
   }
 
-  const std::string& path() const noexcept { return path_; }
+  const std::string& path() const& noexcept { return path_; }
+  const std::string& path() const&& = delete;
   /// Bytes of the file.
   std::uint64_t size() const noexcept { return end_; }
   /// Whether it was written by an earlier version of this library: nothing can be appended before a `reset`.

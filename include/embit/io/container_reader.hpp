@@ -65,16 +65,20 @@ class container_reader {
     return reader;
   }
 
-  const std::string& path() const noexcept { return path_; }
-  const std::string& kind() const noexcept { return kind_; }
+  const std::string& path() const& noexcept { return path_; }
+  const std::string& path() const&& = delete;
+  const std::string& kind() const& noexcept { return kind_; }
+  const std::string& kind() const&& = delete;
   std::uint32_t kind_version() const noexcept { return kind_version_; }
   /// All sections in the order of the file, unknown ones included.
-  std::span<const section_info> table() const noexcept { return table_; }
+  std::span<const section_info> table() const& noexcept { return table_; }
+  std::span<const section_info> table() const&& = delete;
   /// Whether sections can be viewed, which mapped files and owned bytes allow.
   bool in_memory() const noexcept { return memory_.data() != nullptr; }
 
   /// Where a type finds its sections.
-  section_reader sections() const noexcept;
+  section_reader sections() const& noexcept;
+  section_reader sections() const&& = delete;
 
   /// Checks the checksum of every section. O(file size).
   /// @throws error errc::checksum naming the section, errc::changed when the file has changed its size, errc::io.
@@ -319,6 +323,6 @@ class section_reader {
   std::string prefix_;
 };
 
-inline section_reader container_reader::sections() const noexcept { return {this, {}}; }
+inline section_reader container_reader::sections() const& noexcept { return {this, {}}; }
 
 }  // namespace embit::inline EMBIT_ABI

@@ -43,7 +43,8 @@ class input_file {
       raise(errc::unsupported, path_, ": ", size_, " bytes are more than this process can address");
   }
 
-  const std::string& path() const noexcept { return path_; }
+  const std::string& path() const& noexcept { return path_; }
+  const std::string& path() const&& = delete;
   /// Bytes, when it was opened.
   std::uint64_t size() const noexcept { return size_; }
   /// Bytes now, which differ where someone else writes to the file.
@@ -109,7 +110,8 @@ class atomic_file {
     if (replaces) ::fchmod(*file_, status.st_mode & 07777u);  // keeps who may read it; a refusal changes nothing
   }
 
-  const std::string& path() const noexcept { return path_; }
+  const std::string& path() const& noexcept { return path_; }
+  const std::string& path() const&& = delete;
   /// Bytes written so far.
   std::uint64_t size() const noexcept { return written_ + buffer_.size(); }
   /// Whether its name means this file by now: also after a `commit` that could not make sure that it stays so.

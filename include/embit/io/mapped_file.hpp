@@ -53,9 +53,11 @@ class mapped_file {
     if (!bytes_.empty()) ::munmap(address(), bytes_.size());
   }
 
-  const std::string& path() const noexcept { return file_.path(); }
+  const std::string& path() const& noexcept { return file_.path(); }
+  const std::string& path() const&& = delete;
   std::size_t size() const noexcept { return bytes_.size(); }
-  std::span<const std::byte> bytes() const noexcept { return bytes_; }
+  std::span<const std::byte> bytes() const& noexcept { return bytes_; }
+  std::span<const std::byte> bytes() const&& = delete;
 
   /// Refuses a file whose size is no longer what it was when it was mapped.
   /// @throws error errc::changed with both sizes.

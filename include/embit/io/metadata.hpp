@@ -55,7 +55,8 @@ class metadata_writer {
     return *this;
   }
 
-  std::span<const std::byte> bytes() const noexcept { return bytes_; }
+  std::span<const std::byte> bytes() const& noexcept { return bytes_; }
+  std::span<const std::byte> bytes() const&& = delete;
 
  private:
   template <class T>

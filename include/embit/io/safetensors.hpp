@@ -284,17 +284,20 @@ class safetensors_reader {
     tensors_ = detail::safetensors_parser(text, file_.path(), sizeof size + size, file_.size()).parse();
   }
 
-  const std::string& path() const noexcept { return file_.path(); }
+  const std::string& path() const& noexcept { return file_.path(); }
+  const std::string& path() const&& = delete;
 
   /// In the order of the header.
-  std::span<const safetensor> tensors() const noexcept { return tensors_; }
+  std::span<const safetensor> tensors() const& noexcept { return tensors_; }
+  std::span<const safetensor> tensors() const&& = delete;
 
   /// The tensor of that name, or null.
-  const safetensor* find(std::string_view name) const noexcept {
+  const safetensor* find(std::string_view name) const& noexcept {
     for (const safetensor& t : tensors_)
       if (t.name == name) return &t;
     return nullptr;
   }
+  const safetensor* find(std::string_view) const&& = delete;
 
   /// A tensor of one or two dimensions as a matrix of T; one of one dimension is a column: its n numbers are n rows of
   /// one. Floats take any type of number, rounding it; whole numbers take whole numbers that fit; BOOL is 0 and 1.

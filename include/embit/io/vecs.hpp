@@ -44,7 +44,8 @@ class vecs_file {
     if (file_.size() % row_bytes() != 0) raise_broken();
   }
 
-  const std::string& path() const noexcept { return file_.path(); }
+  const std::string& path() const& noexcept { return file_.path(); }
+  const std::string& path() const&& = delete;
   std::size_t dim() const noexcept { return dim_; }
   std::size_t rows() const noexcept { return dim_ == 0 ? 0 : static_cast<std::size_t>(file_.size() / row_bytes()); }
 

@@ -52,14 +52,14 @@ class asymmetric {
   /// Numbers of a query.
   std::size_t dim() const noexcept { return map_.dim(); }
   std::size_t query_bits() const noexcept { return query_bits_; }
-  const Map& map() const noexcept { return map_; }
+  const Map& map() const& noexcept { return map_; }
+  const Map& map() const&& = delete;
   /// What the codes must look like.
-  const level_format& format() const noexcept { return map_.format(); }
+  const level_format& format() const& noexcept { return map_.format(); }
+  const level_format& format() const&& = delete;
 
   /// @throws error errc::shape for codes that are not of `format()`.
-  void require_format(const level_format& codes) const {
-    detail::require_level_format(codes, format());
-  }
+  void require_format(const level_format& codes) const { detail::require_level_format(codes, format()); }
 
   /// @throws error errc::shape for binary codes that are not of as many bits, or where codes are of several bits a
   /// dimension.

@@ -9,6 +9,7 @@
 #include <embit/core/executor.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/core/types.hpp>
 #include <embit/kernel/detail/product_level.hpp>
 #if EMBIT_KERNELS_HERE
@@ -66,7 +67,8 @@ class row_panels {
 
   /// Panels of 16 rows, the last one filled up with zeros.
   std::size_t panels() const noexcept { return rows_ / detail::panel_width + (rows_ % detail::panel_width != 0); }
-  const float* panel(std::size_t i) const noexcept { return values_.data() + i * panel_size(); }
+  const float* panel(std::size_t i) const& noexcept { return values_.data() + i * panel_size(); }
+  const float* panel(std::size_t) const&& = delete;
 
   /// Copies one row back into the first dim() floats of `out`.
   void copy_row(std::size_t row, std::span<float> out) const noexcept {
@@ -79,8 +81,8 @@ class row_panels {
   std::size_t panel_size() const noexcept { return dim_ * detail::panel_width; }
 
   aligned_vector<float> values_;
-  std::size_t rows_ = 0;
-  std::size_t dim_ = 0;
+  detail::moved_value<> rows_;
+  detail::moved_value<> dim_;
 };
 
 namespace detail {

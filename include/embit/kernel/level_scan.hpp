@@ -183,7 +183,7 @@ class level_batch {
   }
 
   std::size_t size() const noexcept { return size_; }
-  level_query& operator[](std::size_t i) noexcept { return queries_[i]; }
+  level_query& operator[](std::size_t i) & noexcept { return queries_[i]; }
 
   /// Offers to `sink` every pair of a query and a row of `run` within `sink.limit(query)` (a std::optional: none
   /// takes every row), in ascending order of rows for each query. The limit may fall as offers are made; it is read

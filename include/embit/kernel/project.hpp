@@ -42,13 +42,16 @@ class projection_planes {
 
   std::size_t bits() const noexcept { return planes_.rows(); }
   std::size_t dim() const noexcept { return planes_.dim(); }
-  const row_panels& planes() const noexcept { return planes_; }
-  std::span<const float> thresholds() const noexcept { return {thresholds_.data(), bits()}; }
+  const row_panels& planes() const& noexcept { return planes_; }
+  const row_panels& planes() const&& = delete;
+  std::span<const float> thresholds() const& noexcept { return {thresholds_.data(), bits()}; }
+  std::span<const float> thresholds() const&& = delete;
 
   /// The threshold of every plane of a panel, those that fill it up included.
-  const float* panel_thresholds(std::size_t panel) const noexcept {
+  const float* panel_thresholds(std::size_t panel) const& noexcept {
     return thresholds_.data() + panel * detail::panel_width;
   }
+  const float* panel_thresholds(std::size_t) const&& = delete;
 
  private:
   row_panels planes_;

@@ -9,6 +9,7 @@
 #include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/kernel/gemm.hpp>
 #include <embit/learn/detail/elementwise.hpp>
 
@@ -46,14 +47,16 @@ class negative_queue {
   }
 
   std::size_t size() const noexcept { return size_; }
-  matrix_view<const float> rows() const { return rows_.view().middle_rows(0, size_); }
-  std::span<const std::uint32_t> groups() const noexcept { return std::span(groups_).first(size_); }
+  matrix_view<const float> rows() const& { return rows_.view().middle_rows(0, size_); }
+  matrix_view<const float> rows() const&& = delete;
+  std::span<const std::uint32_t> groups() const& noexcept { return std::span(groups_).first(size_); }
+  std::span<const std::uint32_t> groups() const&& = delete;
 
  private:
   matrix<float> rows_;
   std::vector<std::uint32_t> groups_;
-  std::size_t next_ = 0;
-  std::size_t size_ = 0;
+  detail::moved_value<> next_;
+  detail::moved_value<> size_;
 };
 
 struct info_nce_options {

@@ -8,6 +8,7 @@
 #include <embit/core/executor.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
 #include <embit/io/matrix_section.hpp>
@@ -53,7 +54,8 @@ class affine_transform {
   std::size_t dim() const noexcept { return shared_->map.dim(); }
   std::size_t output_dim() const noexcept { return shared_->map.rows(); }
   /// dim() floats, or none where nothing is subtracted.
-  std::span<const float> center() const noexcept { return shared_->center; }
+  std::span<const float> center() const& noexcept { return shared_->center; }
+  std::span<const float> center() const&& = delete;
   /// A copy of the map, output_dim × dim.
   matrix<float> map() const { return rows_of(shared_->map); }
   /// A copy of the inverse, dim × output_dim.
@@ -124,7 +126,7 @@ class affine_transform {
     return out;
   }
 
-  std::shared_ptr<const parts> shared_;
+  detail::shared_state<const parts> shared_;
 };
 
 static_assert(InvertibleTransform<affine_transform>);

@@ -8,6 +8,7 @@
 #include <embit/core/executor.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
 #include <embit/io/matrix_section.hpp>
@@ -51,7 +52,8 @@ class all_but_the_top {
   std::size_t output_dim() const noexcept { return dim(); }
   /// How many directions are removed.
   std::size_t removed() const noexcept { return shared_->across.rows(); }
-  std::span<const float> center() const noexcept { return shared_->center; }
+  std::span<const float> center() const& noexcept { return shared_->center; }
+  std::span<const float> center() const&& = delete;
   /// A copy of the directions, removed × dim.
   matrix<float> directions() const {
     matrix<float> out(removed(), dim());
@@ -102,7 +104,7 @@ class all_but_the_top {
     row_panels across, along;
   };
 
-  std::shared_ptr<const parts> shared_;
+  detail::shared_state<const parts> shared_;
 };
 
 static_assert(FloatTransform<all_but_the_top>);

@@ -32,7 +32,8 @@ class centering {
 
   std::size_t dim() const noexcept { return center_.size(); }
   std::size_t output_dim() const noexcept { return center_.size(); }
-  std::span<const float> center() const noexcept { return center_; }
+  std::span<const float> center() const& noexcept { return center_; }
+  std::span<const float> center() const&& = delete;
 
   /// rows - center, n × dim. O(n · dim).
   /// @throws error errc::shape for another dimension, errc::not_finite for NaN or infinity, also in the result.

@@ -9,6 +9,7 @@
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
@@ -61,7 +62,8 @@ class fht_kac {
   std::size_t dim() const noexcept { return dim_; }
   std::size_t output_dim() const noexcept { return dim_; }
   /// A bit a coordinate, round by round, words_for(dim) words each; what rebuilds this rotation.
-  std::span<const word> signs() const noexcept { return *signs_; }
+  std::span<const word> signs() const& noexcept { return *signs_; }
+  std::span<const word> signs() const&& = delete;
 
   /// The rotated rows (n × dim). O(n · dim · log dim).
   /// @throws error errc::shape for another dimension, errc::not_finite naming a row with NaN, infinity or a norm that
@@ -163,7 +165,7 @@ class fht_kac {
   }
 
   std::size_t dim_;
-  std::shared_ptr<const std::vector<word>> signs_;
+  detail::shared_state<const std::vector<word>> signs_;
 };
 
 static_assert(InvertibleTransform<fht_kac> && InPlaceTransform<fht_kac>);

@@ -41,7 +41,8 @@ class pipeline {
 
   std::size_t dim() const noexcept { return std::get<0>(stages_).dim(); }
   std::size_t output_dim() const noexcept { return std::get<sizeof...(Stages) - 1>(stages_).output_dim(); }
-  const std::tuple<Stages...>& stages() const noexcept { return stages_; }
+  const std::tuple<Stages...>& stages() const& noexcept { return stages_; }
+  const std::tuple<Stages...>& stages() const&& = delete;
 
   /// The rows (n × dim) through all stages, n × output_dim.
   /// @throws error as the stages do.

@@ -7,6 +7,7 @@
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/kernel/asymmetric.hpp>
 #include <embit/kernel/level_run.hpp>
 #include <embit/kernel/quantize.hpp>
@@ -31,7 +32,8 @@ class fde_map {
   explicit fde_map(level_format format) : format_(std::make_shared<const level_format>(std::move(format))) {}
 
   std::size_t dim() const noexcept { return format_->dims(); }
-  const level_format& format() const noexcept { return *format_; }
+  const level_format& format() const& noexcept { return *format_; }
+  const level_format& format() const&& = delete;
 
   /// @param queries  as `muvera::encode_queries` gives them.
   /// @throws error errc::shape for another dimension, errc::not_finite naming the row.
@@ -44,7 +46,7 @@ class fde_map {
   }
 
  private:
-  std::shared_ptr<const level_format> format_;
+  detail::shared_state<const level_format> format_;
 };
 
 /// Scores encoded queries by minus their inner product with documents in a few bits.

@@ -6,6 +6,7 @@
 #include <embit/core/error.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/core/owned_list.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
@@ -57,10 +58,11 @@ class fde_store {
   std::size_t size() const noexcept { return rows_.rows(); }
   std::size_t rows() const noexcept { return rows_.rows(); }
   std::size_t cols() const noexcept { return rows_.cols(); }
-  std::span<const float> operator[](std::size_t row) const noexcept { return rows_[row]; }
+  std::span<const float> operator[](std::size_t row) const& noexcept { return rows_[row]; }
+  owned_list<float> operator[](std::size_t row) const&& { return owned_list<float>((*this)[row]); }
 
   matrix_view<const float> view() const& noexcept { return rows_.view(); }
-  matrix_view<const float> view() && = delete;
+  matrix_view<const float> view() const&& = delete;
   operator matrix_view<const float>() const noexcept { return rows_.view(); }
 
   /// Whether the document had no tokens.

@@ -11,6 +11,7 @@
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/core/ragged_view.hpp>
 #include <embit/core/reuse_pool.hpp>
 #include <embit/io/save.hpp>
@@ -37,7 +38,8 @@
 
 namespace embit::inline EMBIT_ABI {
 
-/// A document that is encoded token by token: what its tokens have added up to so far. Made by `muvera::begin_document`.
+/// A document that is encoded token by token: what its tokens have added up to so far. Made by
+/// `muvera::begin_document`.
 class fde_document {
  public:
   /// Tokens appended so far.
@@ -96,8 +98,10 @@ class muvera {
     return muvera(std::move(parts));
   }
 
-  const muvera_options& options() const noexcept { return model_->parts.options; }
-  const muvera_centers& centers() const noexcept { return model_->parts.centers; }
+  const muvera_options& options() const& noexcept { return model_->parts.options; }
+  const muvera_options& options() const&& = delete;
+  const muvera_centers& centers() const& noexcept { return model_->parts.centers; }
+  const muvera_centers& centers() const&& = delete;
   /// Of the tokens.
   std::size_t dim() const noexcept { return options().dim; }
   /// Numbers of an encoding.
@@ -432,7 +436,7 @@ class muvera {
     return rows;
   }
 
-  std::shared_ptr<const model> model_;
+  detail::shared_state<const model> model_;
 };
 
 static_assert(AsymmetricEncoder<muvera, ragged_view<const float>>);

@@ -6,6 +6,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/grow.hpp>
+#include <embit/core/moved.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -71,16 +72,16 @@ class sparse_rows {
   sparse_rows& operator=(sparse_rows&&) = default;
   ~sparse_rows() = default;
 
-  std::size_t size() const noexcept { return ends_.size() - 1; }
+  std::size_t size() const noexcept { return view().size(); }
   std::size_t cols() const noexcept { return dim_; }
 
   sparse_row operator[](std::size_t row) const& noexcept { return view()[row]; }
-  sparse_row operator[](std::size_t) && = delete;
+  sparse_row operator[](std::size_t) const&& = delete;
 
   /// All rows. Valid until the batch changes or ends, which is why a temporary one has none to give.
   sparse_view view() const& noexcept { return {dim_, run_, ends_, starts_.data(), values_.data()}; }
-  sparse_view view() && = delete;
-  operator sparse_view() const noexcept { return view(); }
+  sparse_view view() const&& = delete;
+  operator sparse_view() const noexcept { return {dim_, run_, ends_, starts_.data(), values_.data()}; }
 
   /// Adds a run to the row that is being written; `end_row` ends that.
   void add(std::uint32_t start, std::span<const float> values) {
@@ -90,11 +91,14 @@ class sparse_rows {
     starts_.push_back(start);
     values_.insert(values_.end(), values.begin(), values.end());
   }
-  void end_row() { ends_.push_back(starts_.size()); }
+  void end_row() {
+    if (ends_.empty()) ends_.push_back(0);
+    ends_.push_back(starts_.size());
+  }
 
  private:
   std::size_t dim_ = 0, run_ = 0;
-  std::vector<std::size_t> ends_{0};
+  std::vector<std::size_t> ends_;  // where each row ends, after a 0
   std::vector<std::uint32_t> starts_;
   std::vector<float> values_;
 };

@@ -5,11 +5,11 @@
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
-#include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/types.hpp>
 #include <embit/kernel/l2.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <span>
 #include <utility>
@@ -35,8 +35,9 @@ class float_rerank {
   /// O(1); the rows are not read.
   explicit float_rerank(matrix_view<const float> rows, K kernel, unchecked_t)
       : rows_(rows), kernel_(std::move(kernel)) {}
-  explicit float_rerank(const matrix<float>&&, K = {}) = delete;  // the rows would be gone
-  explicit float_rerank(const matrix<float>&&, K, unchecked_t) = delete;
+  template <class Rows, class... Others>
+    requires(std::convertible_to<Rows, matrix_view<const float>> && !detail::Lasting<Rows>)
+  explicit float_rerank(Rows&&, const Others&...) = delete;  // the rows would be gone
 
   std::size_t size() const noexcept { return rows_.rows(); }
   std::size_t dim() const noexcept { return rows_.cols(); }

@@ -66,9 +66,12 @@ class retriever {
   retriever& operator=(retriever&&) = default;
   ~retriever() = default;
 
-  const Encode& encoder() const noexcept { return encoder_; }
-  const Search& index() const noexcept { return index_; }
-  const Rerank& reranker() const noexcept { return reranker_; }
+  const Encode& encoder() const& noexcept { return encoder_; }
+  const Encode& encoder() const&& = delete;
+  const Search& index() const& noexcept { return index_; }
+  const Search& index() const&& = delete;
+  const Rerank& reranker() const& noexcept { return reranker_; }
+  const Rerank& reranker() const&& = delete;
   std::size_t size() const noexcept { return index_.size(); }
 
   /// The `k` best rows of each query, best first, ties by the smaller row.

@@ -5,6 +5,7 @@
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
@@ -96,7 +97,7 @@ class live_rows {
 
   /// @throws error errc::out_of_range for a row that is not there.
   void require(row_id row) const {
-    if (row >= rows_) raise(errc::out_of_range, "row: ", row, ", the index has ", rows_, " rows");
+    if (row >= rows_) raise(errc::out_of_range, "row: ", row, ", the index has ", rows(), " rows");
   }
   /// The rows that a search with this filter may find. It views the filter and these rows.
   /// @throws error errc::shape for a bitset of another size.
@@ -104,14 +105,14 @@ class live_rows {
   row_choice choose(const Filter& filter) const {
     const row_choice choice(filter, flags_.size() != 0 ? &flags_ : nullptr);
     if (const row_bitset* chosen = choice.bitset(); chosen != nullptr && chosen->size() != rows_)
-      raise(errc::shape, "filter: a bitset of ", chosen->size(), " rows, the index has ", rows_);
+      raise(errc::shape, "filter: a bitset of ", chosen->size(), " rows, the index has ", rows());
     return choice;
   }
 
  private:
   row_bitset flags_;  // empty until a row is removed
-  std::size_t rows_ = 0;
-  std::size_t live_ = 0;
+  moved_value<> rows_;
+  moved_value<> live_;
 };
 
 }  // namespace detail

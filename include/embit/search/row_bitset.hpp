@@ -5,6 +5,7 @@
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/grow.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/core/types.hpp>
 
 #include <algorithm>
@@ -47,7 +48,7 @@ class row_bitset {
 
   /// @throws error errc::out_of_range
   void set(std::size_t row, bool member = true) {
-    if (row >= size_) raise(errc::out_of_range, "row_bitset: row ", row, " of ", size_);
+    if (row >= size_) raise(errc::out_of_range, "row_bitset: row ", row, " of ", size());
     const word bit = word{1} << row % word_bits;
     words_[row / word_bits] = member ? words_[row / word_bits] | bit : words_[row / word_bits] & ~bit;
   }
@@ -85,7 +86,8 @@ class row_bitset {
   }
 
   /// Bit i % 64 of word i / 64 is row i; bits beyond `size()` are zero.
-  std::span<const word> data() const noexcept { return words_; }
+  std::span<const word> data() const& noexcept { return words_; }
+  std::span<const word> data() const&& = delete;
 
  private:
   void clear_tail() noexcept {
@@ -93,7 +95,7 @@ class row_bitset {
   }
 
   std::vector<word> words_;
-  std::size_t size_ = 0;
+  detail::moved_value<> size_;
 };
 
 }  // namespace embit::inline EMBIT_ABI

@@ -64,7 +64,8 @@ template <class K, class Store>
 using scan_scratch = typename scan_scratch_of<K, Store>::scratch;
 
 template <class K>
-using prepared_t = decltype(std::declval<const K&>().prepare(std::declval<typename K::query_view>()[std::size_t{}]));
+using prepared_t =
+    decltype(std::declval<const K&>().prepare(std::declval<const typename K::query_view&>()[std::size_t{}]));
 
 /// A batch of queries, made ready for one kernel on one kind of store. Read-only once assigned, and then shared by
 /// the workers of a search; it views the kernel and the queries.

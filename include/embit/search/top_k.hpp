@@ -87,7 +87,8 @@ class heap_top_k {
 
   bool full() const noexcept { return kept_.size() == k_; }
   /// The worst kept neighbour; only when full.
-  const neighbor_type& worst() const noexcept { return kept_.front(); }
+  const neighbor_type& worst() const& noexcept { return kept_.front(); }
+  const neighbor_type& worst() const&& = delete;
 
   void offer(row_id row, Distance distance) {
     const neighbor_type candidate{row, distance};
@@ -106,7 +107,8 @@ class heap_top_k {
     std::push_heap(kept_.begin(), kept_.end(), before);
   }
 
-  std::span<const neighbor_type> kept() const noexcept { return kept_; }
+  std::span<const neighbor_type> kept() const& noexcept { return kept_; }
+  std::span<const neighbor_type> kept() const&& = delete;
 
   /// Bytes allocated.
   std::size_t memory() const noexcept { return kept_.capacity() * sizeof(neighbor_type); }

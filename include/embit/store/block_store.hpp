@@ -9,6 +9,7 @@
 #include <embit/core/error.hpp>
 #include <embit/core/grow.hpp>
 #include <embit/core/shared_value.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
@@ -47,9 +48,7 @@ class block_store {
 
   /// The codes of `codes`, in order. O(size · words).
   /// @throws error errc::argument for bits set beyond the width.
-  explicit block_store(code_view<> codes) : block_store(codes.bits()) {
-    append(codes);
-  }
+  explicit block_store(code_view<> codes) : block_store(codes.bits()) { append(codes); }
 
   /// The given rows of any store of codes, in the given order.
   template <CodeStore Store>
@@ -76,14 +75,16 @@ class block_store {
   std::size_t blocks() const noexcept { return (size_ + block_rows - 1) / block_rows; }
 
   /// The words of block `i`: rows 8 i to 8 i + 7.
-  const word* block(std::size_t i) const noexcept {
+  const word* block(std::size_t i) const& noexcept {
     const place at = locate(i * block_rows);
     return chunks_[at.chunk]->data() + at.row * words();
   }
+  const word* block(std::size_t) const&& = delete;
 
   /// Pieces of adjacent memory, in row order.
   std::size_t runs() const noexcept { return runs_of(size_); }
-  block_run run(std::size_t i) const noexcept { return run_of(i, size_); }
+  block_run run(std::size_t i) const& noexcept { return run_of(i, size_); }
+  block_run run(std::size_t) const&& = delete;
 
   /// Makes sure that `count` more rows can be appended without allocation. Amortized O(count · words); where a copy
   /// shares the last chunk, O(words) of it are copied.
@@ -230,8 +231,8 @@ class block_store {
   }
 
   std::vector<shared_value<chunk>> chunks_;
-  std::size_t first_rows_ = 0;  // in the first chunk where that is one of whole superblocks
-  std::size_t size_ = 0;
+  detail::moved_value<> first_rows_;  // in the first chunk where that is one of whole superblocks
+  detail::moved_value<> size_;
   std::size_t bits_ = Bits == dynamic ? 0 : Bits;
 };
 

@@ -7,6 +7,8 @@
 #include <embit/core/buffer.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/moved.hpp>
+#include <embit/core/owned_list.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
@@ -22,7 +24,8 @@
 namespace embit::inline EMBIT_ABI {
 
 /// Codes of `bits()` bits, `words()` words a row, in one aligned piece of memory: what encoders return and indexes
-/// are built from. Bits of the last word beyond the width are zero; whoever writes through `row` keeps them so.
+/// are built from. Bits of the last word beyond the width are zero; whoever writes through `row` keeps them so. A
+/// moved-from store has no codes.
 /// The width is a run-time number by default, a template argument where it is known.
 template <std::size_t Bits = dynamic>
 class code_store {
@@ -48,21 +51,6 @@ class code_store {
     words_.assign(codes.data(), codes.data() + codes.size() * codes.words());
   }
 
-  code_store(const code_store&) = default;
-  /// A moved-from store has no codes.
-  code_store(code_store&& other) noexcept
-      : words_(std::move(other.words_)), size_(std::exchange(other.size_, 0)), bits_(other.bits_) {}
-  code_store& operator=(const code_store&) = default;
-  code_store& operator=(code_store&& other) noexcept {
-    if (this != &other) {
-      words_ = std::move(other.words_);
-      size_ = std::exchange(other.size_, 0);
-      bits_ = other.bits_;
-    }
-    return *this;
-  }
-  ~code_store() = default;
-
   /// The given rows of any store of codes, in the given order.
   template <CodeStore Store>
   code_store(const Store& source, std::span<const row_id> rows) : code_store(rows.size(), source.bits()) {
@@ -78,17 +66,19 @@ class code_store {
   std::size_t memory() const noexcept { return words_.capacity() * sizeof(word); }
 
   /// The size() · words() words, row after row.
-  word* data() noexcept { return words_.data(); }
-  const word* data() const noexcept { return words_.data(); }
+  word* data() & noexcept { return words_.data(); }
+  const word* data() const& noexcept { return words_.data(); }
+  const word* data() const&& = delete;
 
   /// One code, where it lies.
-  code_type operator[](std::size_t row) const noexcept {
+  code_type operator[](std::size_t row) const& noexcept {
     EMBIT_ASSERT(row < size_);
     return code_type{words_.data() + row * words(), words()};
   }
+  owned_list<word> operator[](std::size_t row) const&& { return owned_list<word>((*this)[row]); }
 
   /// One code, to be written.
-  std::span<word, detail::static_words<Bits>> row(std::size_t row) noexcept {
+  std::span<word, detail::static_words<Bits>> row(std::size_t row) & noexcept {
     EMBIT_ASSERT(row < size_);
     return std::span<word, detail::static_words<Bits>>{words_.data() + row * words(), words()};
   }
@@ -117,7 +107,7 @@ class code_store {
 
   /// All codes. Valid until the store changes or ends, which is why a temporary store has none to give.
   code_view<Bits> view() const& { return {words_.data(), size_, bits()}; }
-  code_view<Bits> view() && = delete;
+  code_view<Bits> view() const&& = delete;
 
   /// A store is accepted where a view is, a temporary one for the length of the full expression.
   operator code_view<Bits>() const { return {words_.data(), size_, bits()}; }
@@ -143,7 +133,7 @@ class code_store {
 
  private:
   aligned_vector<word> words_;
-  std::size_t size_ = 0;
+  detail::moved_value<> size_;
   std::size_t bits_ = Bits == dynamic ? 0 : Bits;
 };
 

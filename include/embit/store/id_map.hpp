@@ -6,6 +6,7 @@
 #include <embit/core/buffer.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/grow.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
@@ -53,7 +54,8 @@ class id_map {
     return labels_[row];
   }
   /// The label of every row, in order.
-  std::span<const row_label> labels() const noexcept { return labels_; }
+  std::span<const row_label> labels() const& noexcept { return labels_; }
+  std::span<const row_label> labels() const&& = delete;
 
   /// Makes sure that `count` more rows can be added without allocation. Amortized O(count).
   void reserve(std::size_t count) {
@@ -156,7 +158,7 @@ class id_map {
 
   aligned_vector<row_label> labels_;  // of every row
   std::vector<row_id> slots_;         // rows by label
-  std::size_t used_ = 0;
+  detail::moved_value<> used_;
 };
 
 }  // namespace embit::inline EMBIT_ABI

@@ -10,6 +10,7 @@
 #include <embit/core/finite.hpp>
 #include <embit/core/grow.hpp>
 #include <embit/core/half.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
@@ -75,17 +76,19 @@ class level_store {
 
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
-  const level_format& format() const noexcept { return *format_; }
+  const level_format& format() const& noexcept { return *format_; }
+  const level_format& format() const&& = delete;
   std::size_t dims() const noexcept { return format_->dims(); }
   /// Bits of a row as it is stored: every plane is padded to whole bytes.
   std::size_t bits() const noexcept { return 8 * row_bytes_; }
   /// Bytes of the codes and factors of a row.
   std::size_t bytes_per_row() const noexcept { return row_bytes_ + format_->factor_bytes(); }
 
-  level_row operator[](std::size_t row) const noexcept {
+  level_row operator[](std::size_t row) const& noexcept {
     EMBIT_ASSERT(row < size_);
     return {run(0), row};
   }
+  level_row operator[](std::size_t) const&& = delete;
 
   /// Writes the levels of a row, one a dimension, each below 2^bits of its segment. O(dims · bits).
   void set_levels(std::size_t row, std::span<const std::uint8_t> levels) noexcept {
@@ -106,7 +109,7 @@ class level_store {
 
   /// Where the byte 0 of a row lies, for who writes planes himself; the next bytes follow `level_block_rows` apart, as
   /// in `level_run`. Bits beyond the dimensions of a segment must stay zero.
-  std::uint8_t* row_data(std::size_t row) noexcept {
+  std::uint8_t* row_data(std::size_t row) & noexcept {
     return codes_.data() + row / level_block_rows * level_block_rows * row_bytes_ + row % level_block_rows;
   }
 
@@ -154,19 +157,20 @@ class level_store {
 
   /// All rows. Valid until the store changes or ends, which is why a temporary store has none to give.
   level_view view() const& { return level_view(run(0)); }
-  level_view view() && = delete;
+  level_view view() const&& = delete;
   /// A store is accepted where a view is, a temporary one for the length of the full expression.
   operator level_view() const { return level_view(run(0)); }
 
   /// One piece of adjacent memory, or none.
   std::size_t runs() const noexcept { return size_ == 0 ? 0 : 1; }
-  level_run run(std::size_t) const noexcept {
+  level_run run(std::size_t) const& noexcept {
     level_run r{
         .format = format_.get(), .codes = codes_.data(), .row_bytes = row_bytes_, .first_row = 0, .rows = size_};
     for (std::size_t f = 0; f < row_factors; ++f)
       if (format_->factors[f]) r.factors[f] = columns_[f].data();
     return r;
   }
+  level_run run(std::size_t) const&& = delete;
 
   /// The same rows with the `planes` most significant bits of the one uniform segment: the shorter code of a nested
   /// one. Factors other than `inverse_norm`, which is computed again, are dropped, since they belong to the full code.
@@ -271,9 +275,9 @@ class level_store {
                     static_cast<const std::byte*>(source.run.factors[f]) + source.index * factor_size(), factor_size());
   }
 
-  std::shared_ptr<const level_format> format_;
+  detail::shared_state<const level_format> format_;
   std::size_t row_bytes_ = 0;
-  std::size_t size_ = 0;
+  detail::moved_value<> size_;
   aligned_vector<std::uint8_t> codes_;
   std::array<aligned_vector<std::byte>, row_factors> columns_;
 };

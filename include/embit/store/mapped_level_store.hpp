@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/kernel/level_run.hpp>
@@ -54,31 +55,36 @@ class mapped_level_store {
     detail::require_finite_factors(run_, file_->path());
   }
 
-  const std::string& path() const noexcept { return file_->path(); }
+  const std::string& path() const& noexcept { return file_->path(); }
+  const std::string& path() const&& = delete;
   std::size_t size() const noexcept { return run_.rows; }
-  const level_format& format() const noexcept { return *format_; }
+  const level_format& format() const& noexcept { return *format_; }
+  const level_format& format() const&& = delete;
   std::size_t dims() const noexcept { return format_->dims(); }
   /// Bits of a row as it is stored: every plane is padded to whole bytes.
   std::size_t bits() const noexcept { return 8 * run_.row_bytes; }
 
-  level_row operator[](std::size_t row) const noexcept {
+  level_row operator[](std::size_t row) const& noexcept {
     EMBIT_ASSERT(row < size());
     return {run_, row};
   }
+  level_row operator[](std::size_t) const&& = delete;
 
   /// The bytes of a row, zeros after them, into words_for(bits()) words.
   void copy_row(std::size_t row, std::span<word> out) const noexcept { (*this)[row].copy_bytes(out); }
 
-  level_view view() const noexcept { return level_view(run_); }
+  level_view view() const& noexcept { return level_view(run_); }
+  level_view view() const&& = delete;
   operator level_view() const noexcept { return level_view(run_); }
 
   /// One piece of adjacent memory, or none.
   std::size_t runs() const noexcept { return size() == 0 ? 0 : 1; }
-  level_run run(std::size_t) const noexcept { return run_; }
+  level_run run(std::size_t) const& noexcept { return run_; }
+  level_run run(std::size_t) const&& = delete;
 
  private:
-  std::shared_ptr<const container_reader> file_;
-  std::shared_ptr<const level_format> format_;
+  detail::shared_state<const container_reader> file_;
+  detail::shared_state<const level_format> format_;
   level_run run_;
 };
 

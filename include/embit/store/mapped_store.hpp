@@ -6,6 +6,7 @@
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/kernel/block_run.hpp>
@@ -45,7 +46,8 @@ class mapped_store {
     detail::require_clean_blocks(blocks_, shape_, file_->path());
   }
 
-  const std::string& path() const noexcept { return file_->path(); }
+  const std::string& path() const& noexcept { return file_->path(); }
+  const std::string& path() const&& = delete;
   std::size_t size() const noexcept { return shape_.rows; }
   std::size_t bits() const noexcept { return Bits == dynamic ? shape_.bits : Bits; }
   std::size_t words() const noexcept { return words_for(bits()); }
@@ -57,16 +59,18 @@ class mapped_store {
   }
 
   std::size_t blocks() const noexcept { return (size() + block_rows - 1) / block_rows; }
-  const word* block(std::size_t i) const noexcept { return blocks_ + i * block_rows * words(); }
+  const word* block(std::size_t i) const& noexcept { return blocks_ + i * block_rows * words(); }
+  const word* block(std::size_t) const&& = delete;
 
   /// One piece of adjacent memory, or none.
   std::size_t runs() const noexcept { return size() == 0 ? 0 : 1; }
-  block_run run(std::size_t) const noexcept {
+  block_run run(std::size_t) const& noexcept {
     return {.data = blocks_, .words = words(), .first_row = 0, .rows = size()};
   }
+  block_run run(std::size_t) const&& = delete;
 
  private:
-  std::shared_ptr<const container_reader> file_;
+  detail::shared_state<const container_reader> file_;
   detail::code_shape shape_;
   const word* blocks_;
 };

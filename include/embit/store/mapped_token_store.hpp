@@ -3,6 +3,7 @@
 #pragma once
 
 #include <embit/config.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/store/token_view.hpp>
 
@@ -44,14 +45,16 @@ class mapped_token_store {
     detail::require_numbers(file_->sections(), view_);
   }
 
-  const std::string& path() const noexcept { return file_->path(); }
+  const std::string& path() const& noexcept { return file_->path(); }
+  const std::string& path() const&& = delete;
   std::size_t size() const noexcept { return view_.size(); }
   std::size_t cols() const noexcept { return view_.cols(); }
   std::size_t tokens() const noexcept { return view_.tokens(); }
-  code_type operator[](std::size_t document) const noexcept { return view_[document]; }
+  code_type operator[](std::size_t document) const& noexcept { return view_[document]; }
+  code_type operator[](std::size_t) const&& = delete;
 
  private:
-  std::shared_ptr<const container_reader> file_;
+  detail::shared_state<const container_reader> file_;
   token_view<T> view_;
 };
 

@@ -54,14 +54,16 @@ class plane_store {
   std::size_t words() const noexcept { return blocks_.words(); }
   void copy_row(std::size_t row, std::span<word> out) const noexcept { blocks_.copy_row(row, out); }
   std::size_t blocks() const noexcept { return blocks_.blocks(); }
-  const word* block(std::size_t i) const noexcept { return blocks_.block(i); }
+  const word* block(std::size_t i) const& noexcept { return blocks_.block(i); }
+  const word* block(std::size_t) const&& = delete;
 
   std::size_t runs() const noexcept { return blocks_.runs(); }
-  block_run run(std::size_t i) const noexcept {
+  block_run run(std::size_t i) const& noexcept {
     block_run run = blocks_.run(i);
     run.planes = planes_[i]->empty() ? nullptr : planes_[i]->data();
     return run;
   }
+  block_run run(std::size_t) const&& = delete;
 
   /// As block_store.
   row_id append(code_view<> codes) {

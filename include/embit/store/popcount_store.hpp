@@ -55,18 +55,21 @@ class popcount_segment {
   std::size_t size() const noexcept { return slots_.size(); }
 
   /// By ascending popcount.
-  std::span<const popcount_group> groups() const noexcept { return groups_; }
+  std::span<const popcount_group> groups() const& noexcept { return groups_; }
+  std::span<const popcount_group> groups() const&& = delete;
 
   /// Blocks [first, last) of a group, counted within it; rows of the run are numbered from 0.
-  block_run run(const popcount_group& group, std::size_t first, std::size_t last) const noexcept {
+  block_run run(const popcount_group& group, std::size_t first, std::size_t last) const& noexcept {
     return {blocks_.data() + (group.first_block + first) * block_rows * words_, words_, 0,
             (std::min)(last * block_rows, std::size_t{group.rows}) - first * block_rows};
   }
+  block_run run(const popcount_group&, std::size_t, std::size_t) const&& = delete;
 
   /// The row ids of a group, in the order of its lanes: ascending.
-  std::span<const row_id> rows_of(const popcount_group& group) const noexcept {
+  std::span<const row_id> rows_of(const popcount_group& group) const& noexcept {
     return std::span(rows_).subspan(group.first_block * block_rows, group.rows);
   }
+  std::span<const row_id> rows_of(const popcount_group&) const&& = delete;
 
   /// @param row  of the store
   void copy_row(std::size_t row, std::span<word> out) const noexcept {
@@ -199,7 +202,8 @@ class popcount_store {
 
   std::size_t segments() const noexcept { return segments_.size(); }
   /// Segments hold adjacent rows, in ascending order.
-  const popcount_segment& segment(std::size_t i) const noexcept { return *segments_[i]; }
+  const popcount_segment& segment(std::size_t i) const& noexcept { return *segments_[i]; }
+  const popcount_segment& segment(std::size_t) const&& = delete;
 
   /// Appends codes; returns the row of the first. Amortized O(words) a code, or O(log rows · words) where every code is
   /// appended to a store whose segments a copy shares.

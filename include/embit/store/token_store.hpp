@@ -46,10 +46,11 @@ class token_store {
   token_store& operator=(token_store&&) = default;
   ~token_store() = default;
 
-  std::size_t size() const noexcept { return offsets_.size() - 1; }
+  std::size_t size() const noexcept { return view().size(); }
   std::size_t cols() const noexcept { return dim_; }
   std::size_t tokens() const noexcept { return view().tokens(); }
-  code_type operator[](std::size_t document) const noexcept { return view()[document]; }
+  code_type operator[](std::size_t document) const& noexcept { return view()[document]; }
+  code_type operator[](std::size_t) const&& = delete;
   /// Bytes allocated.
   std::size_t memory() const noexcept {
     return tokens_.capacity() * sizeof(element) + scales_.capacity() * sizeof(float) +
@@ -65,6 +66,7 @@ class token_store {
     require(documents);
     reserve(documents);
     dim_ = documents.cols();
+    if (offsets_.empty()) offsets_.push_back(0);
     for (std::size_t i = 0; i < documents.size(); ++i) {
       const auto tokens = documents[i];
       std::uint64_t count = 0;
@@ -79,8 +81,8 @@ class token_store {
   }
 
   /// All documents. Valid until the store changes or ends, which is why a temporary store has none to give.
-  token_view<T> view() const& noexcept { return {tokens_.data(), scales_.data(), offsets_, dim_}; }
-  token_view<T> view() && = delete;
+  token_view<T> view() const& noexcept { return {tokens_.data(), scales_.data(), offsets(), dim_}; }
+  token_view<T> view() const&& = delete;
 
   static constexpr file_kind file = detail::tokens_file;
   void write_to(const section_writer& out) const { detail::write_tokens(out, view()); }
@@ -128,7 +130,12 @@ class token_store {
       for (std::size_t t = 0; t < documents[i].rows(); ++t) tokens += documents[i].counts(t) ? 1u : 0u;
     reserve_more(tokens_, tokens * detail::token_elements<T>(documents.cols()));
     if constexpr (token_view<T>::has_scales) reserve_more(scales_, tokens);
-    reserve_more(offsets_, documents.size());
+    reserve_more(offsets_, documents.size() + 1);
+  }
+
+  std::span<const std::uint64_t> offsets() const noexcept {
+    static constexpr std::uint64_t none[] = {0};
+    return offsets_.empty() ? std::span(none) : std::span(offsets_);
   }
 
   void add_token(std::span<const float> token) {
@@ -151,7 +158,7 @@ class token_store {
 
   aligned_vector<element> tokens_;
   aligned_vector<float> scales_;
-  std::vector<std::uint64_t> offsets_{0};
+  std::vector<std::uint64_t> offsets_;  // none without documents
   std::size_t dim_ = 0;
 };
 

@@ -38,7 +38,8 @@ class version_column {
     return versions_[row];
   }
   /// Of every row, in order.
-  std::span<const version> versions() const noexcept { return versions_; }
+  std::span<const version> versions() const& noexcept { return versions_; }
+  std::span<const version> versions() const&& = delete;
   /// Rows of a version. O(size).
   std::size_t count(version of) const noexcept { return static_cast<std::size_t>(std::ranges::count(versions_, of)); }
 

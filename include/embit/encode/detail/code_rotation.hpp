@@ -5,6 +5,7 @@
 #include <embit/config.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/kernel/gemm.hpp>
 #include <embit/linalg/fht_kac.hpp>
 #include <embit/linalg/random_rotation.hpp>
@@ -56,7 +57,7 @@ class code_rotation {
 
  private:
   std::optional<fht_kac> fast_;
-  std::shared_ptr<const row_panels> panels_;
+  detail::shared_state<const row_panels> panels_;
 };
 
 }  // namespace detail

@@ -9,6 +9,7 @@
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/metric.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/encode/detail/code_rotation.hpp>
 #include <embit/encode/detail/grid_sweep.hpp>
 #include <embit/kernel/asymmetric.hpp>
@@ -234,7 +235,7 @@ class rabitq_map {
   mapped_queries operator()(matrix_view<const float> queries) const { return model_->map(queries, deviations_); }
 
  private:
-  std::shared_ptr<const rabitq_model> model_;
+  detail::shared_state<const rabitq_model> model_;
   float deviations_;
 };
 

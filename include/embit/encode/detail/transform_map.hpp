@@ -6,6 +6,7 @@
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/metric.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/encode/detail/transform_model.hpp>
 #include <embit/kernel/asymmetric.hpp>
 #include <embit/kernel/level_run.hpp>
@@ -65,8 +66,8 @@ class transform_map {
     return {.base = static_cast<float>(base), .scale = -1};
   }
 
-  std::shared_ptr<const transform_model> model_;
-  std::shared_ptr<const level_format> format_;
+  detail::shared_state<const transform_model> model_;
+  detail::shared_state<const level_format> format_;
 };
 
 }  // namespace embit::inline EMBIT_ABI::detail

@@ -5,6 +5,7 @@
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/types.hpp>
 #include <embit/index/detail/bucket_table.hpp>
@@ -258,7 +259,7 @@ class multi_tables {
       const std::size_t q = i % sample.queries().size();
       probe_counts counts;
       const double start = thread_nanoseconds();
-      found.reset((std::min)(k, rows_ - 1) + 1);  // itself, too
+      found.reset((std::min)(k, rows() - 1) + 1);  // itself, too
       probe(tables, sample.queries()[q].data(), found, row_choice{}, nearest_goal{found, typical[typical.size() / 2]},
             4 * scans_.single, scratch, counts);
       took += thread_nanoseconds() - start;
@@ -312,7 +313,7 @@ class multi_tables {
   key_split keys_;
   bucket_scan scan_;
   line_scan by_line_;
-  std::size_t rows_ = 0;
+  moved_value<> rows_;
   std::vector<bucket_table> tables_;
   std::vector<flip_list> flips_;
   probe_costs costs_;
