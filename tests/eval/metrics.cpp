@@ -142,8 +142,10 @@ TEST_CASE("means over queries") {
   truth.reset(2, 2);
   found.reset(2, 4);
   const auto put = [](auto& result, std::size_t query, const std::vector<embit::row_id>& ids) {
-    std::vector<typename std::remove_reference_t<decltype(result)>::neighbor_type> list;
-    for (std::size_t i = 0; i < ids.size(); ++i) list.push_back({ids[i], static_cast<unsigned char>(i / 2)});
+    using neighbor_type = typename std::remove_reference_t<decltype(result)>::neighbor_type;
+    std::vector<neighbor_type> list;
+    for (std::size_t i = 0; i < ids.size(); ++i)
+      list.push_back({ids[i], static_cast<decltype(neighbor_type::distance)>(i / 2)});
     result.assign(query, list);
   };
   put(truth, 0, {4, 5});

@@ -27,7 +27,10 @@ namespace embit::inline EMBIT_ABI {
 class thread_pool {
  public:
   /// @param threads  workers in all, the calling thread among them; 0 takes one a processor.
+  /// @throws error errc::argument for more than 65536.
   explicit thread_pool(std::size_t threads = 0) : pool_(std::shared_ptr<pool>(new pool, end)) {
+    constexpr std::size_t most = std::size_t{1} << 16;
+    if (threads > most) raise(errc::argument, "thread_pool: ", threads, " threads, not 1 to ", most);
     if (threads == 0) threads = (std::max)(1u, std::thread::hardware_concurrency());
     concurrency_ = threads;
     pool_->threads.reserve(threads - 1);

@@ -5,6 +5,7 @@
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/finite.hpp>
+#include <embit/index/lsh_queries.hpp>
 
 #include <algorithm>
 #include <array>
@@ -145,6 +146,9 @@ inline void require_plan(const plan_lsh_options& options) {
   if (options.max_tables == 0 || options.max_probes == 0)
     raise(errc::argument, "plan_lsh: max_tables ", options.max_tables, " and max_probes ", options.max_probes,
           " must be at least 1");
+  if (options.tables > most_lsh_tables || options.max_tables > most_lsh_tables)
+    raise(errc::argument, "plan_lsh: tables ", options.tables, " and max_tables ", options.max_tables,
+          " where an lsh_table has at most ", most_lsh_tables);
   if (!is_finite(options.lookup_cost) || options.lookup_cost < 0)
     raise(errc::argument, "lookup_cost: ", options.lookup_cost, ", not a number from 0 on");
 }

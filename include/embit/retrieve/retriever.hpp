@@ -188,7 +188,10 @@ class retriever {
     const auto& candidates = work.candidates;
     result.reset(candidates.queries(), (std::min)(k, candidates.k()));
     const auto each = [&](std::size_t q, std::size_t worker) {
-      auto& [rows, scores, scored] = work.workers[worker];
+      worker_state& mine = work.workers[worker];
+      auto& rows = mine.rows;
+      auto& scores = mine.scores;
+      auto& scored = mine.scored;
       const auto list = candidates[q];
       rows.resize(list.size());
       scores.resize(list.size());

@@ -17,7 +17,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <span>
 #include <utility>
 
@@ -36,10 +38,11 @@ class code_store {
   code_store() = default;
 
   /// `size` codes of `bits` bits, all zero.
-  /// @throws error errc::shape when `bits` is not the static width or is 0, errc::argument when the size overflows.
+  /// @throws error errc::shape when `bits` is not the static width, 0 or 2³² and more, errc::argument when the size overflows.
   code_store(std::size_t size, std::size_t bits) : size_(size), bits_(bits) {
     if (Bits != dynamic && bits != Bits) raise(errc::shape, "code_store: ", bits, " bits where ", Bits, " are fixed");
-    if (bits == 0) raise(errc::shape, "code_store: codes of 0 bits");
+    if (bits == 0 || bits > std::numeric_limits<std::uint32_t>::max())
+      raise(errc::shape, "code_store: codes of ", bits, " bits");
     if (size > words_.max_size() / words()) raise(errc::argument, "code_store: ", size, " codes do not fit in memory");
     words_.assign(size * words(), 0);
   }
