@@ -104,7 +104,7 @@ static_assert(only_of_named<embit::input_file>(SHOWS(path())) && only_of_named<e
 static_assert(only_of_named<embit::container_reader>(SHOWS(kind())));
 static_assert(only_of_named<embit::container_reader>(SHOWS(table())));
 static_assert(only_of_named<embit::container_reader>(SHOWS(sections())));
-static_assert(only_of_named<embit::detail::vecs_file>(SHOWS(path())) &&
+static_assert(only_of_named<embit::detail::vecs_file<float>>(SHOWS(path())) &&
               only_of_named<embit::safetensors_reader>(SHOWS(tensors())));
 static_assert(only_of_named<embit::safetensors_reader>(SHOWS(find("x"))));
 
