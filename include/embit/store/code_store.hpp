@@ -41,7 +41,7 @@ class code_store {
   /// @throws error errc::shape when `bits` is not the static width, 0 or 2³² and more, errc::argument when the size overflows.
   code_store(std::size_t size, std::size_t bits) : size_(size), bits_(bits) {
     if (Bits != dynamic && bits != Bits) raise(errc::shape, "code_store: ", bits, " bits where ", Bits, " are fixed");
-    if (bits == 0 || bits > std::numeric_limits<std::uint32_t>::max())
+    if (bits == 0 || bits > (std::numeric_limits<std::uint32_t>::max)())
       raise(errc::shape, "code_store: codes of ", bits, " bits");
     if (size > words_.max_size() / words()) raise(errc::argument, "code_store: ", size, " codes do not fit in memory");
     words_.assign(size * words(), 0);
