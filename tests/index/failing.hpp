@@ -22,8 +22,8 @@ std::string text_of(const Result& result) {
   return text;
 }
 
-/// Calls `change(value)` on new values of `make()` until no allocation of it fails any more, each time with the next one
-/// failing (or the `step`th after the last that did), and compares what `look(value)` says. Returns after how many
+/// Calls `change(value)` on new values of `make()` until no allocation of it fails any more, each time with the next
+/// one failing (or the `step`th after the last that did), and compares what `look(value)` says. Returns after how many
 /// allocations the last one failed.
 template <class Make, class Change, class Look>
 std::size_t fail_each_allocation(const char* name, Make&& make, Change&& change, Look&& look, std::size_t step = 1) {

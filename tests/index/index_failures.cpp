@@ -171,9 +171,14 @@ TEST_CASE("indexes with tables survive every allocation that fails", "[failures]
   const embit::lsh_table_options options{.tables = 2, .bits = 1, .probes = 2};
   const embit::matrix<std::uint32_t> asked(3, 2, 1u);
   CHECK(fail_each_allocation(
-            "lsh_table with keys", [&] { return embit::lsh_table{rows, keys, options}; },
+            "lsh_table with keys",
+            [&] {
+              return embit::lsh_table{rows, keys, options};
+            },
             [few = codes(5, 4), &more_keys](auto& index) { index.add(few, more_keys); },
-            [&](const auto& index) { return text_of(index.search({queries().view(), asked.view()}, 1000)); }) > 5);
+            [&](const auto& index) {
+              return text_of(index.search({queries().view(), asked.view()}, 1000));
+            }) > 5);
 }
 
 TEST_CASE("an index that puts its rows into tables survives every allocation that fails", "[failures]") {
@@ -181,7 +186,9 @@ TEST_CASE("an index that puts its rows into tables survives every allocation tha
   const auto rows = codes(20, 1), many = codes(4100, 2);
   CHECK(fail_each_allocation(
             "multi_index built anew",
-            [&] { return embit::multi_index<embit::ids_only>{rows, {.substrings = 10, .bail_out = false}}; },
+            [&] {
+              return embit::multi_index<embit::ids_only>{rows, {.substrings = 10, .bail_out = false}};
+            },
             [&](auto& index) { index.add(many); },
             [](const auto& index) { return text_of(index.search(queries(), 10)); }, 7) > 20);
 }
@@ -220,8 +227,8 @@ TEST_CASE("a concurrent index survives every allocation that fails", "[failures]
   };
   const auto seen = [](const auto& index) { return look(*index); };
   std::size_t points = fail_each_allocation(
-      "concurrent add", make,
-      [&](auto& index) { index->add(few, labels(5, 1003), embit::duplicate_labels::replace); }, seen);
+      "concurrent add", make, [&](auto& index) { index->add(few, labels(5, 1003), embit::duplicate_labels::replace); },
+      seen);
   points += fail_each_allocation(
       "concurrent remove", make, [](auto& index) { index->remove(1004u); }, seen);
   points += fail_each_allocation(

@@ -107,8 +107,8 @@ TEST_CASE("stores of codes survive every allocation that fails", "[failures]") {
 }
 
 TEST_CASE("a store of levels survives every allocation that fails", "[failures]") {
-  const auto format = support::with_factors(support::uniform_format(100, 2), {embit::row_factor::scale,
-                                                                              embit::row_factor::inverse_norm});
+  const auto format = support::with_factors(support::uniform_format(100, 2),
+                                            {embit::row_factor::scale, embit::row_factor::inverse_norm});
   const auto rows = [&](std::size_t count, std::uint64_t seed) {
     embit::rng rng{seed};
     embit::level_store store(format, count);

@@ -100,9 +100,7 @@ class versioned_index {
 
   /// As `reserve_removal` of the index.
   void reserve_removal(std::size_t added = 0) requires requires(Rows& index) { index.reserve_removal(added); }
-  {
-    index_.reserve_removal(added);
-  }
+  { index_.reserve_removal(added); }
   /// As `remove` of the index.
   bool remove(row_id row) { return index_.remove(row); }
 

@@ -204,9 +204,7 @@ class block_store {
     chunks_.emplace_back(chunk(rows * words(), word{0}));
     first_rows_ = rows;
   }
-  bool last_can_grow() const noexcept {
-    return chunks_.size() > later_from() && rows_of(*chunks_.back()) < chunk_rows;
-  }
+  bool last_can_grow() const noexcept { return chunks_.size() > later_from() && rows_of(*chunks_.back()) < chunk_rows; }
   // So many rows, in whole superblocks, that are `first` to `wanted`, if a chunk has room for them.
   static std::size_t rounded(std::size_t first, std::size_t wanted) noexcept {
     return (std::min)(chunk_rows, (wanted - first + superblock_rows - 1) / superblock_rows * superblock_rows);

@@ -32,9 +32,7 @@ class plane_store {
 
   /// As block_store.
   explicit plane_store(std::size_t bits) : blocks_(bits) {}
-  explicit plane_store(code_view<> codes) : blocks_(codes) {
-    make_planes();
-  }
+  explicit plane_store(code_view<> codes) : blocks_(codes) { make_planes(); }
   template <CodeStore Store>
   plane_store(const Store& source, std::span<const row_id> rows) : blocks_(source, rows) {
     make_planes();

@@ -34,8 +34,8 @@ struct popcount_group {
   constexpr std::size_t blocks() const noexcept { return (std::size_t{rows} + block_rows - 1) / block_rows; }
 };
 
-/// Adjacent rows of a `popcount_store`, laid out in groups: one for each popcount, and more for those of which more rows
-/// were added than it had room for.
+/// Adjacent rows of a `popcount_store`, laid out in groups: one for each popcount, and more where rows were added that
+/// it had no room for.
 class popcount_segment {
  public:
   /// @param read  `read(i)` points to the words of row `first_row + i`, until it is called again
