@@ -2,8 +2,8 @@
 # Builds and runs the tests: bash tests/run.sh [--all] [<CMake option>...]
 #
 #          the tests of every room at the best SIMD level of this machine, the examples and the README's example;
-#          compiled with -O1, the kernels, once, with -O3
-#   --all  everything with -O3 and header-only, at every level, and every header alone, projects that use embit by each route, and the
+#          compiled with -O1, the kernels with -O3
+#   --all  everything with -O3, at every level, and every header alone, projects that use embit by each route, and the
 #          same results from other compilers and flags: what .ci/run asks for
 set -u
 source "$(dirname "${BASH_SOURCE[0]}")/../cmake/setup.sh"
@@ -42,15 +42,13 @@ need compiler cmake eigen xsimd catch2 cli11
 if [ $all = ON ]; then
   folder=$embit_root/build/tests-all
   flags=()
-  compiled=OFF
 else
   folder=$embit_root/build/tests
   flags=("-DCMAKE_CXX_FLAGS_RELEASE=-O1 -DNDEBUG")
-  compiled=ON
 fi
 say "building the tests in $folder"
 build "$folder" -DCMAKE_BUILD_TYPE=Release ${flags[@]+"${flags[@]}"} -DEMBIT_BUILD_BENCH=OFF -DEMBIT_CHECK_HEADERS=$all \
-  -DEMBIT_TEST_EVERY_LEVEL=$all -DEMBIT_TEST_PROJECTS=$all -DEMBIT_TEST_COMPILED=$compiled ${options[@]+"${options[@]}"} || exit
+  -DEMBIT_TEST_EVERY_LEVEL=$all -DEMBIT_TEST_PROJECTS=$all ${options[@]+"${options[@]}"} || exit
 ctest --test-dir "$folder" --output-on-failure --no-tests=error -j "$(jobs_here)"
 status=$?
 say_dearest "$folder"
