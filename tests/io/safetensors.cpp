@@ -50,7 +50,8 @@ TEST_CASE("tensors come back as they were written") {
   REQUIRE(in.read("layer.bias") == embit::matrix<float>(4, 1, 2.5f));  // one dimension is a column
   out.add("column", embit::matrix<float>(4, 1, 2.5f), true);
   out.write(dir / "more");
-  REQUIRE(embit::safetensors_reader(dir / "more").find("column")->shape == std::vector<std::size_t>{4});
+  const embit::safetensors_reader more(dir / "more");
+  REQUIRE(more.find("column")->shape == std::vector<std::size_t>{4});
   REQUIRE(in.read("empty") == none);
   REQUIRE(contains(refusal([&] { in.read("other"); }), "format: "));
 
@@ -133,7 +134,8 @@ TEST_CASE("escapes of any character are read in names and metadata") {
     support::spill(dir / "x", safetensors("{\"__metadata__\":{\"author\":\"J\\u00fcrgen \\ud83d\\ude00 \\ud800\"},\"" +
                                               escaped + "\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}",
                                           ""));
-    return embit::safetensors_reader(dir / "x").tensors()[0].name;
+    const embit::safetensors_reader in(dir / "x");
+    return in.tensors()[0].name;
   };
   CHECK(name("\\u007f\\u0080\\u07ff") == "\x7f\xc2\x80\xdf\xbf");
   CHECK(name("\\u0800\\uFFFF") == "\xe0\xa0\x80\xef\xbf\xbf");
