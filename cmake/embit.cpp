@@ -1,5 +1,6 @@
-// The SIMD kernels of embit, and its eigenvalues, compiled once for a program whose other sources define EMBIT_COMPILED: the CMake target
-// embit::compiled is this and that definition. Whoever has no CMake compiles this file, with the flags of the others.
+// The SIMD kernels of embit, and its eigenvalues, compiled once for a program whose other sources define
+// EMBIT_COMPILED: the CMake target embit::compiled is this and that definition. Whoever has no CMake compiles this
+// file, with the flags of the others.
 #ifndef EMBIT_COMPILED
 #define EMBIT_COMPILED
 #endif
