@@ -1,5 +1,6 @@
-// The SIMD kernels of embit, compiled once for a program whose other sources define EMBIT_COMPILED: the CMake target
-// embit::compiled is this and that definition. Whoever has no CMake compiles this file, with the flags of the others.
+// The SIMD kernels of embit, and its eigenvalues, compiled once for a program whose other sources define
+// EMBIT_COMPILED: the CMake target embit::compiled is this and that definition. Whoever has no CMake compiles this
+// file, with the flags of the others.
 #ifndef EMBIT_COMPILED
 #define EMBIT_COMPILED
 #endif
@@ -12,3 +13,13 @@
 #include <embit/kernel/level_scan.hpp>
 #include <embit/kernel/quantize.hpp>
 #include <embit/kernel/token_sums.hpp>
+#include <embit/linalg/symmetric_eigen.hpp>
+
+namespace embit::inline EMBIT_ABI {
+
+template eigen_pairs<float> symmetric_eigen(matrix_view<float> symmetric);
+template eigen_pairs<float> symmetric_eigen(matrix_view<const float> symmetric);
+template eigen_pairs<double> symmetric_eigen(matrix_view<double> symmetric);
+template eigen_pairs<double> symmetric_eigen(matrix_view<const double> symmetric);
+
+}  // namespace embit::inline EMBIT_ABI

@@ -7,8 +7,8 @@
 // User macros, each set before the first include (and alike in every translation unit that shares embit types):
 //   EMBIT_CHECKED      1 turns the internal assertions of hot loops on, 0 off; on unless NDEBUG by default
 //   EMBIT_NO_SIMD      leaves out every hand-written SIMD level; the portable one remains
-//   EMBIT_COMPILED     declares the SIMD kernels, which one source file of the program compiles for all: that of the CMake
-//                      target embit::compiled, which sets this, or one of one's own (cmake/embit.cpp)
+//   EMBIT_COMPILED     only declares SIMD kernels and decompositions, which one source file of the program compiles for
+//                      all: cmake/embit.cpp, by the CMake target embit::compiled, which sets this
 
 #if defined(_WIN32) || !__has_include(<sys/mman.h>)
 #error "embit needs a POSIX system, such as Linux or macOS"

@@ -54,4 +54,11 @@ eigen_pairs<std::remove_const_t<T>> symmetric_eigen(matrix_view<T> symmetric) {
   return found;
 }
 
+#if !EMBIT_KERNELS_HERE  // nor are decompositions compiled here, which take seconds
+extern template eigen_pairs<float> symmetric_eigen(matrix_view<float> symmetric);
+extern template eigen_pairs<float> symmetric_eigen(matrix_view<const float> symmetric);
+extern template eigen_pairs<double> symmetric_eigen(matrix_view<double> symmetric);
+extern template eigen_pairs<double> symmetric_eigen(matrix_view<const double> symmetric);
+#endif
+
 }  // namespace embit::inline EMBIT_ABI
