@@ -55,6 +55,12 @@ content content_of(const Index& index) {
   return found;
 }
 
+template <class Durable>
+content content_of_file(const std::string& path) {
+  const auto opened = Durable::open(path);
+  return content_of(opened.index());
+}
+
 template <class Index>
 Index empty_index() {
   if constexpr (std::same_as<Index, labelled>)
@@ -264,7 +270,7 @@ class session {
         take<Index>({step::replace, 1000, 3}, index);
         more = content_of(index.index());
       }
-      counts_.expect(content_of(durable::open(work / "x").index()) == more, counts_.wrong, "after one more change");
+      counts_.expect(content_of_file<durable>(work / "x") == more, counts_.wrong, "after one more change");
     });
     counts_.expect(said == "accepted", counts_.refused, said);
     counts_.expect(said != "accepted" || std::ranges::count(allowed, found) != 0, counts_.wrong, "after a power cut");
@@ -382,7 +388,7 @@ TEMPLATE_TEST_CASE("two that create an index at the same time: one does, and kee
       support::refusal([&] { embit::durable_index<TestType>::create(dir / "x", empty_index<TestType>()); }),
       "x: is there already"));
   CHECK_FALSE(first.kept.empty());
-  CHECK(content_of(embit::durable_index<TestType>::open(dir / "x").index()) == first.kept);
+  CHECK(content_of_file<embit::durable_index<TestType>>(dir / "x") == first.kept);
 }
 
 TEST_CASE("a sync that fails takes the change back, and nothing is acknowledged until the index is opened again") {
@@ -432,6 +438,6 @@ TEST_CASE("a file that comes without its log gets one that a power cut leaves th
   for (int draw = 0; draw < 20; ++draw) {
     std::filesystem::remove(work / "x.log");
     for (const auto& [name, bytes] : model.weak(random)) std::ofstream(work / name, std::ios::binary) << bytes;
-    CHECK(content_of(embit::durable_index<flat>::open(work / "x").index()) == expected);
+    CHECK(content_of_file<embit::durable_index<flat>>(work / "x") == expected);
   }
 }

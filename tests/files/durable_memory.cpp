@@ -39,6 +39,12 @@ std::string text_of(const Index& index) {
   return text;
 }
 
+template <class Durable>
+std::string text_of_file(const std::string& path) {
+  const auto opened = Durable::open(path);
+  return text_of(opened.index());
+}
+
 std::vector<embit::row_label> labels_of(std::size_t rows, std::uint64_t first) {
   std::vector<embit::row_label> labels;
   for (std::size_t i = 0; i < rows; ++i) labels.push_back(first + i);
@@ -73,13 +79,13 @@ std::size_t fail_each(const Index& rows, Change&& change) {
         const std::string file = support::slurp(dir / "x"), log = support::slurp(dir / "x.log");
         support::spill(dir / "y", file);
         support::spill(dir / "y.log", log);
-        REQUIRE(text_of(durable::open(dir / "y").index()) == before);
+        REQUIRE(text_of_file<durable>(dir / "y") == before);
         change(index);
       }
       if (after.empty()) after = text_of(index.index());
       REQUIRE(text_of(index.index()) == after);
     }
-    REQUIRE(text_of(durable::open(dir / "x").index()) == after);
+    REQUIRE(text_of_file<durable>(dir / "x") == after);
     if (!failed) return others;
   }
 }

@@ -99,7 +99,8 @@ TEST_CASE("an index is not loaded for another kernel than it was saved for", "[f
 
   CHECK(outcome(std::type_identity<set_index<tversky>>{}, "tversky", kernel) == "accepted");
   CHECK(contains(outcome(std::type_identity<set_index<tversky>>{}, "tversky", tversky{}), "kind: "));
-  CHECK(load<set_index<tversky>>(dir / "tversky").kernel().options().beta == 2);
+  const auto loaded = load<set_index<tversky>>(dir / "tversky");
+  CHECK(loaded.kernel().options().beta == 2);
 }
 
 TEST_CASE("a kernel without a name is given again", "[flat]") {
