@@ -67,6 +67,12 @@ foreach(header IN LISTS headers)
     violation("${header}: must begin with a comment on its subject, the SPDX line and ${once}")
   endif()
 
+  # With -ffast-math compilers fold these away; what is in core/finite.hpp they cannot.
+  if(NOT header STREQUAL "core/finite.hpp" AND
+     text MATCHES "(isfinite|isnan|isinf|isnormal|fpclassify|quiet_NaN|signaling_NaN|>::infinity)\\(|[^_A-Z](NAN|INFINITY)[^_A-Z]")
+    violation("${header}: ${CMAKE_MATCH_0} where core/finite.hpp tells by bits")
+  endif()
+
   file(STRINGS "${include_dir}/${header}" includes REGEX "^[ \t]*#[ \t]*include")
   set(included_${header} "")
   foreach(line IN LISTS includes)

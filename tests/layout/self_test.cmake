@@ -53,6 +53,10 @@ header(bits/pack.hpp "#include <embit/io/npy.hpp>")
 verdict("rooms of one floor" "bits is not above io")
 
 good_tree()
+header(bits/pack.hpp "#include <cmath>" "inline bool f(float x) { return std::isfinite(x); }")
+verdict("a test of numbers that flags fold away" "isfinite( where core/finite.hpp tells by bits")
+
+good_tree()
 header(linalg/pca.hpp "  #  include <embit/index/flat.hpp>")
 verdict("an indented include" "linalg is not above index")
 

@@ -113,7 +113,7 @@ class level_query {
     const std::int32_t sum = detail::level_sum(tables_.sections(), tables_.data(), [&](std::size_t p) {
       return static_cast<std::uint8_t>(code[p / 8] >> p % 8 * 8);
     });
-    return std::fmaf(score_.unit, static_cast<float>(score_.bias + sum), score_.base);
+    return detail::fused(score_.unit, static_cast<float>(score_.bias + sum), score_.base);
   }
 
   /// What a scan of `run` by this query needs, but for limit, blocks and hits.

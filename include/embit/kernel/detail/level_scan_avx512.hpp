@@ -75,7 +75,11 @@ struct lanes {
   EMBIT_LANES_INLINE ints add(ints a, ints b) { return _mm512_add_epi32(a, b); }
   EMBIT_LANES_INLINE floats set(float x) { return _mm512_set1_ps(x); }
   EMBIT_LANES_INLINE floats to_floats(ints x) { return _mm512_maskz_cvtepi32_ps(0xffff, x); }
-  EMBIT_LANES_INLINE floats mul(floats a, floats b) { return _mm512_mul_ps(a, b); }
+  EMBIT_LANES_INLINE floats mul(floats a, floats b) {
+    floats product = _mm512_mul_ps(a, b);
+    EMBIT_ROUNDED("x", product);
+    return product;
+  }
   EMBIT_LANES_INLINE floats fma(floats a, floats b, floats c) { return _mm512_fmadd_ps(a, b, c); }
   EMBIT_LANES_INLINE floats larger(floats a, floats b) { return _mm512_maskz_max_ps(0xffff, a, b); }
   EMBIT_LANES_INLINE floats factor(const void* column, bool halves, std::size_t row) {

@@ -71,7 +71,11 @@ struct lanes {
   static EMBIT_ALWAYS_INLINE ints add(ints a, ints b) { return vaddq_s32(a, b); }
   static EMBIT_ALWAYS_INLINE floats set(float x) { return vdupq_n_f32(x); }
   static EMBIT_ALWAYS_INLINE floats to_floats(ints x) { return vcvtq_f32_s32(x); }
-  static EMBIT_ALWAYS_INLINE floats mul(floats a, floats b) { return vmulq_f32(a, b); }
+  static EMBIT_ALWAYS_INLINE floats mul(floats a, floats b) {
+    floats product = vmulq_f32(a, b);
+    EMBIT_ROUNDED("w", product);
+    return product;
+  }
   static EMBIT_ALWAYS_INLINE floats fma(floats a, floats b, floats c) { return vfmaq_f32(c, a, b); }
   static EMBIT_ALWAYS_INLINE floats larger(floats a, floats b) {
     return vbslq_f32(vcgtq_f32(a, b), a, b);  // b where one is not a number, as elsewhere

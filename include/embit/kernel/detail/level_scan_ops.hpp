@@ -103,6 +103,17 @@ std::int32_t level_sum(std::span<const level_section> sections, const std::uint8
   return sum;
 }
 
+/// a · b + c, rounded once. Where flags let clang take a call of fmaf apart, it is not told what it calls.
+inline float fused(float a, float b, float c) noexcept {
+#if defined(__FAST_MATH__) && defined(__clang__)
+  float (*function)(float, float, float) = ::fmaf;
+  __asm__("" : "+r"(function));
+  return function(a, b, c);
+#else
+  return std::fmaf(a, b, c);
+#endif
+}
+
 /// The distance of a row from its sum. Products are fused with the sum they go into wherever there is one: a compiler
 /// that fuses has nothing left to fuse.
 struct level_row_score {
@@ -115,15 +126,21 @@ struct level_row_score {
   float estimate(const level_score& score, const level_column& scale, std::int32_t sum,
                  std::size_t row) const noexcept {
     const auto whole = static_cast<float>(score.bias + sum);
-    const float unit = scale.data == nullptr ? score.unit : score.unit * (scale.unit * factor(scale, row));
+    float unit = score.unit;
+    if (scale.data != nullptr) {
+      float of_row = scale.unit * factor(scale, row);
+      EMBIT_ROUNDED("m", of_row);
+      unit *= of_row;
+      EMBIT_ROUNDED("m", unit);
+    }
     const float base =
-        job.offset.data == nullptr ? score.base : std::fmaf(job.offset.unit, factor(job.offset, row), score.base);
-    return std::fmaf(unit, whole, base);
+        job.offset.data == nullptr ? score.base : fused(job.offset.unit, factor(job.offset, row), score.base);
+    return fused(unit, whole, base);
   }
   float distance(std::int32_t sum, std::size_t row) const noexcept { return estimate(job.score, job.scale, sum, row); }
   /// Below which no distance is, given the sum of the first `coarse_count` sections.
   float bound(std::int32_t coarse_sum, std::size_t row) const noexcept {
-    return std::fmaf(-job.error.unit, factor(job.error, row), estimate(job.coarse, job.coarse_scale, coarse_sum, row));
+    return fused(-job.error.unit, factor(job.error, row), estimate(job.coarse, job.coarse_scale, coarse_sum, row));
   }
 };
 

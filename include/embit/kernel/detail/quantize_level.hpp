@@ -28,7 +28,10 @@ inline constexpr std::size_t grid_lanes = 16;
 
 inline double sum_lanes(double* lanes) noexcept {
   for (std::size_t half = grid_lanes / 2; half > 0; half /= 2)
-    for (std::size_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+    for (std::size_t i = 0; i < half; ++i) {
+      lanes[i] += lanes[i + half];
+      EMBIT_ROUNDED("m", lanes[i]);
+    }
   return lanes[0];
 }
 
@@ -43,7 +46,10 @@ namespace quantize_portable {
 
 inline double square(const float* x, std::size_t dims) noexcept {
   double lanes[grid_lanes] = {};
-  for (std::size_t j = 0; j < dims; ++j) lanes[j % grid_lanes] += double{x[j]} * double{x[j]};
+  for (std::size_t j = 0; j < dims; ++j) {
+    lanes[j % grid_lanes] += double{x[j]} * double{x[j]};
+    EMBIT_ROUNDED("m", lanes[j % grid_lanes]);
+  }
   return sum_lanes(lanes);
 }
 
@@ -61,6 +67,8 @@ inline grid_sums row(const float* x, std::size_t dims, float inverse_step, std::
       const std::uint32_t y = 2 * u + 1, level = x[j] > 0 ? (1u << (bits - 1)) + u : (1u << (bits - 1)) - 1 - u;
       magnitude[j % grid_lanes] += double{a};
       product[j % grid_lanes] += double{a} * static_cast<double>(y);
+      EMBIT_ROUNDED("m", magnitude[j % grid_lanes]);
+      EMBIT_ROUNDED("m", product[j % grid_lanes]);
       sums.energy += y * y;
       for (std::size_t p = 0; p < bits; ++p)
         bytes[p] = static_cast<std::uint8_t>(bytes[p] | (level >> (bits - 1 - p) & 1) << (j - first));
