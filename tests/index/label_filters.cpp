@@ -37,8 +37,8 @@ struct strong_label {
 struct short_label {
   short_label(std::uint32_t) {}
 };
-bool free_label(row_label) { return true; }
-bool free_row(row_id) { return true; }
+[[maybe_unused]] bool free_label(row_label) { return true; }
+[[maybe_unused]] bool free_row(row_id) { return true; }
 struct two_parameters {
   bool operator()(std::uint32_t, int = 0) const { return true; }
 };
