@@ -13,7 +13,7 @@
 #include <support/catch.hpp>
 #include <support/temp_dir.hpp>
 
-#include "failing_new.hpp"
+#include <support/counting_new.hpp>
 
 namespace {
 

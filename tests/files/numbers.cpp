@@ -17,7 +17,7 @@
 #include <support/saved_kinds.hpp>
 #include <support/temp_dir.hpp>
 
-#include "limited_new.hpp"
+#include <support/counting_new.hpp>
 
 using namespace support;
 

@@ -7,7 +7,7 @@
 
 #include <support/catch.hpp>
 
-#include "counting_new.hpp"
+#include <support/counting_new.hpp>
 
 namespace support {
 

@@ -9,7 +9,7 @@
 #include <support/catch.hpp>
 #include <support/codes.hpp>
 
-#include "counting_new.hpp"
+#include <support/counting_new.hpp>
 
 TEST_CASE("search_into allocates nothing once it is warm", "[flat]") {
   embit::rng rng{1};

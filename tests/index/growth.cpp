@@ -27,7 +27,7 @@
 #include <support/codes.hpp>
 #include <support/levels.hpp>
 
-#include "counting_new.hpp"
+#include <support/counting_new.hpp>
 
 namespace {
 

@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-#include "counting_new.hpp"
+#include <support/counting_new.hpp>
 #include "lists.hpp"
 
 namespace {
