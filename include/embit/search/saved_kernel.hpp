@@ -57,8 +57,9 @@ metadata_reader kernel_values(const section_reader& in) {
   if (found != expected) {
     constexpr bool own = std::same_as<K, default_kernel<Store>>;
     const std::string unsaid(default_kernel<Store>::name);
-    raise(errc::kind, in.path(), ": rows for the kernel '", named ? found : unsaid, "' where '",
-          !expected.empty() ? expected : (own ? unsaid : "one without a name"), "' is expected");
+    raise(errc::kind, in.path(), named ? ": section 'kernel'" : ": no section 'kernel'", ": rows for the kernel '",
+          named ? found : unsaid, "' where '", !expected.empty() ? expected : (own ? unsaid : "one without a name"),
+          "' is expected");
   }
   return values;
 }
