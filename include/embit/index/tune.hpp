@@ -180,6 +180,7 @@ class tuning {
   bool measured(const Searched& index, tune_figure figure, std::string_view stage) {
     figure.recall = recall_by_distance(index.search(queries_, options_.k), truth_);
     figure.microseconds = time_of_query(index, queries_, options_);
+    figure.memory.lists = 0;  // what searches keep depends on their threads
     auto& figures = report_.figures;
     figures.push_back(figure);
     const bool good = figure.kind != index_kind::lsh_table || figure.recall >= options_.target_recall;
