@@ -75,6 +75,12 @@ template <class Index, class Queries>
 void require_index(Index made, const Queries& queries) {
   require_owner(made);
   const auto expected = made.search(queries, 3);
+  if constexpr (std::copy_constructible<Index> && requires { made.add(queries); }) {
+    Index refilled = made;  // with nothing between the move and the rows
+    [[maybe_unused]] const Index gone = std::move(refilled);
+    refilled.add(queries);
+    CHECK(refilled.search(queries, 1)[1][0].id == 1);
+  }
   Index taken = std::move(made);
   require_nothing_found([&] { return made.search(queries, 3); });
   if constexpr (requires { made.range_search(queries, 1); })

@@ -6,6 +6,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/executor.hpp>
 #include <embit/core/grow.hpp>
+#include <embit/core/moved.hpp>
 #include <embit/core/types.hpp>
 #include <embit/index/detail/lsh_buckets.hpp>
 #include <embit/index/detail/lsh_chains.hpp>
@@ -46,7 +47,7 @@ class lsh_segments {
     addition added;
     added.kept = segments_.size();
     if (count == 0) return added;
-    if (waiting + count <= (std::max)(sorted_, fewest_sorted)) {
+    if (waiting + count <= std::max<std::size_t>(sorted_, fewest_sorted)) {
       added.chained = true;
       if (chains_.empty()) chains_.resize(tables);
       for (lsh_chains& table : chains_) table.reserve(count);
@@ -154,7 +155,7 @@ class lsh_segments {
   }
 
   std::vector<segment> segments_;
-  std::size_t sorted_ = 0;          // rows in them
+  moved_value<> sorted_;            // rows in them
   std::vector<lsh_chains> chains_;  // of the rows after them, a table each; none until there are any
 };
 
