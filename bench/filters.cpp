@@ -1,6 +1,7 @@
 // What a filter costs a search: predicates and bitsets that let a share of the rows through, against the same search
 // without a filter, one query at a time, in turns. By a kernel that scans tiles and by one that is called row by row.
 // SPDX-License-Identifier: MIT
+#include <embit/core/matrix.hpp>
 #include <embit/core/random.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/index/multi_index.hpp>
