@@ -47,11 +47,11 @@ void against_unfiltered(benchmark::State& state, const auto& index, const auto& 
 template <class Index, class Asked>
 void add(const std::string& name, const Index& index, const Asked& asked) {
   for (const int share : shares) {
-    benchmark::RegisterBenchmark((name + "/predicate/" + std::to_string(share)).c_str(), [&, share](auto& state) {
+    benchmark::RegisterBenchmark((name + "/predicate/" + std::to_string(share)).c_str(), [&index, asked, share](auto& state) {
       const std::uint8_t* values = column().data();
       against_unfiltered(state, index, asked, [values, share](embit::row_id row) { return values[row] < share; });
     })->UseManualTime();
-    benchmark::RegisterBenchmark((name + "/bitset/" + std::to_string(share)).c_str(), [&, share](auto& state) {
+    benchmark::RegisterBenchmark((name + "/bitset/" + std::to_string(share)).c_str(), [&index, asked, share](auto& state) {
       embit::row_bitset members(rows);
       for (std::size_t row = 0; row < rows; ++row) members.set(row, column()[row] < share);
       against_unfiltered(state, index, asked, members);

@@ -97,20 +97,36 @@ inline bool processor_has_all(std::string_view target) noexcept {
 }  // namespace detail
 #endif
 
-/// Whether this processor, and this build, can run `level`.
-inline bool supports(isa level) noexcept {
+namespace detail {
+
+inline bool can_run(isa level) noexcept {
   switch (level) {
     case isa::portable: return true;
 #if EMBIT_X86
-    case isa::avx2: return detail::processor_has_all(EMBIT_FEATURES_AVX2);
-    case isa::avx512: return detail::processor_has_all(EMBIT_FEATURES_AVX512);
-    case isa::vpopcnt: return detail::processor_has_all(EMBIT_FEATURES_VPOPCNT);
+    case isa::avx2: return processor_has_all(EMBIT_FEATURES_AVX2);
+    case isa::avx512: return processor_has_all(EMBIT_FEATURES_AVX512);
+    case isa::vpopcnt: return processor_has_all(EMBIT_FEATURES_VPOPCNT);
 #endif
 #if EMBIT_NEON
     case isa::neon: return true;
 #endif
     default: return false;
   }
+}
+
+}  // namespace detail
+
+/// Whether this processor, and this build, can run `level`. The processor is asked once: searches ask this, and in a
+/// virtual machine CPUID takes tens of microseconds.
+inline bool supports(isa level) noexcept {
+  static const unsigned levels = [] {
+    unsigned found = 0;
+    for (const isa known : {isa::portable, isa::avx2, isa::avx512, isa::vpopcnt, isa::neon})
+      if (detail::can_run(known)) found |= 1u << static_cast<unsigned>(known);
+    return found;
+  }();
+  const auto bit = static_cast<unsigned>(level);
+  return bit < 32 && (levels >> bit & 1u) != 0;
 }
 
 /// The supported levels, slowest first.
