@@ -3,6 +3,7 @@
 #include <Eigen/Core>
 #include <support/catch.hpp>
 #include <support/matchers.hpp>
+#include <support/refusal.hpp>
 
 #include <cmath>
 #include <limits>
@@ -10,21 +11,11 @@
 
 using embit::errc;
 using embit::matrix_view;
+using support::code_of;
 using row_matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using column_matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic>;
 
 namespace {
-
-template <class F>
-errc code_of(F&& f) {
-  try {
-    f();
-  } catch (const embit::error& e) {
-    return e.code();
-  }
-  FAIL("nothing was thrown");
-  return {};
-}
 
 template <class M>
 concept Viewable = requires(M&& m) {

@@ -10,12 +10,14 @@
 
 #include <support/catch.hpp>
 #include <support/codes.hpp>
+#include <support/refusal.hpp>
 #include <support/temp_dir.hpp>
 
 #include <bit>
 #include <vector>
 
 using embit::code_store, embit::code_view, embit::errc, embit::index_kind, embit::row_id;
+using support::code_of;
 using any_codes = embit::any_index<code_view<>, std::uint32_t>;
 
 namespace {
@@ -62,17 +64,6 @@ auto lists(const Result& result) {
   std::vector<std::vector<typename Result::neighbor_type>> all;
   for (std::size_t q = 0; q < result.queries(); ++q) all.emplace_back(result[q].begin(), result[q].end());
   return all;
-}
-
-template <class F>
-errc code_of(F&& f) {
-  try {
-    f();
-  } catch (const embit::error& e) {
-    return e.code();
-  }
-  FAIL("nothing was thrown");
-  return {};
 }
 
 /// Whatever can be asked of both gives the same.

@@ -7,6 +7,8 @@
 #include <array>
 #include <string>
 
+#include <support/catch.hpp>
+
 namespace support {
 
 inline std::string name_of(embit::errc code) {
@@ -25,6 +27,18 @@ std::string refusal(Call&& call) {
     return name_of(e.code()) + ": " + e.what();
   }
   return "accepted";
+}
+
+/// Of a call that must throw.
+template <class Call>
+embit::errc code_of(Call&& call) {
+  try {
+    call();
+  } catch (const embit::error& e) {
+    return e.code();
+  }
+  FAIL("nothing was thrown");
+  return {};
 }
 
 inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
