@@ -114,7 +114,10 @@ file(WRITE "${WORK_DIR}/nothing.npy" "")
 
 accepted("3 rows and 1 queries of dimension 2.*query 0[^\n]*:  2 " --base x.npy --queries q.npy --bits 64)
 refused("dimension 3.*2" --base x.npy --queries wide.npy --save kept.embit)
-foreach(bad nan fortran complex short none vast garbage nothing absent)
+# In Fortran order these are the rows (1, 1), (0, 1) and (0, 1).
+accepted("query 0[^\n]*:  0 " --base fortran.npy --queries q.npy --bits 64)
+accepted("query 0[^\n]*:  2 .*query 1[^\n]*:  1 " --base x.npy --queries fortran.npy --bits 64)
+foreach(bad nan complex short none vast garbage nothing absent)
   refused("${bad}.npy" --base ${bad}.npy --queries q.npy --save kept.embit)
   refused("${bad}.npy" --base x.npy --queries ${bad}.npy --save kept.embit)
 endforeach()
