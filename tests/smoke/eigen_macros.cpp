@@ -1,5 +1,7 @@
 // A project may change Eigen's defaults for itself: what embit computes with Eigen stays right.
+#ifndef EIGEN_DEFAULT_TO_ROW_MAJOR  // one build of the tests sets it for everything
 #define EIGEN_DEFAULT_TO_ROW_MAJOR
+#endif
 #define EIGEN_DEFAULT_DENSE_INDEX_TYPE int
 #define EIGEN_DONT_VECTORIZE
 #define EIGEN_INITIALIZE_MATRICES_BY_NAN
