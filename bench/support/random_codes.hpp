@@ -1,7 +1,7 @@
 // Codes of random bits, quickly.
 #pragma once
 
-#include <embit/bits/code_view.hpp>
+#include <embit/codes/code_view.hpp>
 #include <embit/core/random.hpp>
 #include <embit/store/code_store.hpp>
 

@@ -2,9 +2,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/bits/code_view.hpp>
-#include <embit/bits/pack.hpp>
-#include <embit/bits/substring.hpp>
+#include <embit/codes/block_run.hpp>
+#include <embit/codes/code_view.hpp>
+#include <embit/codes/level_format.hpp>
+#include <embit/codes/level_view.hpp>
+#include <embit/codes/pack.hpp>
+#include <embit/codes/substring.hpp>
 #include <embit/config.hpp>
 #include <embit/core/buffer.hpp>
 #include <embit/core/concepts.hpp>
@@ -84,7 +87,6 @@
 #include <embit/io/save.hpp>
 #include <embit/io/vecs.hpp>
 #include <embit/kernel/asymmetric.hpp>
-#include <embit/kernel/block_run.hpp>
 #include <embit/kernel/bucket_scan.hpp>
 #include <embit/kernel/chamfer.hpp>
 #include <embit/kernel/gemm.hpp>
@@ -93,7 +95,6 @@
 #include <embit/kernel/hamming_scan.hpp>
 #include <embit/kernel/inner_product.hpp>
 #include <embit/kernel/l2.hpp>
-#include <embit/kernel/level_run.hpp>
 #include <embit/kernel/level_scan.hpp>
 #include <embit/kernel/levels.hpp>
 #include <embit/kernel/line_scan.hpp>

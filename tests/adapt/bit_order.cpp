@@ -1,5 +1,5 @@
 #include <embit/adapt/bit_order.hpp>
-#include <embit/bits/pack.hpp>
+#include <embit/codes/pack.hpp>
 
 #include <algorithm>
 #include <cstdint>

@@ -3,7 +3,7 @@
 #include <embit/core/half.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/random.hpp>
-#include <embit/encode/detail/recurrent_start.hpp>
+#include <embit/encode/detail/recurrent/start.hpp>
 #include <embit/encode/recurrent.hpp>
 #include <embit/encode/recurrent_safetensors.hpp>
 #include <embit/encode/transformed.hpp>

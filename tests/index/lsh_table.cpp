@@ -4,7 +4,7 @@
 #include <embit/core/thread_pool.hpp>
 #include <embit/encode/cross_polytope.hpp>
 #include <embit/encode/sign_lsh.hpp>
-#include <embit/index/detail/lsh_probe_order.hpp>
+#include <embit/index/detail/lsh/probe_order.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/index/lsh_table.hpp>
 #include <embit/kernel/inner_product.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <embit/bits/pack.hpp>
+#include <embit/codes/pack.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/kernel/chamfer.hpp>
 

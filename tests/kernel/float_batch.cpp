@@ -1,5 +1,5 @@
 #include <embit/core/random.hpp>
-#include <embit/kernel/detail/float_batch.hpp>
+#include <embit/kernel/detail/floats/batch.hpp>
 
 #include <support/catch.hpp>
 

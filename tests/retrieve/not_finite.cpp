@@ -1,5 +1,5 @@
 // NaN and infinity at every door of indexes, rerankers and stores, and scores of finite rows that are no numbers.
-#include <embit/bits/pack.hpp>
+#include <embit/codes/pack.hpp>
 #include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/ragged_view.hpp>

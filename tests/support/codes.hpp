@@ -1,7 +1,7 @@
 // Random codes of several kinds, and the search that every index is held against.
 #pragma once
 
-#include <embit/bits/code_view.hpp>
+#include <embit/codes/code_view.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/results.hpp>
 #include <embit/store/code_store.hpp>

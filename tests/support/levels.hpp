@@ -1,8 +1,8 @@
 // Random B-bit codes of any format.
 #pragma once
 
+#include <embit/codes/level_view.hpp>
 #include <embit/core/random.hpp>
-#include <embit/kernel/level_run.hpp>
 #include <embit/store/level_store.hpp>
 
 #include <cstddef>

@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/bits/code_view.hpp>
+#include <embit/codes/code_view.hpp>
 #include <embit/core/half.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/ragged_view.hpp>

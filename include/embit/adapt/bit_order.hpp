@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/bits/code_view.hpp>
-#include <embit/bits/pack.hpp>
+#include <embit/codes/code_view.hpp>
+#include <embit/codes/pack.hpp>
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/matrix.hpp>

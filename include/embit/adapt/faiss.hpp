@@ -5,7 +5,7 @@
 #include <embit/adapt/detail/faiss_file.hpp>
 #include <embit/adapt/detail/faiss_index.hpp>
 #include <embit/adapt/detail/faiss_transform.hpp>
-#include <embit/bits/code_view.hpp>
+#include <embit/codes/code_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>

@@ -9,9 +9,9 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/progress.hpp>
 #include <embit/core/random.hpp>
-#include <embit/encode/detail/recurrent_rows.hpp>
-#include <embit/encode/detail/recurrent_steps.hpp>
-#include <embit/encode/detail/recurrent_training.hpp>
+#include <embit/encode/detail/recurrent/rows.hpp>
+#include <embit/encode/detail/recurrent/steps.hpp>
+#include <embit/encode/detail/recurrent/training.hpp>
 #include <embit/encode/recurrent.hpp>
 #include <embit/encode/recurrent_options.hpp>
 #include <embit/learn/sampler.hpp>

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <embit/codes/level_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
@@ -10,14 +11,13 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/progress.hpp>
 #include <embit/core/random.hpp>
-#include <embit/encode/detail/compatible_start.hpp>
-#include <embit/encode/detail/compatible_steps.hpp>
-#include <embit/encode/detail/recurrent_rows.hpp>
-#include <embit/encode/detail/recurrent_training.hpp>
+#include <embit/encode/detail/compatible/start.hpp>
+#include <embit/encode/detail/compatible/steps.hpp>
+#include <embit/encode/detail/recurrent/rows.hpp>
+#include <embit/encode/detail/recurrent/training.hpp>
 #include <embit/encode/fit_recurrent.hpp>
 #include <embit/encode/recurrent.hpp>
 #include <embit/encode/recurrent_options.hpp>
-#include <embit/kernel/level_run.hpp>
 
 #include <algorithm>
 #include <cstddef>

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <embit/codes/level_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
@@ -13,13 +14,12 @@
 #include <embit/core/moved.hpp>
 #include <embit/core/progress.hpp>
 #include <embit/encode/detail/code_rotation.hpp>
-#include <embit/encode/detail/rabitq_file.hpp>
-#include <embit/encode/detail/rabitq_fit.hpp>
-#include <embit/encode/detail/rabitq_model.hpp>
+#include <embit/encode/detail/rabitq/file.hpp>
+#include <embit/encode/detail/rabitq/fit.hpp>
+#include <embit/encode/detail/rabitq/model.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
 #include <embit/kernel/asymmetric.hpp>
-#include <embit/kernel/level_run.hpp>
 #include <embit/kernel/level_scan.hpp>
 #include <embit/linalg/mean.hpp>
 #include <embit/store/level_store.hpp>

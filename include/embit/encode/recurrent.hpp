@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <embit/codes/level_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
@@ -9,12 +10,11 @@
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/moved.hpp>
-#include <embit/encode/detail/recurrent_codes.hpp>
-#include <embit/encode/detail/recurrent_file.hpp>
+#include <embit/encode/detail/recurrent/codes.hpp>
+#include <embit/encode/detail/recurrent/file.hpp>
 #include <embit/io/container_layout.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
-#include <embit/kernel/level_run.hpp>
 #include <embit/store/level_store.hpp>
 
 #include <algorithm>

@@ -7,7 +7,7 @@
 #include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
-#include <embit/encode/detail/recurrent_codes.hpp>
+#include <embit/encode/detail/recurrent/codes.hpp>
 #include <embit/encode/recurrent.hpp>
 #include <embit/io/dtype.hpp>
 #include <embit/io/safetensors.hpp>

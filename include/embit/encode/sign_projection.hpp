@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <embit/codes/level_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
@@ -13,7 +14,6 @@
 #include <embit/io/matrix_section.hpp>
 #include <embit/kernel/asymmetric.hpp>
 #include <embit/kernel/gemm.hpp>
-#include <embit/kernel/level_run.hpp>
 #include <embit/kernel/level_scan.hpp>
 #include <embit/kernel/project.hpp>
 #include <embit/store/code_store.hpp>

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <embit/codes/level_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
@@ -11,16 +12,15 @@
 #include <embit/core/metric.hpp>
 #include <embit/core/moved.hpp>
 #include <embit/core/progress.hpp>
-#include <embit/encode/detail/transform_choice.hpp>
-#include <embit/encode/detail/transform_file.hpp>
-#include <embit/encode/detail/transform_map.hpp>
-#include <embit/encode/detail/transform_model.hpp>
-#include <embit/encode/detail/transform_training.hpp>
+#include <embit/encode/detail/transform/choice.hpp>
+#include <embit/encode/detail/transform/file.hpp>
+#include <embit/encode/detail/transform/map.hpp>
+#include <embit/encode/detail/transform/model.hpp>
+#include <embit/encode/detail/transform/training.hpp>
 #include <embit/io/container_layout.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
 #include <embit/kernel/asymmetric.hpp>
-#include <embit/kernel/level_run.hpp>
 #include <embit/store/level_store.hpp>
 
 #include <algorithm>

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/bits/code_view.hpp>
+#include <embit/codes/code_view.hpp>
+#include <embit/codes/level_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
@@ -14,7 +15,6 @@
 #include <embit/core/types.hpp>
 #include <embit/index/index_memory.hpp>
 #include <embit/io/save.hpp>
-#include <embit/kernel/level_run.hpp>
 #include <embit/kernel/set_similarity.hpp>
 #include <embit/search/default_kernel.hpp>
 #include <embit/search/exhaustive.hpp>

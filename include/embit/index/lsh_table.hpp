@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/bits/code_view.hpp>
+#include <embit/codes/code_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
@@ -12,10 +12,10 @@
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
-#include <embit/index/detail/lsh_probe_order.hpp>
-#include <embit/index/detail/lsh_rows.hpp>
-#include <embit/index/detail/lsh_scorer.hpp>
-#include <embit/index/detail/lsh_segments.hpp>
+#include <embit/index/detail/lsh/probe_order.hpp>
+#include <embit/index/detail/lsh/rows.hpp>
+#include <embit/index/detail/lsh/scorer.hpp>
+#include <embit/index/detail/lsh/segments.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/index/index_memory.hpp>
 #include <embit/index/lsh_queries.hpp>

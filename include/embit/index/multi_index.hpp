@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/bits/code_view.hpp>
+#include <embit/codes/code_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
@@ -11,9 +11,9 @@
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
-#include <embit/index/detail/distinct_top_k.hpp>
-#include <embit/index/detail/table_build.hpp>
-#include <embit/index/detail/table_probe.hpp>
+#include <embit/index/detail/multi/distinct_top_k.hpp>
+#include <embit/index/detail/multi/table_build.hpp>
+#include <embit/index/detail/multi/table_probe.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/index/index_memory.hpp>
 #include <embit/io/save.hpp>

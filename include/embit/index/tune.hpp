@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/bits/code_view.hpp>
+#include <embit/codes/code_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
@@ -10,8 +10,8 @@
 #include <embit/core/finite.hpp>
 #include <embit/core/progress.hpp>
 #include <embit/core/results.hpp>
-#include <embit/index/detail/key_split.hpp>
-#include <embit/index/detail/table_build.hpp>
+#include <embit/index/detail/multi/key_split.hpp>
+#include <embit/index/detail/multi/table_build.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/index/index_kind.hpp>
 #include <embit/index/index_memory.hpp>

@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <embit/codes/level_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
-#include <embit/kernel/level_run.hpp>
 #include <embit/kernel/level_scan.hpp>
 
 #include <cstddef>

@@ -6,11 +6,11 @@
 #include <embit/core/error.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/types.hpp>
-#include <embit/kernel/detail/bucket_scan_ops.hpp>
+#include <embit/kernel/detail/bucket_scan/ops.hpp>
 #if EMBIT_KERNELS_HERE
-#include <embit/kernel/detail/bucket_scan_neon.hpp>
-#include <embit/kernel/detail/bucket_scan_scalar.hpp>
-#include <embit/kernel/detail/bucket_scan_vpopcnt.hpp>
+#include <embit/kernel/detail/bucket_scan/neon.hpp>
+#include <embit/kernel/detail/bucket_scan/scalar.hpp>
+#include <embit/kernel/detail/bucket_scan/vpopcnt.hpp>
 #endif
 
 #include <array>

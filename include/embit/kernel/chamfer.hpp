@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/bits/code_view.hpp>
+#include <embit/codes/code_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/buffer.hpp>
 #include <embit/core/concepts.hpp>
@@ -13,10 +13,10 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/ragged_view.hpp>
 #include <embit/core/types.hpp>
-#include <embit/kernel/detail/lanes16_avx2.hpp>
-#include <embit/kernel/detail/lanes16_avx512.hpp>
-#include <embit/kernel/detail/lanes16_portable.hpp>
-#include <embit/kernel/detail/token_plan.hpp>
+#include <embit/kernel/detail/tokens/lanes16_avx2.hpp>
+#include <embit/kernel/detail/tokens/lanes16_avx512.hpp>
+#include <embit/kernel/detail/tokens/lanes16_portable.hpp>
+#include <embit/kernel/detail/tokens/plan.hpp>
 #include <embit/kernel/gemm.hpp>
 #include <embit/kernel/widen.hpp>
 
@@ -42,20 +42,20 @@ namespace detail {
 
 namespace lanes_portable {
 #define EMBIT_STAMP_TARGET
-#include <embit/kernel/detail/chamfer_body.hpp>
+#include <embit/kernel/detail/tokens/chamfer_body.hpp>
 #undef EMBIT_STAMP_TARGET
 }  // namespace lanes_portable
 
 #if EMBIT_X86
 namespace lanes_avx2 {
 #define EMBIT_STAMP_TARGET EMBIT_TARGET_AVX2
-#include <embit/kernel/detail/chamfer_body.hpp>
+#include <embit/kernel/detail/tokens/chamfer_body.hpp>
 #undef EMBIT_STAMP_TARGET
 }  // namespace lanes_avx2
 
 namespace lanes_avx512 {
 #define EMBIT_STAMP_TARGET EMBIT_TARGET_AVX512
-#include <embit/kernel/detail/chamfer_body.hpp>
+#include <embit/kernel/detail/tokens/chamfer_body.hpp>
 #undef EMBIT_STAMP_TARGET
 }  // namespace lanes_avx512
 #endif

@@ -11,10 +11,10 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/moved.hpp>
 #include <embit/core/types.hpp>
-#include <embit/kernel/detail/product_level.hpp>
+#include <embit/kernel/detail/product/level.hpp>
 #if EMBIT_KERNELS_HERE
-#include <embit/kernel/detail/product_avx2.hpp>
-#include <embit/kernel/detail/product_avx512.hpp>
+#include <embit/kernel/detail/product/avx2.hpp>
+#include <embit/kernel/detail/product/avx512.hpp>
 #endif
 
 #include <algorithm>

@@ -9,10 +9,10 @@
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
-#include <embit/kernel/detail/hadamard_level.hpp>
+#include <embit/kernel/detail/hadamard/level.hpp>
 #if EMBIT_KERNELS_HERE
-#include <embit/kernel/detail/hadamard_avx2.hpp>
-#include <embit/kernel/detail/hadamard_avx512.hpp>
+#include <embit/kernel/detail/hadamard/avx2.hpp>
+#include <embit/kernel/detail/hadamard/avx512.hpp>
 #endif
 
 #include <algorithm>

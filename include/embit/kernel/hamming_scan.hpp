@@ -2,21 +2,21 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/bits/code_view.hpp>
+#include <embit/codes/block_run.hpp>
+#include <embit/codes/code_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/buffer.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/types.hpp>
-#include <embit/kernel/block_run.hpp>
-#include <embit/kernel/detail/hamming_ops.hpp>
-#include <embit/kernel/detail/hamming_slices.hpp>
+#include <embit/kernel/detail/hamming/ops.hpp>
+#include <embit/kernel/detail/hamming/slices.hpp>
 #if EMBIT_KERNELS_HERE
-#include <embit/kernel/detail/hamming_avx2.hpp>
-#include <embit/kernel/detail/hamming_avx512.hpp>
-#include <embit/kernel/detail/hamming_neon.hpp>
-#include <embit/kernel/detail/hamming_portable.hpp>
-#include <embit/kernel/detail/hamming_vpopcnt.hpp>
+#include <embit/kernel/detail/hamming/avx2.hpp>
+#include <embit/kernel/detail/hamming/avx512.hpp>
+#include <embit/kernel/detail/hamming/neon.hpp>
+#include <embit/kernel/detail/hamming/portable.hpp>
+#include <embit/kernel/detail/hamming/vpopcnt.hpp>
 #endif
 
 #include <algorithm>

@@ -6,7 +6,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix_view.hpp>
-#include <embit/kernel/detail/float_pair.hpp>
+#include <embit/kernel/detail/floats/pair.hpp>
 
 #include <cstddef>
 #include <functional>

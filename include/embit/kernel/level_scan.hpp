@@ -2,19 +2,19 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <embit/codes/level_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/finite.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/types.hpp>
-#include <embit/kernel/detail/level_scan_ops.hpp>
-#include <embit/kernel/detail/level_tables.hpp>
-#include <embit/kernel/level_run.hpp>
+#include <embit/kernel/detail/level_scan/ops.hpp>
+#include <embit/kernel/detail/level_scan/tables.hpp>
 #if EMBIT_KERNELS_HERE
-#include <embit/kernel/detail/level_scan_avx2.hpp>
-#include <embit/kernel/detail/level_scan_avx512.hpp>
-#include <embit/kernel/detail/level_scan_neon.hpp>
-#include <embit/kernel/detail/level_scan_portable.hpp>
+#include <embit/kernel/detail/level_scan/avx2.hpp>
+#include <embit/kernel/detail/level_scan/avx512.hpp>
+#include <embit/kernel/detail/level_scan/neon.hpp>
+#include <embit/kernel/detail/level_scan/portable.hpp>
 #endif
 
 #include <algorithm>

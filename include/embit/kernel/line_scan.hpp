@@ -5,9 +5,9 @@
 #include <embit/config.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/types.hpp>
-#include <embit/kernel/detail/line_scan_ops.hpp>
-#include <embit/kernel/detail/line_scan_scalar.hpp>
-#include <embit/kernel/detail/line_scan_vpopcnt.hpp>
+#include <embit/kernel/detail/line_scan/ops.hpp>
+#include <embit/kernel/detail/line_scan/scalar.hpp>
+#include <embit/kernel/detail/line_scan/vpopcnt.hpp>
 
 #include <array>
 #include <cstddef>

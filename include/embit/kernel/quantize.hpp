@@ -4,10 +4,10 @@
 
 #include <embit/config.hpp>
 #include <embit/core/isa.hpp>
-#include <embit/kernel/detail/quantize_level.hpp>
+#include <embit/kernel/detail/quantize/level.hpp>
 #if EMBIT_KERNELS_HERE
-#include <embit/kernel/detail/quantize_avx2.hpp>
-#include <embit/kernel/detail/quantize_avx512.hpp>
+#include <embit/kernel/detail/quantize/avx2.hpp>
+#include <embit/kernel/detail/quantize/avx512.hpp>
 #endif
 
 namespace embit::inline EMBIT_ABI::detail {

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/bits/code_view.hpp>
+#include <embit/codes/code_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>

@@ -4,10 +4,10 @@
 
 #include <embit/config.hpp>
 #include <embit/core/isa.hpp>
-#include <embit/kernel/detail/lanes16_avx2.hpp>
-#include <embit/kernel/detail/lanes16_avx512.hpp>
-#include <embit/kernel/detail/lanes16_portable.hpp>
-#include <embit/kernel/detail/token_plan.hpp>
+#include <embit/kernel/detail/tokens/lanes16_avx2.hpp>
+#include <embit/kernel/detail/tokens/lanes16_avx512.hpp>
+#include <embit/kernel/detail/tokens/lanes16_portable.hpp>
+#include <embit/kernel/detail/tokens/plan.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -18,20 +18,20 @@ namespace embit::inline EMBIT_ABI::detail {
 
 namespace lanes_portable {
 #define EMBIT_STAMP_TARGET
-#include <embit/kernel/detail/token_sums_body.hpp>
+#include <embit/kernel/detail/tokens/sums_body.hpp>
 #undef EMBIT_STAMP_TARGET
 }  // namespace lanes_portable
 
 #if EMBIT_X86
 namespace lanes_avx2 {
 #define EMBIT_STAMP_TARGET EMBIT_TARGET_AVX2
-#include <embit/kernel/detail/token_sums_body.hpp>
+#include <embit/kernel/detail/tokens/sums_body.hpp>
 #undef EMBIT_STAMP_TARGET
 }  // namespace lanes_avx2
 
 namespace lanes_avx512 {
 #define EMBIT_STAMP_TARGET EMBIT_TARGET_AVX512
-#include <embit/kernel/detail/token_sums_body.hpp>
+#include <embit/kernel/detail/tokens/sums_body.hpp>
 #undef EMBIT_STAMP_TARGET
 }  // namespace lanes_avx512
 #endif

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <embit/codes/level_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/isa.hpp>
@@ -9,7 +10,6 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/moved.hpp>
 #include <embit/kernel/asymmetric.hpp>
-#include <embit/kernel/level_run.hpp>
 #include <embit/kernel/quantize.hpp>
 #include <embit/store/level_store.hpp>
 

@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <embit/codes/level_view.hpp>
 #include <embit/config.hpp>
 #include <embit/kernel/hamming.hpp>
 #include <embit/kernel/inner_product.hpp>
-#include <embit/kernel/level_run.hpp>
 #include <embit/kernel/levels.hpp>
 
 #include <concepts>

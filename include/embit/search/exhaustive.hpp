@@ -2,14 +2,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/bits/code_view.hpp>
+#include <embit/codes/code_view.hpp>
+#include <embit/codes/level_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/executor.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
-#include <embit/kernel/level_run.hpp>
 #include <embit/search/pair_report.hpp>
 #include <embit/search/partition.hpp>
 #include <embit/search/row_choice.hpp>

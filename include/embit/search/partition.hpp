@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <embit/codes/block_run.hpp>
 #include <embit/config.hpp>
-#include <embit/kernel/block_run.hpp>
 
 #include <algorithm>
 #include <cstddef>

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <embit/codes/block_run.hpp>
+#include <embit/codes/level_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
@@ -9,8 +11,6 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/ragged_view.hpp>
 #include <embit/core/types.hpp>
-#include <embit/kernel/block_run.hpp>
-#include <embit/kernel/level_run.hpp>
 #include <embit/search/row_bitset.hpp>
 
 #include <algorithm>

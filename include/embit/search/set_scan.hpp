@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/bits/code_view.hpp>
+#include <embit/codes/block_run.hpp>
+#include <embit/codes/code_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/types.hpp>
-#include <embit/kernel/block_run.hpp>
 #include <embit/kernel/hamming.hpp>
 #include <embit/kernel/set_similarity.hpp>
 #include <embit/search/partition.hpp>

@@ -2,13 +2,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/bits/code_view.hpp>
+#include <embit/codes/block_run.hpp>
+#include <embit/codes/code_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
-#include <embit/kernel/block_run.hpp>
 
 #include <algorithm>
 #include <cstddef>

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/bits/code_view.hpp>
+#include <embit/codes/block_run.hpp>
+#include <embit/codes/code_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/buffer.hpp>
 #include <embit/core/concepts.hpp>
@@ -12,7 +13,6 @@
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
-#include <embit/kernel/block_run.hpp>
 #include <embit/store/block_layout.hpp>
 
 #include <algorithm>

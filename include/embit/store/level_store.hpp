@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/bits/code_view.hpp>
+#include <embit/codes/code_view.hpp>
+#include <embit/codes/level_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/buffer.hpp>
 #include <embit/core/concepts.hpp>
@@ -14,7 +15,6 @@
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
-#include <embit/kernel/level_run.hpp>
 #include <embit/store/block_layout.hpp>
 #include <embit/store/level_layout.hpp>
 

@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <embit/codes/level_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/moved.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
-#include <embit/kernel/level_run.hpp>
 #include <embit/store/level_layout.hpp>
 
 #include <cstddef>

@@ -2,14 +2,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/bits/code_view.hpp>
+#include <embit/codes/block_run.hpp>
+#include <embit/codes/code_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/moved.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
-#include <embit/kernel/block_run.hpp>
 #include <embit/store/block_layout.hpp>
 
 #include <cstddef>

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/bits/code_view.hpp>
+#include <embit/codes/block_run.hpp>
+#include <embit/codes/code_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/buffer.hpp>
 #include <embit/core/concepts.hpp>
@@ -10,7 +11,6 @@
 #include <embit/core/grow.hpp>
 #include <embit/core/shared_value.hpp>
 #include <embit/core/types.hpp>
-#include <embit/kernel/block_run.hpp>
 #include <embit/kernel/set_similarity.hpp>
 #include <embit/store/block_store.hpp>
 #include <embit/store/code_store.hpp>

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <embit/adapt/detail/faiss_names.hpp>
-#include <embit/bits/code_view.hpp>
+#include <embit/codes/code_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/finite.hpp>

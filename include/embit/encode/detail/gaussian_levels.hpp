@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <embit/codes/level_view.hpp>
 #include <embit/config.hpp>
-#include <embit/kernel/level_run.hpp>
 
 #include <algorithm>
 #include <array>
