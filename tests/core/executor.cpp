@@ -22,7 +22,7 @@ struct backwards {
 
 }  // namespace
 
-TEST_CASE("the inline executor runs every item once, in order, here", "[executor]") {
+TEST_CASE("the inline executor runs every item once, in order, here", "[executor][threads]") {
   const auto here = std::this_thread::get_id();
   std::vector<std::size_t> seen;
   embit::inline_executor{}.bulk(513, [&](std::size_t item, std::size_t worker) {
@@ -52,7 +52,7 @@ TEST_CASE("the first exception is carried to the caller and later items are skip
   CHECK(calls == 413);
 }
 
-TEST_CASE("what is thrown in a pool reaches the caller, and the pool lives on", "[executor]") {
+TEST_CASE("what is thrown in a pool reaches the caller, and the pool lives on", "[executor][threads]") {
   const embit::thread_pool pool(4);
   for (int round = 0; round < 50; ++round) {
     CHECK_THROWS_WITH(embit::run_bulk(pool, 64,

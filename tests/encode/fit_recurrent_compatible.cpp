@@ -122,7 +122,7 @@ TEST_CASE("before training, codes are the old codes of rows that tell all of the
   CHECK(cosine > .97);
 }
 
-TEST_CASE("a compatible training is the same for a seed at any number of threads") {
+TEST_CASE("a compatible training is the same for a seed at any number of threads", "[threads]") {
   const upgrade set(1200, 40, 24, .3f, 50);
   embit::rng first{51}, second{51};
   const auto old_codes =

@@ -248,7 +248,7 @@ TEST_CASE("codes are scored by codes on the same scale") {
       }
 }
 
-TEST_CASE("a row has one code: alone, in a batch, on threads") {
+TEST_CASE("a row has one code: alone, in a batch, on threads", "[threads]") {
   for (const std::size_t bits : {1u, 2u, 5u})
     for (const auto encoding : {rabitq_encoding::fast, rabitq_encoding::exact})
       for (const bool refine : {false, true}) {

@@ -81,7 +81,7 @@ void check_rules(const Hasher& hasher) {
 
 }  // namespace
 
-TEST_CASE("thresholds of dense planes follow their rule") {
+TEST_CASE("thresholds of dense planes follow their rule", "[threads]") {
   embit::rng rng{1};
   check_rules(embit::sign_lsh({.dim = 40, .bits = 65}, rng));
 }

@@ -88,7 +88,7 @@ embit::matrix<float> picked(const embit::matrix<float>& x, std::span<const std::
 
 }  // namespace
 
-TEST_CASE("a row has one code, alone or among others, and codes stay within their bytes") {
+TEST_CASE("a row has one code, alone or among others, and codes stay within their bytes", "[threads]") {
   for (const std::size_t dim : {1u, 7u, 64u, 65u}) {
     const auto x = falling_rows(513, dim, dim);
     for (const auto metric : metrics)

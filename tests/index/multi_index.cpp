@@ -169,7 +169,7 @@ TEST_CASE("multi_index resolves ties in large buckets, too") {
     }
 }
 
-TEST_CASE("multi_index with threads answers as without") {
+TEST_CASE("multi_index with threads answers as without", "[threads]") {
   const auto codes = make(kind::clustered, 5000, 128, 5), queries = make(kind::clustered, 100, 128, 6);
   const auto flat = make_flat(codes);
   for (const table_layout layout : layouts)
@@ -249,7 +249,7 @@ TEST_CASE("multi_index may start empty, and may lose all rows") {
   REQUIRE(multi->search(queries, 3)[1].empty());
 }
 
-TEST_CASE("multi_index deduces its type from any store of codes and any view") {
+TEST_CASE("multi_index deduces its type from any store of codes and any view", "[threads]") {
   const auto codes = make(kind::uniform, 50, 64, 1);
   const embit::multi_index a{codes}, b{codes.view()}, c{embit::block_store<>(codes.view())};
   const embit::multi_index d{codes, {.substrings = 4}};
