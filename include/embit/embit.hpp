@@ -139,6 +139,7 @@
 #include <embit/retrieve/chamfer_rerank.hpp>
 #include <embit/retrieve/float_rerank.hpp>
 #include <embit/retrieve/retriever.hpp>
+#include <embit/search/compiled.hpp>
 #include <embit/search/default_kernel.hpp>
 #include <embit/search/exhaustive.hpp>
 #include <embit/search/live_rows.hpp>

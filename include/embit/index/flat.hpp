@@ -16,6 +16,7 @@
 #include <embit/index/index_memory.hpp>
 #include <embit/io/save.hpp>
 #include <embit/kernel/set_similarity.hpp>
+#include <embit/search/compiled.hpp>
 #include <embit/search/default_kernel.hpp>
 #include <embit/search/exhaustive.hpp>
 #include <embit/search/live_rows.hpp>
