@@ -31,13 +31,12 @@ struct inline_executor {
 class executor_ref {
  public:
   template <class Exec>
-    requires(!std::same_as<Exec, executor_ref>) && Executor<Exec>
-  executor_ref(const Exec& executor)
+    requires(!std::same_as<Exec, executor_ref>)
+  &&Executor<Exec> executor_ref(const Exec& executor)
       : executor_(std::addressof(executor)),
-        concurrency_(executor.concurrency()),
-        bulk_([](const void* exec, std::size_t items, void* f, call* on) {
-          static_cast<const Exec*>(exec)->bulk(items, [=](std::size_t item, std::size_t worker) { on(f, item, worker); });
-        }) {}
+  concurrency_(executor.concurrency()), bulk_([](const void* exec, std::size_t items, void* f, call* on) {
+    static_cast<const Exec*>(exec)->bulk(items, [=](std::size_t item, std::size_t worker) { on(f, item, worker); });
+  }) {}
 
   std::size_t concurrency() const noexcept { return concurrency_; }
   template <class F>

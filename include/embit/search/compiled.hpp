@@ -26,14 +26,13 @@ namespace embit::inline EMBIT_ABI::detail {
 #else
 #define EMBIT_SEARCH extern template
 #endif
-#define EMBIT_SEARCHES(K, Store)                                                                                    \
-  EMBIT_SEARCH void exhaustive_knn<K, Store>(const K&, const Store&, const executor_ref&, K::query_view,            \
-                                             const row_choice&, knn_result<K::distance_type>&,                      \
-                                             knn_workspace<K, Store>&, search_statistics*);                         \
-  EMBIT_SEARCH range_result<K::distance_type> exhaustive_range<K, Store>(const K&, const Store&,                    \
-                                                                         const executor_ref&, K::query_view,        \
-                                                                         K::distance_type, const row_choice&,       \
-                                                                         search_statistics*);
+#define EMBIT_SEARCHES(K, Store)                                                                                      \
+  EMBIT_SEARCH void exhaustive_knn<K, Store>(const K&, const Store&, const executor_ref&, K::query_view,              \
+                                             const row_choice&, knn_result<K::distance_type>&,                        \
+                                             knn_workspace<K, Store>&, search_statistics*);                           \
+  EMBIT_SEARCH range_result<K::distance_type> exhaustive_range<K, Store>(const K&, const Store&, const executor_ref&, \
+                                                                         K::query_view, K::distance_type,             \
+                                                                         const row_choice&, search_statistics*);
 
 EMBIT_SEARCHES(hamming, block_store<>)
 EMBIT_SEARCHES(symmetric, level_store)
