@@ -64,6 +64,7 @@
 #include <embit/index/lsh_table.hpp>
 #include <embit/index/make_index.hpp>
 #include <embit/index/multi_index.hpp>
+#include <embit/index/multi_index_costs.hpp>
 #include <embit/index/plan_lsh.hpp>
 #include <embit/index/tune.hpp>
 #include <embit/index/versioned.hpp>
@@ -150,6 +151,7 @@
 #include <embit/search/rows.hpp>
 #include <embit/search/saved_kernel.hpp>
 #include <embit/search/scan.hpp>
+#include <embit/search/scan_cost.hpp>
 #include <embit/search/set_scan.hpp>
 #include <embit/search/sinks.hpp>
 #include <embit/search/top_k.hpp>
