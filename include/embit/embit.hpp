@@ -98,6 +98,7 @@
 #include <embit/kernel/level_scan.hpp>
 #include <embit/kernel/levels.hpp>
 #include <embit/kernel/line_scan.hpp>
+#include <embit/kernel/operations.hpp>
 #include <embit/kernel/project.hpp>
 #include <embit/kernel/quantize.hpp>
 #include <embit/kernel/set_similarity.hpp>

@@ -31,6 +31,7 @@ if(count EQUAL 0)
   message(FATAL_ERROR "no headers in ${include_dir}")
 endif()
 set(line_counts "")
+set(dispatched "")
 
 foreach(header IN LISTS headers)
   if(NOT header MATCHES "\\.hpp$")
@@ -66,6 +67,10 @@ foreach(header IN LISTS headers)
   if(NOT text MATCHES "^// [^\n]+\n(//[^\n]*\n)*// SPDX-License-Identifier: MIT\n${once}")
     violation("${header}: must begin with a comment on its subject, the SPDX line and ${once}")
   endif()
+
+  # What is served by level is told by one list, which tests go through.
+  string(REGEX MATCHALL "dispatch_table<[a-z_]+>& table_of\\(\\)" tables "${text}")
+  list(APPEND dispatched ${tables})
 
   # With -ffast-math compilers fold these away; what is in core/finite.hpp they cannot.
   if(NOT header STREQUAL "core/finite.hpp" AND
@@ -125,6 +130,17 @@ if("embit.hpp" IN_LIST headers)
   foreach(header IN LISTS headers)
     if(header MATCHES "^[a-z]+/[^/]+$" AND NOT header MATCHES "^adapt/" AND NOT header IN_LIST included_embit.hpp)
       violation("embit.hpp: the umbrella lacks ${header}")
+    endif()
+  endforeach()
+endif()
+
+list(REMOVE_DUPLICATES dispatched)
+if(dispatched)
+  file(READ "${include_dir}/kernel/operations.hpp" listed)
+  foreach(table IN LISTS dispatched)
+    string(REGEX REPLACE "dispatch_table<([a-z_]+)>.*" "\\1" ops "${table}")
+    if(NOT listed MATCHES "visit\\(table_of<${ops}>\\(\\)\\)")
+      violation("kernel/operations.hpp: the list of operations lacks ${ops}")
     endif()
   endforeach()
 endif()

@@ -130,6 +130,15 @@ endforeach()
 verdict("many long headers" "the median header has 253 lines")
 
 good_tree()
+set(table "inline const dispatch_table<sum_ops>& table_of() noexcept {}")
+header(kernel/detail/avx2.hpp "${table}")
+header(kernel/operations.hpp "visit(table_of<sum_ops>())")
+file(APPEND "${WORK}/tree/include/embit/embit.hpp" "#include <embit/kernel/operations.hpp>\n")
+verdict("an operation of the list" "")
+header(kernel/operations.hpp "visit(table_of<product_ops>())")
+verdict("an operation that the list lacks" "the list of operations lacks sum_ops")
+
+good_tree()
 file(WRITE "${WORK}/tree/include/embit/core/types.hpp" "#pragma once\n// SPDX-License-Identifier: MIT\n")
 verdict("a header without its beginning" "must begin with a comment on its subject")
 
