@@ -4,6 +4,7 @@
 
 #include <embit/codes/block_run.hpp>
 #include <embit/codes/code_view.hpp>
+#include <embit/codes/kept_in.hpp>
 #include <embit/codes/level_format.hpp>
 #include <embit/codes/level_view.hpp>
 #include <embit/codes/pack.hpp>
@@ -145,11 +146,13 @@
 #include <embit/search/live_rows.hpp>
 #include <embit/search/pair_report.hpp>
 #include <embit/search/partition.hpp>
+#include <embit/search/require_queries.hpp>
 #include <embit/search/row_bitset.hpp>
 #include <embit/search/row_choice.hpp>
 #include <embit/search/rows.hpp>
 #include <embit/search/saved_kernel.hpp>
 #include <embit/search/scan.hpp>
+#include <embit/search/scan_store.hpp>
 #include <embit/search/set_scan.hpp>
 #include <embit/search/sinks.hpp>
 #include <embit/search/top_k.hpp>

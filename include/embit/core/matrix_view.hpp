@@ -126,7 +126,7 @@ void require_finite(matrix_view<T> rows, std::string_view what) {
 }
 
 /// The same for one row.
-template <class T>
+template <FloatNumber T>
 void require_finite(std::span<const T> row, std::string_view what) {
   require_finite(matrix_view<const T>(row.data(), 1, row.size()), what);
 }
