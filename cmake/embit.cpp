@@ -5,14 +5,7 @@
 #define EMBIT_COMPILED
 #endif
 #define EMBIT_COMPILED_SOURCE
-#include <embit/kernel/bucket_scan.hpp>
-#include <embit/kernel/chamfer.hpp>
-#include <embit/kernel/gemm.hpp>
-#include <embit/kernel/hadamard.hpp>
-#include <embit/kernel/hamming_scan.hpp>
-#include <embit/kernel/level_scan.hpp>
-#include <embit/kernel/quantize.hpp>
-#include <embit/kernel/token_sums.hpp>
+#include <embit/kernel/operations.hpp>
 #include <embit/linalg/symmetric_eigen.hpp>
 #include <embit/search/compiled.hpp>
 

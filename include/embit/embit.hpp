@@ -4,6 +4,7 @@
 
 #include <embit/codes/block_run.hpp>
 #include <embit/codes/code_view.hpp>
+#include <embit/codes/kept_in.hpp>
 #include <embit/codes/level_format.hpp>
 #include <embit/codes/level_view.hpp>
 #include <embit/codes/pack.hpp>
@@ -99,6 +100,7 @@
 #include <embit/kernel/level_scan.hpp>
 #include <embit/kernel/levels.hpp>
 #include <embit/kernel/line_scan.hpp>
+#include <embit/kernel/operations.hpp>
 #include <embit/kernel/project.hpp>
 #include <embit/kernel/quantize.hpp>
 #include <embit/kernel/set_similarity.hpp>
@@ -146,12 +148,14 @@
 #include <embit/search/live_rows.hpp>
 #include <embit/search/pair_report.hpp>
 #include <embit/search/partition.hpp>
+#include <embit/search/require_queries.hpp>
 #include <embit/search/row_bitset.hpp>
 #include <embit/search/row_choice.hpp>
 #include <embit/search/rows.hpp>
 #include <embit/search/saved_kernel.hpp>
 #include <embit/search/scan.hpp>
 #include <embit/search/scan_cost.hpp>
+#include <embit/search/scan_store.hpp>
 #include <embit/search/set_scan.hpp>
 #include <embit/search/sinks.hpp>
 #include <embit/search/top_k.hpp>

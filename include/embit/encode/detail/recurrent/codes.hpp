@@ -57,7 +57,7 @@ struct packed_block {
   std::size_t width() const noexcept { return output.dim(); }
 
   /// @param joined  x in its first columns; room for the hidden values behind. @param y  without the bias.
-  void run(const product_level& level, matrix_view<float> joined, matrix_view<float> y) const {
+  void run(const product_ops& level, matrix_view<float> joined, matrix_view<float> y) const {
     const std::size_t h = hidden_bias.size();
     if (h != 0) {
       const matrix_view<const float> x(joined.data(), joined.rows(), in(), joined.stride());
@@ -111,7 +111,7 @@ struct recurrent_codes {
   };
 
   /// The codes of no more rows than `work` has, as multiples of 2^-loops in [-2, 2], into the first rows of work.codes.
-  void run(const product_level& level, matrix_view<const float> rows, workspace& work) const {
+  void run(const product_ops& level, matrix_view<const float> rows, workspace& work) const {
     const std::size_t n = rows.rows(), m = dims();
     const auto first = [n](matrix<float>& all) { return all.view().middle_rows(0, n); };
     const auto row_side = first(work.row_side), decisions = first(work.decisions), codes = first(work.codes);
@@ -141,7 +141,7 @@ struct recurrent_codes {
   /// f(first row, codes as floats) for all rows, block by block.
   template <Executor Exec, class F>
   void for_each_block(matrix_view<const float> rows, const Exec& executor, F&& f) const {
-    const auto level = product_level_for(active_isa());
+    const auto& level = ops_at<product_ops>(active_isa());
     std::vector<std::vector<workspace>> work(executor.concurrency());
     run_ranges(executor, rows.rows(), block_rows, executor.concurrency() * 4,
                [&](std::size_t begin, std::size_t end, std::size_t worker) {

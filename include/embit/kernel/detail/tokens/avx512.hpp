@@ -11,9 +11,9 @@
 #if EMBIT_X86
 #include <immintrin.h>
 
-namespace embit::inline EMBIT_ABI::detail::lanes_avx512 {
+namespace embit::inline EMBIT_ABI::detail::tokens_avx512 {
 
-/// See lanes16_portable.hpp. Masked forms stand where the plain ones make g++ 12 warn of its own header.
+/// See portable.hpp. Masked forms stand where the plain ones make g++ 12 warn of its own header.
 struct lanes16 {
   using vector = __m512;
 
@@ -90,5 +90,13 @@ struct lanes16 {
 #undef EMBIT_LANES
 };
 
-}  // namespace embit::inline EMBIT_ABI::detail::lanes_avx512
+#define EMBIT_STAMP_TARGET EMBIT_TARGET_AVX512
+#include <embit/kernel/detail/tokens/chamfer_body.hpp>
+#include <embit/kernel/detail/tokens/sums_body.hpp>
+#undef EMBIT_STAMP_TARGET
+
+inline constexpr token_ops tokens{add_tokens, finish_document};
+inline constexpr chamfer_ops chamfer{max_products, max_signs};
+
+}  // namespace embit::inline EMBIT_ABI::detail::tokens_avx512
 #endif

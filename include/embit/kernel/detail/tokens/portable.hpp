@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace embit::inline EMBIT_ABI::detail::lanes_portable {
+namespace embit::inline EMBIT_ABI::detail::tokens_portable {
 
 /// Operations on a vector of 16 floats. Every level has the same ones; the bodies that are stamped for each level are
 /// written against them.
@@ -110,4 +110,12 @@ struct lanes16 {
   }
 };
 
-}  // namespace embit::inline EMBIT_ABI::detail::lanes_portable
+#define EMBIT_STAMP_TARGET
+#include <embit/kernel/detail/tokens/chamfer_body.hpp>
+#include <embit/kernel/detail/tokens/sums_body.hpp>
+#undef EMBIT_STAMP_TARGET
+
+inline constexpr token_ops tokens{add_tokens, finish_document};
+inline constexpr chamfer_ops chamfer{max_products, max_signs};
+
+}  // namespace embit::inline EMBIT_ABI::detail::tokens_portable

@@ -11,9 +11,9 @@
 #if EMBIT_X86
 #include <immintrin.h>
 
-namespace embit::inline EMBIT_ABI::detail::lanes_avx2 {
+namespace embit::inline EMBIT_ABI::detail::tokens_avx2 {
 
-/// See lanes16_portable.hpp.
+/// See portable.hpp.
 struct lanes16 {
   struct vector {
     __m256 low, high;
@@ -106,5 +106,13 @@ struct lanes16 {
 #undef EMBIT_LANES
 };
 
-}  // namespace embit::inline EMBIT_ABI::detail::lanes_avx2
+#define EMBIT_STAMP_TARGET EMBIT_TARGET_AVX2
+#include <embit/kernel/detail/tokens/chamfer_body.hpp>
+#include <embit/kernel/detail/tokens/sums_body.hpp>
+#undef EMBIT_STAMP_TARGET
+
+inline constexpr token_ops tokens{add_tokens, finish_document};
+inline constexpr chamfer_ops chamfer{max_products, max_signs};
+
+}  // namespace embit::inline EMBIT_ABI::detail::tokens_avx2
 #endif
