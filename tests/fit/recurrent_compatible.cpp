@@ -2,11 +2,11 @@
 #include <embit/core/matrix.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/thread_pool.hpp>
-#include <embit/encode/fit_recurrent.hpp>
-#include <embit/encode/fit_recurrent_compatible.hpp>
-#include <embit/encode/rabitq.hpp>
 #include <embit/eval/ground_truth.hpp>
 #include <embit/eval/metrics.hpp>
+#include <embit/fit/fit_rabitq.hpp>
+#include <embit/fit/fit_recurrent.hpp>
+#include <embit/fit/fit_recurrent_compatible.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/linalg/random_rotation.hpp>
 #include <embit/store/level_store.hpp>

@@ -6,6 +6,7 @@
 #include <embit/encode/super_bit.hpp>
 #include <embit/eval/ground_truth.hpp>
 #include <embit/eval/metrics.hpp>
+#include <embit/fit/fit_rabitq.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/io/save.hpp>
 #include <embit/kernel/gemm.hpp>

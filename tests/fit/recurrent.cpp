@@ -2,10 +2,10 @@
 #include <embit/core/matrix.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/thread_pool.hpp>
-#include <embit/encode/fit_recurrent.hpp>
 #include <embit/encode/recurrent.hpp>
 #include <embit/eval/ground_truth.hpp>
 #include <embit/eval/metrics.hpp>
+#include <embit/fit/fit_recurrent.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/io/npy.hpp>
 #include <embit/linalg/random_rotation.hpp>

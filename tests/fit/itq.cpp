@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <embit/core/random.hpp>
 #include <embit/core/thread_pool.hpp>
-#include <embit/encode/itq.hpp>
 #include <embit/encode/sign_lsh.hpp>
 #include <embit/eval/metrics.hpp>
+#include <embit/fit/fit_itq.hpp>
 #include <embit/index/flat.hpp>
 
 #include <support/catch.hpp>

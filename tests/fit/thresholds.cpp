@@ -2,9 +2,9 @@
 #include <embit/core/random.hpp>
 #include <embit/core/thread_pool.hpp>
 #include <embit/encode/hadamard_lsh.hpp>
-#include <embit/encode/pca_sign.hpp>
 #include <embit/encode/sign_lsh.hpp>
-#include <embit/encode/thresholds.hpp>
+#include <embit/fit/fit_pca_sign.hpp>
+#include <embit/fit/fit_thresholds.hpp>
 #include <embit/linalg/centering.hpp>
 
 #include <support/anisotropic.hpp>

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <embit/core/random.hpp>
 #include <embit/core/thread_pool.hpp>
-#include <embit/encode/rabitq.hpp>
 #include <embit/encode/transform_coder.hpp>
 #include <embit/eval/ground_truth.hpp>
 #include <embit/eval/metrics.hpp>
+#include <embit/fit/fit_rabitq.hpp>
+#include <embit/fit/fit_transform_coder.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/io/save.hpp>
 #include <embit/kernel/levels.hpp>
