@@ -149,6 +149,7 @@
 #include <embit/search/default_kernel.hpp>
 #include <embit/search/exhaustive.hpp>
 #include <embit/search/join.hpp>
+#include <embit/search/knn_scan.hpp>
 #include <embit/search/live_rows.hpp>
 #include <embit/search/pair_report.hpp>
 #include <embit/search/partition.hpp>

@@ -45,7 +45,7 @@ inline std::vector<float> inverse_norms(matrix_view<const float> rows) {
 template <class Compare, class Score>
 void exact_range(std::size_t rows, std::size_t first, std::size_t last, std::size_t rows_at_once, std::size_t k,
                  bool exclude_self, const Score& score, knn_result<float>& result) {
-  std::vector<heap_top_k<float, Compare>> best(last - first);
+  std::vector<best_top_k<float, Compare>> best(last - first);
   for (auto& heap : best) heap.reset(k);
   for (std::size_t begin = 0; begin < rows; begin += rows_at_once) {
     const std::size_t end = (std::min)(begin + rows_at_once, rows);

@@ -275,7 +275,7 @@ class hamming_batch {
         for (std::size_t i = 0; i < stop.hits; ++i) {
           const auto& hit = job.hits[i];
           sink.offer(hit.query, static_cast<row_id>(run.first_row + hit.row), hit.distance);
-          read_threshold(hit.query, s, sink);
+          if (i + 1 == stop.hits || job.hits[i + 1].query != hit.query) read_threshold(hit.query, s, sink);
         }
         job.first_query = stop.at;
       }

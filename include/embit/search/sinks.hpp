@@ -38,7 +38,7 @@ struct knn_sink {
   { return tops[query].threshold(); }
   std::optional<decltype(Collector::neighbor_type::distance)> limit(std::size_t query) const noexcept {
     const Collector& top = tops[query];
-    return top.full() ? std::optional(top.worst().distance) : std::nullopt;
+    return top.bounded() ? std::optional(top.bound()) : std::nullopt;
   }
 
   template <class Distance>

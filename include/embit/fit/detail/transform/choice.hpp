@@ -71,7 +71,7 @@ double transform_recall(const transform_model& model, matrix_view<const float> r
                matrix<float> scores(last - first, rows.rows());
                gemm(z.view().middle_rows(first, last - first), values, scores);
                std::vector<neighbor<float>> kept;
-               heap_top_k<float, std::greater<>> best;
+               best_top_k<float, std::greater<>> best;
                for (std::size_t q = first; q < last; ++q) {
                  best.reset(truth.k());
                  for (std::size_t i = 0; i < rows.rows(); ++i)
