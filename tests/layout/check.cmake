@@ -68,6 +68,20 @@ foreach(header IN LISTS headers)
     violation("${header}: must begin with a comment on its subject, the SPDX line and ${once}")
   endif()
 
+  # A return type that is deduced makes whoever only names a function compile its body.
+  if(NOT header MATCHES "/detail/")
+    string(REGEX REPLACE "//[^\n]*" "" declared "${text}")
+    string(REGEX REPLACE "= *{}" "" declared "${declared}")
+    string(REGEX REPLACE "[][;]" "@" declared "${declared}")
+    string(REGEX MATCHALL "[ \n](auto|decltype.auto.)[&* ]+(operator[^(]*|[a-z_0-9]+)\\([^{@]*" functions "${declared}")
+    foreach(function IN LISTS functions)
+      if(NOT function MATCHES "->")
+        string(REGEX REPLACE "^[ \n]+|\n.*" "" function "${function}")
+        violation("${header}: a deduced return type (${function})")
+      endif()
+    endforeach()
+  endif()
+
   # What is served by level is told by one list, which tests go through.
   string(REGEX MATCHALL "dispatch_table<[a-z_]+>& table_of\\(\\)" tables "${text}")
   list(APPEND dispatched ${tables})

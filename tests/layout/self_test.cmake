@@ -130,6 +130,23 @@ endforeach()
 verdict("many long headers" "the median header has 253 lines")
 
 good_tree()
+header(io/npy.hpp "#include <embit/core/types.hpp>" "// auto comment(int)" "auto f(const T& x = {}, int n)" "    -> int {}"
+       "int g() { auto x = f(1)@ const auto h = [](auto y) { return y@ }@ }")
+file(READ "${WORK}/tree/include/embit/io/npy.hpp" good)
+string(REPLACE "@" ";" good "${good}")
+file(WRITE "${WORK}/tree/include/embit/io/npy.hpp" "${good}")
+verdict("return types that are named" "")
+foreach(function "inline auto f(int x) {}" "  const auto& operator[](int i) const {}" "decltype(auto) f() {}"
+                 "auto f(matrix rows," "constexpr auto f(int x = {})")
+  good_tree()
+  header(io/npy.hpp "#include <embit/core/types.hpp>" "${function}")
+  verdict("a deduced return type: ${function}" "io/npy.hpp: a deduced return type")
+endforeach()
+good_tree()
+header(kernel/detail/avx2.hpp "#include <embit/codes/pack.hpp>" "auto f() {}")
+verdict("a deduced return type in detail" "")
+
+good_tree()
 set(table "inline const dispatch_table<sum_ops>& table_of() noexcept {}")
 header(kernel/detail/avx2.hpp "${table}")
 header(kernel/operations.hpp "visit(table_of<sum_ops>())")

@@ -13,9 +13,11 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace embit::inline EMBIT_ABI::detail {
@@ -33,8 +35,10 @@ struct knn_sink {
   const row_choice& accepts;
   std::size_t offers = 0;
 
-  auto threshold(std::size_t query) const noexcept { return tops[query].threshold(); }
-  auto limit(std::size_t query) const noexcept {
+  std::uint32_t threshold(std::size_t query) const noexcept requires requires(const Collector& top) { top.threshold(); }
+  { return tops[query].threshold(); }
+  template <class Top = Collector>
+  std::optional<decltype(std::declval<const Top&>().worst().distance)> limit(std::size_t query) const noexcept {
     const Collector& top = tops[query];
     return top.full() ? std::optional(top.worst().distance) : std::nullopt;
   }
