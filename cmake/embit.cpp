@@ -1,4 +1,4 @@
-// The SIMD kernels of embit, and its eigenvalues, compiled once for a program whose other sources define
+// The SIMD kernels of embit, its common searches and its eigenvalues, compiled once for a program whose other sources define
 // EMBIT_COMPILED: the CMake target embit::compiled is this and that definition. Whoever has no CMake compiles this
 // file, with the flags of the others.
 #ifndef EMBIT_COMPILED
@@ -7,6 +7,7 @@
 #define EMBIT_COMPILED_SOURCE
 #include <embit/kernel/operations.hpp>
 #include <embit/linalg/symmetric_eigen.hpp>
+#include <embit/search/compiled.hpp>
 
 namespace embit::inline EMBIT_ABI {
 

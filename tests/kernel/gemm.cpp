@@ -55,7 +55,7 @@ TEST_CASE("gemm agrees with a double reference at every level and any size") {
       }
 }
 
-TEST_CASE("an element of gemm does not depend on the batch, the threads or the strides") {
+TEST_CASE("an element of gemm does not depend on the batch, the threads or the strides", "[threads]") {
   const std::size_t n = 513, m = 65, dim = 300;
   const auto wide = normal_rows(n, dim + 9, 3), b = normal_rows(m, dim, 4);
   const embit::matrix_view<const float> a(wide.data() + 5, n, dim, dim + 9);

@@ -82,7 +82,7 @@ TEST_CASE("all levels give the same floats") {
   }
 }
 
-TEST_CASE("rows are transformed one by one, wherever they lie and on any number of threads") {
+TEST_CASE("rows are transformed one by one, wherever they lie and on any number of threads", "[threads]") {
   auto rows = normal_rows(33, 64, 3);
   auto alone = rows, wide = normal_rows(33, 70, 4);
   const embit::matrix_view<float> inside(wide.data() + 3, 33, 64, 70);

@@ -21,7 +21,7 @@ using support::normal_rows;
 
 }  // namespace
 
-TEST_CASE("project packs the signs of the product, at every level") {
+TEST_CASE("project packs the signs of the product, at every level", "[threads]") {
   for (const std::size_t bits : {1u, 15u, 63u, 64u, 65u, 127u, 257u})
     for (const std::size_t n : {0u, 1u, 7u, 50u}) {
       const std::size_t dim = 33, words = embit::words_for(bits);

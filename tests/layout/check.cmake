@@ -2,8 +2,8 @@
 cmake_minimum_required(VERSION 3.24)
 
 # Rooms by floor, lowest first; rooms between two semicolons share a floor and do not include one another.
-set(floors "core" "codes io" "kernel" "linalg" "learn store" "search" "eval" "encode" "multivector" "index" "retrieve"
-           "adapt")
+set(floors "core" "codes io" "kernel" "linalg" "learn store" "search" "eval" "encode" "fit" "multivector" "index"
+           "retrieve" "adapt")
 set(longest_header 600)
 set(longest_median 200)
 
@@ -134,8 +134,10 @@ foreach(header IN LISTS headers)
       continue()
     elseif(floor_of_${target_room} GREATER_EQUAL floor_of_${room})
       violation("${header}: ${room} is not above ${target_room} (${target})")
-    elseif(room STREQUAL "index" AND target_room MATCHES "^(encode|multivector)$")
+    elseif(room STREQUAL "index" AND target_room MATCHES "^(encode|fit|multivector)$")
       violation("${header}: an index holds codes and knows no encoder (${target})")
+    elseif(room STREQUAL "encode" AND target_room MATCHES "^(learn|search|eval)$")
+      violation("${header}: a model encodes; what trains and measures is above it, in fit (${target})")
     endif()
   endforeach()
 endforeach()

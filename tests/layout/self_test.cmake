@@ -61,6 +61,23 @@ header(linalg/pca.hpp "  #  include <embit/index/flat.hpp>")
 verdict("an indented include" "linalg is not above index")
 
 good_tree()
+header(fit/fit_itq.hpp)
+header(encode/itq.hpp "#include <embit/fit/fit_itq.hpp>")
+verdict("a model that knows its trainer" "encode is not above fit (fit/fit_itq.hpp)")
+
+foreach(room learn search eval)
+  good_tree()
+  header(${room}/measure.hpp)
+  header(encode/itq.hpp "#include <embit/${room}/measure.hpp>")
+  verdict("a model that knows ${room}" "what trains and measures is above it, in fit (${room}/measure.hpp)")
+endforeach()
+
+good_tree()
+header(fit/fit_itq.hpp)
+header(index/flat.hpp "#include <embit/fit/fit_itq.hpp>")
+verdict("an index that knows a trainer" "knows no encoder (fit/fit_itq.hpp)")
+
+good_tree()
 header(index/flat.hpp "#include <embit/encode/itq.hpp>")
 verdict("an index that knows an encoder" "an index holds codes and knows no encoder (encode/itq.hpp)")
 

@@ -12,6 +12,7 @@
 #include <embit/core/types.hpp>
 #include <embit/index/index_memory.hpp>
 #include <embit/io/save.hpp>
+#include <embit/search/compiled.hpp>
 #include <embit/search/default_kernel.hpp>
 #include <embit/search/exhaustive.hpp>
 #include <embit/search/live_rows.hpp>

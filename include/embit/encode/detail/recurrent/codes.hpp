@@ -10,7 +10,6 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/kernel/gemm.hpp>
 #include <embit/kernel/inner_product.hpp>
-#include <embit/learn/skip_block.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -50,8 +49,6 @@ struct packed_block {
         hidden_bias(of_hidden.begin(), of_hidden.end()),
         output_bias(of_output.begin(), of_output.end()) {}
 
-  explicit packed_block(const skip_block& trained) : packed_block(of_folded(trained.folded())) {}
-
   std::size_t in() const noexcept { return output.dim() - hidden_bias.size(); }
   std::size_t out() const noexcept { return output.rows(); }
   std::size_t width() const noexcept { return output.dim(); }
@@ -69,11 +66,6 @@ struct packed_block {
   }
 
  private:
-  static packed_block of_folded(const skip_block& b) {
-    return packed_block(b.hidden.weight.value, b.hidden.bias.value.values(), b.output.weight.value,
-                        b.output.bias.value.values());
-  }
-
   static void bend(const float* EMBIT_RESTRICT bias, float* EMBIT_RESTRICT x, std::size_t n) noexcept {
     in_steps(n, [=](std::size_t k, auto count) {
       float sum[count];

@@ -8,7 +8,7 @@
 #include <embit/core/executor.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/encode/sign_projection.hpp>
-#include <embit/encode/thresholds.hpp>
+#include <embit/fit/fit_thresholds.hpp>
 #include <embit/linalg/pca.hpp>
 
 #include <cstddef>

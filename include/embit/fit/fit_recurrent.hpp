@@ -9,11 +9,11 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/progress.hpp>
 #include <embit/core/random.hpp>
-#include <embit/encode/detail/recurrent/rows.hpp>
-#include <embit/encode/detail/recurrent/steps.hpp>
-#include <embit/encode/detail/recurrent/training.hpp>
 #include <embit/encode/recurrent.hpp>
-#include <embit/encode/recurrent_options.hpp>
+#include <embit/fit/detail/recurrent/rows.hpp>
+#include <embit/fit/detail/recurrent/steps.hpp>
+#include <embit/fit/detail/recurrent/training.hpp>
+#include <embit/fit/recurrent_options.hpp>
 #include <embit/learn/sampler.hpp>
 #include <embit/learn/trainer.hpp>
 

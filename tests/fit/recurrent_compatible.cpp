@@ -2,11 +2,11 @@
 #include <embit/core/matrix.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/thread_pool.hpp>
-#include <embit/encode/fit_recurrent.hpp>
-#include <embit/encode/fit_recurrent_compatible.hpp>
-#include <embit/encode/rabitq.hpp>
 #include <embit/eval/ground_truth.hpp>
 #include <embit/eval/metrics.hpp>
+#include <embit/fit/fit_rabitq.hpp>
+#include <embit/fit/fit_recurrent.hpp>
+#include <embit/fit/fit_recurrent_compatible.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/linalg/random_rotation.hpp>
 #include <embit/store/level_store.hpp>
@@ -122,7 +122,7 @@ TEST_CASE("before training, codes are the old codes of rows that tell all of the
   CHECK(cosine > .97);
 }
 
-TEST_CASE("a compatible training is the same for a seed at any number of threads") {
+TEST_CASE("a compatible training is the same for a seed at any number of threads", "[threads]") {
   const upgrade set(1200, 40, 24, .3f, 50);
   embit::rng first{51}, second{51};
   const auto old_codes =

@@ -6,6 +6,7 @@
 #include <embit/encode/super_bit.hpp>
 #include <embit/eval/ground_truth.hpp>
 #include <embit/eval/metrics.hpp>
+#include <embit/fit/fit_rabitq.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/io/save.hpp>
 #include <embit/kernel/gemm.hpp>
@@ -248,7 +249,7 @@ TEST_CASE("codes are scored by codes on the same scale") {
       }
 }
 
-TEST_CASE("a row has one code: alone, in a batch, on threads") {
+TEST_CASE("a row has one code: alone, in a batch, on threads", "[threads]") {
   for (const std::size_t bits : {1u, 2u, 5u})
     for (const auto encoding : {rabitq_encoding::fast, rabitq_encoding::exact})
       for (const bool refine : {false, true}) {

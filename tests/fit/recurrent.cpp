@@ -2,10 +2,10 @@
 #include <embit/core/matrix.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/thread_pool.hpp>
-#include <embit/encode/fit_recurrent.hpp>
 #include <embit/encode/recurrent.hpp>
 #include <embit/eval/ground_truth.hpp>
 #include <embit/eval/metrics.hpp>
+#include <embit/fit/fit_recurrent.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/io/npy.hpp>
 #include <embit/linalg/random_rotation.hpp>
@@ -114,7 +114,8 @@ TEST_CASE("the gradients of the recurrence are those of its codes") {
   }
 }
 
-TEST_CASE("codes are what the blocks say, for a row alone, in a batch, on threads, at any length of the row") {
+TEST_CASE("codes are what the blocks say, for a row alone, in a batch, on threads, at any length of the row",
+          "[threads]") {
   for (const std::size_t hidden : {0u, 20u})
     for (const std::size_t dims : {1u, 13u, 40u}) {
       const std::size_t dim = 40;
@@ -232,7 +233,7 @@ TEST_CASE("before training the codes are the uniform grid") {
   }
 }
 
-TEST_CASE("training improves on the grid, the same for a seed at any number of threads") {
+TEST_CASE("training improves on the grid, the same for a seed at any number of threads", "[threads]") {
   const auto rows = curved_rows(3000, 48, 13), queries = curved_rows(200, 48, 14);
   const embit::recurrent_options options{
       .dims = 16, .loops = 2, .hidden = 32, .steps = 150, .batch = 256, .rate = 1e-3f, .validate_every = 50};
@@ -319,7 +320,7 @@ TEST_CASE("pairs teach what the rows do not show") {
   REQUIRE(trained.report.best_score > .7);
 }
 
-TEST_CASE("a queue and the number of negatives change what pairs teach, not that a seed decides it") {
+TEST_CASE("a queue and the number of negatives change what pairs teach, not that a seed decides it", "[threads]") {
   const labelled_rows set(1000);
   embit::rng draw{19};
   const auto pairs = set.pairs(draw);

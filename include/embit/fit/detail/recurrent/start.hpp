@@ -7,9 +7,10 @@
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/random.hpp>
-#include <embit/encode/detail/recurrent/codes.hpp>
-#include <embit/encode/detail/recurrent/net.hpp>
+#include <embit/encode/recurrent.hpp>
+#include <embit/fit/detail/recurrent/net.hpp>
 #include <embit/kernel/gemm.hpp>
+#include <embit/learn/skip_block.hpp>
 #include <embit/linalg/mean.hpp>
 #include <embit/linalg/pca.hpp>
 #include <embit/linalg/random_rotation.hpp>
@@ -67,13 +68,20 @@ Net grid_start(const principal_components& pca, recurrent_shape shape, std::size
                          shape.loops, hidden, engine);
 }
 
+/// A block as it encodes, normalizations folded away.
+inline packed_block packed(const skip_block& trained) {
+  const skip_block b = trained.folded();
+  return packed_block(b.hidden.weight.value, b.hidden.bias.value.values(), b.output.weight.value,
+                      b.output.bias.value.values());
+}
+
 /// The encoder of a network in its present state.
 template <class Net>
 recurrent_codes codes_of(const Net& net) {
-  recurrent_codes codes{net.mean, net.deviation, packed_block(net.project), {}, {}};
+  recurrent_codes codes{net.mean, net.deviation, packed(net.project), {}, {}};
   for (std::size_t t = 0; t < net.loops(); ++t) {
-    codes.rebuild.emplace_back(net.rebuild[t]);
-    codes.refine.emplace_back(net.refine[t]);
+    codes.rebuild.push_back(packed(net.rebuild[t]));
+    codes.refine.push_back(packed(net.refine[t]));
   }
   return codes;
 }

@@ -10,10 +10,10 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/progress.hpp>
 #include <embit/core/random.hpp>
-#include <embit/encode/detail/recurrent/net.hpp>
-#include <embit/encode/detail/recurrent/rows.hpp>
-#include <embit/encode/detail/recurrent/start.hpp>
-#include <embit/encode/recurrent_options.hpp>
+#include <embit/fit/detail/recurrent/net.hpp>
+#include <embit/fit/detail/recurrent/rows.hpp>
+#include <embit/fit/detail/recurrent/start.hpp>
+#include <embit/fit/recurrent_options.hpp>
 #include <embit/learn/activation.hpp>
 #include <embit/learn/optimizer.hpp>
 #include <embit/learn/schedule.hpp>

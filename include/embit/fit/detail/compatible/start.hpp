@@ -10,8 +10,8 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/types.hpp>
-#include <embit/encode/detail/recurrent/rows.hpp>
-#include <embit/encode/detail/recurrent/start.hpp>
+#include <embit/fit/detail/recurrent/rows.hpp>
+#include <embit/fit/detail/recurrent/start.hpp>
 #include <embit/kernel/gemm.hpp>
 #include <embit/linalg/mean.hpp>
 #include <embit/linalg/pca.hpp>

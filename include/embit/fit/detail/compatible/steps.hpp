@@ -9,12 +9,12 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/types.hpp>
-#include <embit/encode/detail/held_out.hpp>
-#include <embit/encode/detail/recurrent/rows.hpp>
-#include <embit/encode/detail/recurrent/start.hpp>
-#include <embit/encode/detail/recurrent/training.hpp>
 #include <embit/encode/recurrent.hpp>
-#include <embit/encode/recurrent_options.hpp>
+#include <embit/fit/detail/held_out.hpp>
+#include <embit/fit/detail/recurrent/rows.hpp>
+#include <embit/fit/detail/recurrent/start.hpp>
+#include <embit/fit/detail/recurrent/training.hpp>
+#include <embit/fit/recurrent_options.hpp>
 #include <embit/kernel/gemm.hpp>
 #include <embit/learn/sampler.hpp>
 #include <embit/learn/similarity_distillation.hpp>

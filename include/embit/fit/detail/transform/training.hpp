@@ -9,8 +9,8 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/metric.hpp>
 #include <embit/core/random.hpp>
-#include <embit/encode/detail/bit_allocation.hpp>
-#include <embit/encode/detail/transform/model.hpp>
+#include <embit/encode/transform_coder.hpp>
+#include <embit/fit/detail/transform/bit_allocation.hpp>
 #include <embit/kernel/gemm.hpp>
 #include <embit/kernel/inner_product.hpp>
 #include <embit/linalg/mean.hpp>

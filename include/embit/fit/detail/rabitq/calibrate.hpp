@@ -9,7 +9,7 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/metric.hpp>
 #include <embit/core/random.hpp>
-#include <embit/encode/detail/rabitq/model.hpp>
+#include <embit/encode/rabitq.hpp>
 #include <embit/kernel/gemm.hpp>
 #include <embit/store/level_store.hpp>
 

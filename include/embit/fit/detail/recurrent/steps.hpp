@@ -8,9 +8,9 @@
 #include <embit/core/matrix.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/types.hpp>
-#include <embit/encode/detail/recurrent/rows.hpp>
-#include <embit/encode/detail/recurrent/training.hpp>
-#include <embit/encode/recurrent_options.hpp>
+#include <embit/fit/detail/recurrent/rows.hpp>
+#include <embit/fit/detail/recurrent/training.hpp>
+#include <embit/fit/recurrent_options.hpp>
 #include <embit/learn/info_nce.hpp>
 #include <embit/learn/parameter.hpp>
 #include <embit/learn/sampler.hpp>

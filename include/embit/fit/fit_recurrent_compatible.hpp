@@ -11,13 +11,13 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/progress.hpp>
 #include <embit/core/random.hpp>
-#include <embit/encode/detail/compatible/start.hpp>
-#include <embit/encode/detail/compatible/steps.hpp>
-#include <embit/encode/detail/recurrent/rows.hpp>
-#include <embit/encode/detail/recurrent/training.hpp>
-#include <embit/encode/fit_recurrent.hpp>
 #include <embit/encode/recurrent.hpp>
-#include <embit/encode/recurrent_options.hpp>
+#include <embit/fit/detail/compatible/start.hpp>
+#include <embit/fit/detail/compatible/steps.hpp>
+#include <embit/fit/detail/recurrent/rows.hpp>
+#include <embit/fit/detail/recurrent/training.hpp>
+#include <embit/fit/fit_recurrent.hpp>
+#include <embit/fit/recurrent_options.hpp>
 
 #include <algorithm>
 #include <cstddef>

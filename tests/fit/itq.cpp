@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <embit/core/random.hpp>
 #include <embit/core/thread_pool.hpp>
-#include <embit/encode/itq.hpp>
 #include <embit/encode/sign_lsh.hpp>
 #include <embit/eval/metrics.hpp>
+#include <embit/fit/fit_itq.hpp>
 #include <embit/index/flat.hpp>
 
 #include <support/catch.hpp>
@@ -109,7 +109,7 @@ TEST_CASE("the loss of itq is what it says, falls, and its rotation is orthogona
   }
 }
 
-TEST_CASE("itq is a function of rows, options and engine, not of threads, and stops when told") {
+TEST_CASE("itq is a function of rows, options and engine, not of threads, and stops when told", "[threads]") {
   const auto x = factor_rows(1100, 33, 1);
   embit::rng a{1}, b{1}, c{1}, d{2};
   const embit::itq_options options{.bits = 20, .iterations = 12};

@@ -8,11 +8,11 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/types.hpp>
-#include <embit/encode/detail/held_out.hpp>
-#include <embit/encode/detail/recurrent/net.hpp>
-#include <embit/encode/detail/recurrent/start.hpp>
 #include <embit/encode/recurrent.hpp>
-#include <embit/encode/recurrent_options.hpp>
+#include <embit/fit/detail/held_out.hpp>
+#include <embit/fit/detail/recurrent/net.hpp>
+#include <embit/fit/detail/recurrent/start.hpp>
+#include <embit/fit/recurrent_options.hpp>
 
 #include <algorithm>
 #include <cstddef>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <embit/config.hpp>
-#include <embit/encode/detail/gaussian_levels.hpp>
+#include <embit/fit/detail/transform/gaussian_levels.hpp>
 
 #include <algorithm>
 #include <cstddef>

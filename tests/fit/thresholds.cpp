@@ -2,9 +2,9 @@
 #include <embit/core/random.hpp>
 #include <embit/core/thread_pool.hpp>
 #include <embit/encode/hadamard_lsh.hpp>
-#include <embit/encode/pca_sign.hpp>
 #include <embit/encode/sign_lsh.hpp>
-#include <embit/encode/thresholds.hpp>
+#include <embit/fit/fit_pca_sign.hpp>
+#include <embit/fit/fit_thresholds.hpp>
 #include <embit/linalg/centering.hpp>
 
 #include <support/anisotropic.hpp>
@@ -81,7 +81,7 @@ void check_rules(const Hasher& hasher) {
 
 }  // namespace
 
-TEST_CASE("thresholds of dense planes follow their rule") {
+TEST_CASE("thresholds of dense planes follow their rule", "[threads]") {
   embit::rng rng{1};
   check_rules(embit::sign_lsh({.dim = 40, .bits = 65}, rng));
 }

@@ -12,10 +12,10 @@
 #include <embit/core/progress.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/types.hpp>
-#include <embit/encode/detail/transform/model.hpp>
-#include <embit/encode/detail/transform/training.hpp>
+#include <embit/encode/transform_coder.hpp>
 #include <embit/eval/ground_truth.hpp>
 #include <embit/eval/metrics.hpp>
+#include <embit/fit/detail/transform/training.hpp>
 #include <embit/kernel/gemm.hpp>
 #include <embit/search/top_k.hpp>
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <embit/core/random.hpp>
 #include <embit/core/thread_pool.hpp>
-#include <embit/encode/rabitq.hpp>
 #include <embit/encode/transform_coder.hpp>
 #include <embit/eval/ground_truth.hpp>
 #include <embit/eval/metrics.hpp>
+#include <embit/fit/fit_rabitq.hpp>
+#include <embit/fit/fit_transform_coder.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/io/save.hpp>
 #include <embit/kernel/levels.hpp>
@@ -88,7 +89,7 @@ embit::matrix<float> picked(const embit::matrix<float>& x, std::span<const std::
 
 }  // namespace
 
-TEST_CASE("a row has one code, alone or among others, and codes stay within their bytes") {
+TEST_CASE("a row has one code, alone or among others, and codes stay within their bytes", "[threads]") {
   for (const std::size_t dim : {1u, 7u, 64u, 65u}) {
     const auto x = falling_rows(513, dim, dim);
     for (const auto metric : metrics)
