@@ -142,6 +142,7 @@
 #include <embit/retrieve/retriever.hpp>
 #include <embit/search/default_kernel.hpp>
 #include <embit/search/exhaustive.hpp>
+#include <embit/search/index_frame.hpp>
 #include <embit/search/live_rows.hpp>
 #include <embit/search/pair_report.hpp>
 #include <embit/search/partition.hpp>
