@@ -148,6 +148,7 @@
 #include <embit/search/compiled.hpp>
 #include <embit/search/default_kernel.hpp>
 #include <embit/search/exhaustive.hpp>
+#include <embit/search/index_frame.hpp>
 #include <embit/search/join.hpp>
 #include <embit/search/knn_scan.hpp>
 #include <embit/search/live_rows.hpp>
