@@ -11,13 +11,13 @@
 #include <embit/core/matrix.hpp>
 #include <embit/core/random.hpp>
 #include <embit/encode/hadamard_lsh.hpp>
-#include <embit/encode/itq.hpp>
-#include <embit/encode/pca_sign.hpp>
-#include <embit/encode/rabitq.hpp>
 #include <embit/encode/sign_lsh.hpp>
 #include <embit/encode/super_bit.hpp>
-#include <embit/encode/transform_coder.hpp>
 #include <embit/eval/metrics.hpp>
+#include <embit/fit/fit_itq.hpp>
+#include <embit/fit/fit_pca_sign.hpp>
+#include <embit/fit/fit_rabitq.hpp>
+#include <embit/fit/fit_transform_coder.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/io/read_matrix.hpp>
 #include <embit/kernel/inner_product.hpp>

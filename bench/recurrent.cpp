@@ -7,8 +7,8 @@
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/random.hpp>
-#include <embit/encode/fit_recurrent.hpp>
 #include <embit/encode/recurrent.hpp>
+#include <embit/fit/fit_recurrent.hpp>
 
 #include <benchmark/benchmark.h>
 

@@ -10,13 +10,13 @@
 // trained on. SPDX-License-Identifier: MIT
 #include <embit/core/matrix.hpp>
 #include <embit/core/random.hpp>
-#include <embit/encode/fit_recurrent.hpp>
-#include <embit/encode/itq.hpp>
-#include <embit/encode/rabitq.hpp>
 #include <embit/encode/sign_lsh.hpp>
 #include <embit/encode/super_bit.hpp>
 #include <embit/eval/ground_truth.hpp>
 #include <embit/eval/metrics.hpp>
+#include <embit/fit/fit_itq.hpp>
+#include <embit/fit/fit_rabitq.hpp>
+#include <embit/fit/fit_recurrent.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/io/read_matrix.hpp>
 

@@ -3,7 +3,7 @@
 #
 #          the tests of every room at the best SIMD level of this machine, the examples and the README's example;
 #          compiled with -O1, the kernels with -O3
-#   --all  everything with -O3, at every level, and every header alone, projects that use embit by each route, and the
+#   --all  everything with -O2, at every level, and every header alone, projects that use embit by each route, and the
 #          same results from other compilers and flags: what .ci/run asks for
 set -u
 source "$(dirname "${BASH_SOURCE[0]}")/../cmake/setup.sh"
@@ -41,14 +41,14 @@ say_dearest() {
 need compiler cmake eigen xsimd catch2 cli11
 if [ $all = ON ]; then
   folder=$embit_root/build/tests-all
-  flags=()
+  optimize=-O2
 else
   folder=$embit_root/build/tests
-  flags=("-DCMAKE_CXX_FLAGS_RELEASE=-O1 -DNDEBUG")
+  optimize=-O1
 fi
 say "building the tests in $folder"
-build "$folder" -DCMAKE_BUILD_TYPE=Release ${flags[@]+"${flags[@]}"} -DEMBIT_BUILD_BENCH=OFF -DEMBIT_CHECK_HEADERS=$all \
-  -DEMBIT_TEST_EVERY_LEVEL=$all -DEMBIT_TEST_PROJECTS=$all ${options[@]+"${options[@]}"} || exit
+build "$folder" -DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_FLAGS_RELEASE=$optimize -DNDEBUG" -DEMBIT_BUILD_BENCH=OFF \
+  -DEMBIT_CHECK_HEADERS=$all -DEMBIT_TEST_EVERY_LEVEL=$all -DEMBIT_TEST_PROJECTS=$all ${options[@]+"${options[@]}"} || exit
 ctest --test-dir "$folder" --output-on-failure --no-tests=error -j "$(jobs_here)"
 status=$?
 say_dearest "$folder"

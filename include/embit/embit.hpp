@@ -4,6 +4,7 @@
 
 #include <embit/codes/block_run.hpp>
 #include <embit/codes/code_view.hpp>
+#include <embit/codes/kept_in.hpp>
 #include <embit/codes/level_format.hpp>
 #include <embit/codes/level_view.hpp>
 #include <embit/codes/pack.hpp>
@@ -32,15 +33,10 @@
 #include <embit/core/thread_pool.hpp>
 #include <embit/core/types.hpp>
 #include <embit/encode/cross_polytope.hpp>
-#include <embit/encode/fit_recurrent.hpp>
-#include <embit/encode/fit_recurrent_compatible.hpp>
 #include <embit/encode/hadamard_lsh.hpp>
-#include <embit/encode/itq.hpp>
 #include <embit/encode/min_hash.hpp>
-#include <embit/encode/pca_sign.hpp>
 #include <embit/encode/rabitq.hpp>
 #include <embit/encode/recurrent.hpp>
-#include <embit/encode/recurrent_options.hpp>
 #include <embit/encode/recurrent_safetensors.hpp>
 #include <embit/encode/shingles.hpp>
 #include <embit/encode/sign_lsh.hpp>
@@ -53,6 +49,14 @@
 #include <embit/eval/compatibility.hpp>
 #include <embit/eval/ground_truth.hpp>
 #include <embit/eval/metrics.hpp>
+#include <embit/fit/fit_itq.hpp>
+#include <embit/fit/fit_pca_sign.hpp>
+#include <embit/fit/fit_rabitq.hpp>
+#include <embit/fit/fit_recurrent.hpp>
+#include <embit/fit/fit_recurrent_compatible.hpp>
+#include <embit/fit/fit_thresholds.hpp>
+#include <embit/fit/fit_transform_coder.hpp>
+#include <embit/fit/recurrent_options.hpp>
 #include <embit/index/any_index.hpp>
 #include <embit/index/concurrent.hpp>
 #include <embit/index/durable.hpp>
@@ -64,6 +68,7 @@
 #include <embit/index/lsh_table.hpp>
 #include <embit/index/make_index.hpp>
 #include <embit/index/multi_index.hpp>
+#include <embit/index/multi_index_costs.hpp>
 #include <embit/index/plan_lsh.hpp>
 #include <embit/index/tune.hpp>
 #include <embit/index/versioned.hpp>
@@ -98,6 +103,7 @@
 #include <embit/kernel/level_scan.hpp>
 #include <embit/kernel/levels.hpp>
 #include <embit/kernel/line_scan.hpp>
+#include <embit/kernel/operations.hpp>
 #include <embit/kernel/project.hpp>
 #include <embit/kernel/quantize.hpp>
 #include <embit/kernel/set_similarity.hpp>
@@ -139,17 +145,21 @@
 #include <embit/retrieve/chamfer_rerank.hpp>
 #include <embit/retrieve/float_rerank.hpp>
 #include <embit/retrieve/retriever.hpp>
+#include <embit/search/compiled.hpp>
 #include <embit/search/default_kernel.hpp>
 #include <embit/search/exhaustive.hpp>
 #include <embit/search/join.hpp>
 #include <embit/search/live_rows.hpp>
 #include <embit/search/pair_report.hpp>
 #include <embit/search/partition.hpp>
+#include <embit/search/require_queries.hpp>
 #include <embit/search/row_bitset.hpp>
 #include <embit/search/row_choice.hpp>
 #include <embit/search/rows.hpp>
 #include <embit/search/saved_kernel.hpp>
 #include <embit/search/scan.hpp>
+#include <embit/search/scan_cost.hpp>
+#include <embit/search/scan_store.hpp>
 #include <embit/search/set_scan.hpp>
 #include <embit/search/sinks.hpp>
 #include <embit/search/top_k.hpp>

@@ -22,7 +22,7 @@ struct backwards {
 
 }  // namespace
 
-TEST_CASE("the inline executor runs every item once, in order, here", "[executor]") {
+TEST_CASE("the inline executor runs every item once, in order, here", "[executor][threads]") {
   const auto here = std::this_thread::get_id();
   std::vector<std::size_t> seen;
   embit::inline_executor{}.bulk(513, [&](std::size_t item, std::size_t worker) {
@@ -39,6 +39,25 @@ TEST_CASE("no items, no call", "[executor]") {
   embit::run_ranges(backwards{}, 0, 8, 4, [](std::size_t, std::size_t, std::size_t) { FAIL("called"); });
 }
 
+TEST_CASE("a view of an executor runs what the executor would, in its order", "[executor]") {
+  STATIC_REQUIRE(embit::Executor<embit::executor_ref>);
+  const backwards real;
+  const embit::executor_ref erased = real, twice = erased;
+  REQUIRE(twice.concurrency() == 3);
+  std::vector<std::size_t> seen, workers;
+  twice.bulk(7, [&](std::size_t item, std::size_t worker) {
+    seen.push_back(item);
+    workers.push_back(worker);
+  });
+  REQUIRE(seen == std::vector<std::size_t>{6, 5, 4, 3, 2, 1, 0});
+  REQUIRE(workers == std::vector<std::size_t>{0, 2, 1, 0, 2, 1, 0});
+  CHECK_THROWS_WITH(embit::run_bulk(erased, 9,
+                                    [](std::size_t item, std::size_t) {
+                                      if (item == 5) throw std::out_of_range("item 5");
+                                    }),
+                    "item 5");
+}
+
 TEST_CASE("the first exception is carried to the caller and later items are skipped", "[executor]") {
   std::size_t calls = 0;
   const auto throws_at_100 = [&](std::size_t item, std::size_t) {
@@ -52,7 +71,7 @@ TEST_CASE("the first exception is carried to the caller and later items are skip
   CHECK(calls == 413);
 }
 
-TEST_CASE("what is thrown in a pool reaches the caller, and the pool lives on", "[executor]") {
+TEST_CASE("what is thrown in a pool reaches the caller, and the pool lives on", "[executor][threads]") {
   const embit::thread_pool pool(4);
   for (int round = 0; round < 50; ++round) {
     CHECK_THROWS_WITH(embit::run_bulk(pool, 64,

@@ -72,7 +72,7 @@ TEST_CASE("cross-polytope keys have log2(2 dim) bits a hash, for every dimension
   }
 }
 
-TEST_CASE("equal rows collide, scaled ones too, and opposite rows have opposite vertices") {
+TEST_CASE("equal rows collide, scaled ones too, and opposite rows have opposite vertices", "[threads]") {
   embit::rng rng{2};
   const embit::cross_polytope hash({.dim = 96, .tables = 6}, rng);
   const auto rows = normal_rows(200, 96, 3);

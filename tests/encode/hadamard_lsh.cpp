@@ -114,7 +114,7 @@ TEST_CASE("two rows at angle theta differ in about theta / pi of the bits") {
     }
 }
 
-TEST_CASE("a row has one code: alone, in a batch, on threads, at every level") {
+TEST_CASE("a row has one code: alone, in a batch, on threads, at every level", "[threads]") {
   embit::rng a{5}, b{5}, c{5};
   const auto hasher = embit::hadamard_lsh({.dim = 33, .bits = 200}, a);
   const auto rows = normal_rows(513, 33, 4);

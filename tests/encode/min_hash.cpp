@@ -102,7 +102,7 @@ TEST_CASE("estimates are unbiased and vary no more than promised, for any sizes"
     }
 }
 
-TEST_CASE("a set has one code: in any order, with repeats, alone and on threads") {
+TEST_CASE("a set has one code: in any order, with repeats, alone and on threads", "[threads]") {
   embit::rng rng{1};
   for (const std::size_t hashes : {1u, 63u, 64u, 65u, 127u})
     for (const std::size_t bits : {1u, 2u, 4u, 8u, 16u}) {

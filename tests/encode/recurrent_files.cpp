@@ -3,10 +3,10 @@
 #include <embit/core/half.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/random.hpp>
-#include <embit/encode/detail/recurrent/start.hpp>
 #include <embit/encode/recurrent.hpp>
 #include <embit/encode/recurrent_safetensors.hpp>
 #include <embit/encode/transformed.hpp>
+#include <embit/fit/detail/recurrent/start.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/io/container.hpp>
 #include <embit/io/save.hpp>

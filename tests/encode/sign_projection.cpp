@@ -46,7 +46,7 @@ TEST_CASE("sign_projection sets the bits whose projection is above the threshold
   }
 }
 
-TEST_CASE("a row alone, in a batch, on threads and from a copied encoder has one code") {
+TEST_CASE("a row alone, in a batch, on threads and from a copied encoder has one code", "[threads]") {
   const auto rows = normal_rows(513, 33, 4);
   const embit::sign_projection encoder(normal_rows(100, 33, 5));
   const auto codes = encoder.encode(rows);
@@ -70,7 +70,7 @@ TEST_CASE("sign_projection keeps its planes and thresholds") {
   for (const float t : without.thresholds()) REQUIRE(t == 0);
 }
 
-TEST_CASE("margins are the distances of the projections from the thresholds") {
+TEST_CASE("margins are the distances of the projections from the thresholds", "[threads]") {
   for (const std::size_t bits : {1u, 63u, 65u, 127u}) {
     const auto planes = normal_rows(bits, 20, 1), rows = normal_rows(9, 20, 2), cut = normal_rows(1, bits, 3);
     const embit::sign_projection encoder(planes, cut[0]);

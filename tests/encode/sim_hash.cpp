@@ -52,7 +52,7 @@ TEST_CASE("sim_hash differs in about theta / pi of the bits") {
   }
 }
 
-TEST_CASE("a set of features has one code, whatever its scale") {
+TEST_CASE("a set of features has one code, whatever its scale", "[threads]") {
   embit::rng rng{2};
   for (const std::size_t bits : {1u, 63u, 64u, 65u, 127u, 1000u}) {
     const embit::sim_hash hash({.bits = bits}, rng), again({.bits = bits}, hash.seed());

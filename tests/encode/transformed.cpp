@@ -49,7 +49,7 @@ T through_file(const T& thing) {
 
 }  // namespace
 
-TEST_CASE("a transformed encoder encodes what the transform gives") {
+TEST_CASE("a transformed encoder encodes what the transform gives", "[threads]") {
   const auto rows = support::anisotropic_rows(200, 20, 1);
   embit::rng rng{2};
   const auto prepare =

@@ -43,7 +43,8 @@ std::vector<embit::neighbor<float>> brute(const embit::matrix<float>& rows, std:
 
 }  // namespace
 
-TEST_CASE("ground_truth is a sort of all rows, ties by row, with and without self, on any number of threads") {
+TEST_CASE("ground_truth is a sort of all rows, ties by row, with and without self, on any number of threads",
+          "[threads]") {
   for (const std::size_t n : {0u, 1u, 7u, 513u})
     for (const std::size_t k : {0u, 1u, 10u, 600u})
       for (const auto by : {metric::l2, metric::inner_product})

@@ -2,7 +2,7 @@
 // golden codes within a tolerance, not to the bit. Prints one line a fit; the test compares with fitted.txt.
 #include <embit/core/matrix.hpp>
 #include <embit/core/random.hpp>
-#include <embit/encode/itq.hpp>
+#include <embit/fit/fit_itq.hpp>
 
 #include <bit>
 #include <cstddef>

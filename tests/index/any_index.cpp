@@ -122,7 +122,7 @@ TEST_CASE("an index chosen at run time does what the index does, and its file is
   }
 }
 
-TEST_CASE("make_index makes the kind that is named, and what tune found best", "[any_index]") {
+TEST_CASE("make_index makes the kind that is named, and what tune found best", "[any_index][threads]") {
   embit::rng rng{1};
   const code_store<> codes = some_codes(600, 5), queries = some_codes(30, 6);
   any_codes index;

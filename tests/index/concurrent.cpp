@@ -106,7 +106,7 @@ TEST_CASE("a soak of searches against additions, removals, compactions and saves
   CHECK(index.size() == added - removed);
 }
 
-TEST_CASE("a change that fails is not seen, and a snapshot does not change") {
+TEST_CASE("a change that fails is not seen, and a snapshot does not change", "[threads]") {
   embit::rng rng{1};
   const auto codes = support::make_codes(10, bits, support::code_kind::uniform, rng);
   embit::concurrent_index index{embit::flat_index{codes}};

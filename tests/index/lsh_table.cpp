@@ -207,7 +207,7 @@ TEST_CASE("lsh_table may start empty and may lose all rows") {
   REQUIRE(table.search(embit::code_view<>(), 3).queries() == 0);
 }
 
-TEST_CASE("lsh_table with threads answers as without, and counts the same") {
+TEST_CASE("lsh_table with threads answers as without, and counts the same", "[threads]") {
   const auto codes = make(5000, 128, code_kind::clustered, 1), queries = make(200, 128, code_kind::clustered, 1);
   const embit::lsh_table_options options{.tables = 8, .bits = 16, .probes = 20};
   const embit::lsh_table alone{codes, options};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <embit/core/concepts.hpp>
+#include <embit/core/isa.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/thread_pool.hpp>
 #include <embit/index/flat.hpp>
@@ -7,11 +8,13 @@
 #include <support/catch.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstdint>
 #include <limits>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -169,7 +172,7 @@ TEST_CASE("multi_index resolves ties in large buckets, too") {
     }
 }
 
-TEST_CASE("multi_index with threads answers as without") {
+TEST_CASE("multi_index with threads answers as without", "[threads]") {
   const auto codes = make(kind::clustered, 5000, 128, 5), queries = make(kind::clustered, 100, 128, 6);
   const auto flat = make_flat(codes);
   for (const table_layout layout : layouts)
@@ -249,7 +252,7 @@ TEST_CASE("multi_index may start empty, and may lose all rows") {
   REQUIRE(multi->search(queries, 3)[1].empty());
 }
 
-TEST_CASE("multi_index deduces its type from any store of codes and any view") {
+TEST_CASE("multi_index deduces its type from any store of codes and any view", "[threads]") {
   const auto codes = make(kind::uniform, 50, 64, 1);
   const embit::multi_index a{codes}, b{codes.view()}, c{embit::block_store<>(codes.view())};
   const embit::multi_index d{codes, {.substrings = 4}};
@@ -326,6 +329,60 @@ TEMPLATE_TEST_CASE("multi_index answers as flat_index does where tables are buil
         REQUIRE(same(multi.range_search(queries, 4), flat.range_search(queries, 4)));
       }
     }
+}
+
+TEST_CASE("multi_index chooses and searches the same way every time") {
+  // Nothing that else goes on in the program may have a say: an index built before, or busy threads.
+  const auto counts = [](const embit::multi_index_statistics& s) {
+    return std::vector<std::size_t>{s.lookups,    s.candidates,        s.survivors,         s.probed,     s.scanned,
+                                    s.bailed_out, s.scan.rows_scanned, s.scan.rows_skipped, s.scan.offers};
+  };
+  std::atomic<bool> done{false};
+  for (const kind what : {kind::uniform, kind::clustered})
+    for (const std::size_t bits : {64u, 128u}) {
+      CAPTURE(static_cast<int>(what), bits);
+      const auto codes = make(what, 30'000, bits, 3, 60), queries = make(what, 40, bits, 4, 60);
+      std::vector<std::size_t> first;
+      const auto require_same = [&] {
+        const embit::multi_index index{codes, {}, embit::thread_pool{2}};
+        embit::multi_index_statistics single, batch;
+        for (std::size_t q = 0; q < queries.size(); ++q)
+          index.search(queries.view().middle_rows(q, 1), 10, embit::accept_all{}, &single);
+        index.search(queries, 10, embit::accept_all{}, &batch);
+        auto now = counts(single), more = counts(batch);
+        now.insert(now.end(), more.begin(), more.end());
+        now.push_back(index.substrings());
+        if (first.empty()) first = now;
+        REQUIRE(now == first);
+      };
+      require_same();
+      require_same();
+      const embit::multi_index other{make(kind::uniform, 20'000, 256, 5)};
+      require_same();
+      done = false;
+      std::thread busy([&] {
+        while (!done) (void)other.search(make(kind::uniform, 3, 256, 6), 3);
+      });
+      require_same();
+      done = true;
+      busy.join();
+    }
+}
+
+TEST_CASE("multi_index counts with the costs that it is given") {
+  const auto codes = make(kind::clustered, 30'000, 64, 3, 60);
+  auto costs = embit::multi_index_costs::of(embit::isa::avx2);
+  costs.scan.word = costs.scan.far_word = 1000;
+  REQUIRE(embit::multi_index{codes, {.costs = costs}}.substrings() > 0);
+  costs.scan = {};
+  REQUIRE(embit::multi_index{codes, {.costs = costs}}.substrings() == 0);
+  // Tables that were asked for are there, and are not used.
+  const embit::multi_index asked{codes, {.substrings = 5, .costs = costs}};
+  embit::multi_index_statistics statistics;
+  (void)asked.search(make(kind::clustered, 7, 64, 4, 60), 10, embit::accept_all{}, &statistics);
+  REQUIRE(asked.substrings() == 5);
+  REQUIRE(statistics.scanned == 7);
+  REQUIRE(statistics.lookups == 0);
 }
 
 TEST_CASE("multi_index reports its memory, and tables of ids are small") {

@@ -69,7 +69,7 @@ void check_index(const K& kernel, const embit::thread_pool& pool, kind what, std
 
 }  // namespace
 
-TEST_CASE("an index of sets agrees with the reference through its whole life") {
+TEST_CASE("an index of sets agrees with the reference through its whole life", "[threads]") {
   const embit::thread_pool alone{1}, pool{2};
   for (const std::size_t bits : {1u, 65u, 167u, 1000u})
     for (const std::size_t n : {0u, 1u, 8u, 513u, 1200u})

@@ -86,7 +86,7 @@ TEST_CASE("every level finds what the scalar reference finds, by Tversky") {
 }
 TEST_CASE("every level finds what the scalar reference finds, by common bits") { check_levels(embit::and_count{}); }
 
-TEST_CASE("many queries at once find what each finds alone") {
+TEST_CASE("many queries at once find what each finds alone", "[threads]") {
   const code_store<> codes = make_sets(kind::spread, 2000, 167, 1);
   const embit::flat_index alone{codes, embit::tanimoto{}};
   const embit::flat_index threaded{codes, embit::tanimoto{}, embit::thread_pool{2}};

@@ -43,7 +43,7 @@ void require_sound(const embit::tune_report& report, const embit::tune_options& 
 
 }  // namespace
 
-TEST_CASE("tune measures every kind of index on clustered codes") {
+TEST_CASE("tune measures every kind of index on clustered codes", "[threads]") {
   // The queries are rows, so that they have near neighbours.
   const auto codes = make(5000, 64, code_kind::clustered, 1);
   const auto queries = codes.view().middle_rows(0, 50);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <embit/core/isa.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/thread_pool.hpp>
@@ -34,7 +35,7 @@ TEST_CASE("gemm agrees with a double reference at every level and any size") {
         embit::matrix<float> first_fused;
         for (const auto level : embit::supported_isas()) {
           embit::matrix<float> c(n, m, -1.f);
-          embit::detail::gemm_at(embit::detail::product_level_for(level), a, panels, c, embit::inline_executor{});
+          embit::gemm(a, panels, c, {}, level);
           for (std::size_t i = 0; i < n; ++i)
             for (std::size_t j = 0; j < m; ++j) {
               double exact = 0, size = 0;
@@ -54,24 +55,23 @@ TEST_CASE("gemm agrees with a double reference at every level and any size") {
       }
 }
 
-TEST_CASE("an element of gemm does not depend on the batch, the threads or the strides") {
+TEST_CASE("an element of gemm does not depend on the batch, the threads or the strides", "[threads]") {
   const std::size_t n = 513, m = 65, dim = 300;
   const auto wide = normal_rows(n, dim + 9, 3), b = normal_rows(m, dim, 4);
   const embit::matrix_view<const float> a(wide.data() + 5, n, dim, dim + 9);
   const embit::row_panels panels(b.view());
-  for (const auto isa : embit::supported_isas()) {
-    const auto level = embit::detail::product_level_for(isa);
+  for (const auto level : embit::supported_isas()) {
     embit::matrix<float> all(n, m), threaded(n, m), alone(1, m), padded(n, m + 3, 7.f);
-    embit::detail::gemm_at(level, a, panels, all, embit::inline_executor{});
-    embit::detail::gemm_at(level, a, panels, threaded, embit::thread_pool(3));
+    embit::gemm(a, panels, all, {}, level);
+    embit::gemm(a, panels, threaded, embit::thread_pool(3), level);
     REQUIRE(all == threaded);
     const embit::matrix_view<float> inside(padded.data() + 1, n, m, m + 3);
-    embit::detail::gemm_at(level, a, panels, inside, embit::inline_executor{});
+    embit::gemm(a, panels, inside, {}, level);
     REQUIRE(same(inside, all));
     for (std::size_t i = 0; i < n; ++i) {
       REQUIRE(padded[i][0] == 7.f);
       REQUIRE(padded[i][m + 1] == 7.f);
-      embit::detail::gemm_at(level, a.middle_rows(i, 1), panels, alone, embit::inline_executor{});
+      embit::gemm(a.middle_rows(i, 1), panels, alone, {}, level);
       REQUIRE(same(alone, all.view().middle_rows(i, 1)));
     }
   }
@@ -81,11 +81,12 @@ TEST_CASE("gemm by default runs at the active level and refuses sizes that do no
   const auto a = normal_rows(9, 20, 5), b = normal_rows(17, 20, 6);
   embit::matrix<float> c(9, 17), d(9, 17);
   embit::gemm(a, b, c);
-  embit::detail::gemm_at(embit::detail::product_level_for(embit::active_isa()), a, embit::row_panels(b.view()), d,
-                         embit::inline_executor{});
+  embit::gemm(a, embit::row_panels(b.view()), d, {}, embit::active_isa());
   REQUIRE(c == d);
   embit::matrix<float> wrong(17, 9);
   REQUIRE_THROWS_AS(embit::gemm(a, b, wrong), embit::error);
+  for (const auto level : embit::all_isas)
+    if (!embit::supports(level)) REQUIRE_THROWS_AS(embit::gemm(a, b, c, {}, level), embit::error);
   try {
     embit::gemm(a, normal_rows(17, 21, 7), c);
     FAIL("dimensions differ");

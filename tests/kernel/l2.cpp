@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <embit/core/isa.hpp>
 #include <embit/core/random.hpp>
 #include <embit/kernel/l2.hpp>
 
@@ -7,6 +8,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <vector>
 
 TEST_CASE("l2 agrees with a double reference at every level, at any alignment") {
@@ -22,14 +24,15 @@ TEST_CASE("l2 agrees with a double reference at every level, at any alignment") 
         const double difference = double{a[i]} - double{b[i]};
         exact += difference * difference;
       }
-      for (const auto level : embit::supported_isas()) {
-        const auto distance = embit::detail::pair_function_for<embit::detail::pair_sum::squared_difference>(level);
-        REQUIRE(std::abs(double{distance(a.data() + shift, b.data() + shift, n)} - exact) <= 1e-6 * exact);
-      }
       const std::span<const float> query(a.data() + shift, n), row(b.data() + shift, n);
       const embit::l2 kernel;
-      REQUIRE(kernel(kernel.prepare(query), row) == embit::detail::squared_l2(query.data(), row.data(), n));
+      for (const auto level : embit::supported_isas())
+        REQUIRE(std::abs(double{kernel(kernel.prepare(query, level), row)} - exact) <= 1e-6 * exact);
+      REQUIRE(kernel(kernel.prepare(query), row) == kernel(kernel.prepare(query, embit::active_isa()), row));
     }
   }
+  const std::vector<float> x{1, 2};
+  for (const auto level : embit::all_isas)
+    if (!embit::supports(level)) REQUIRE_THROWS_AS(embit::l2{}.prepare(x, level), embit::error);
   REQUIRE(embit::l2::compare{}(1.f, 2.f));
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <embit/core/isa.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/thread_pool.hpp>
@@ -7,8 +8,10 @@
 #include <support/catch.hpp>
 #include <support/normal_rows.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,20 +21,19 @@ using support::normal_rows;
 
 }  // namespace
 
-TEST_CASE("project packs the signs of the product, at every level") {
+TEST_CASE("project packs the signs of the product, at every level", "[threads]") {
   for (const std::size_t bits : {1u, 15u, 63u, 64u, 65u, 127u, 257u})
     for (const std::size_t n : {0u, 1u, 7u, 50u}) {
       const std::size_t dim = 33, words = embit::words_for(bits);
       const auto rows = normal_rows(n, dim, 1), planes = normal_rows(bits, dim, 2);
       const auto cut = normal_rows(1, bits, 3);
       const embit::projection_planes plain(planes.view()), shifted(planes.view(), cut[0]);
-      for (const auto isa : embit::supported_isas()) {
-        const auto level = embit::detail::product_level_for(isa);
+      for (const auto level : embit::supported_isas()) {
         embit::matrix<float> product(n, bits);
-        embit::detail::gemm_at(level, rows, plain.planes(), product, embit::inline_executor{});
+        embit::gemm(rows, plain.planes(), product, {}, level);
         std::vector<embit::word> at_zero(n * words, ~embit::word{0}), at_cut(n * words, ~embit::word{0});
-        REQUIRE(embit::detail::project_at(level, rows, plain, at_zero.data(), embit::inline_executor{}));
-        REQUIRE(embit::detail::project_at(level, rows, shifted, at_cut.data(), embit::thread_pool(2)));
+        embit::project(rows, plain, at_zero, {}, level);
+        embit::project(rows, shifted, at_cut, embit::thread_pool(2), level);
         for (std::size_t i = 0; i < n; ++i) {
           std::vector<embit::word> zero(words), above(words);
           for (std::size_t j = 0; j < bits; ++j) {
@@ -58,14 +60,15 @@ TEST_CASE("a code of project does not depend on the batch") {
       rows[i][k + 1] = -planes[i % bits][k];
     }
   const embit::projection_planes packed(planes.view());
-  for (const auto isa : embit::supported_isas()) {
-    const auto level = embit::detail::product_level_for(isa);
+  for (const auto level : embit::supported_isas()) {
     std::vector<embit::word> all(n * words), some(n * words);
-    embit::detail::project_at(level, rows, packed, all.data(), embit::inline_executor{});
+    embit::project(rows, packed, all, {}, level);
     for (const std::size_t step : {1u, 2u, 5u, 6u, 11u}) {
-      for (std::size_t i = 0; i < n; i += step)
-        embit::detail::project_at(level, rows.view().middle_rows(i, std::min(step, n - i)), packed,
-                                  some.data() + i * words, embit::inline_executor{});
+      for (std::size_t i = 0; i < n; i += step) {
+        const std::size_t count = std::min(step, n - i);
+        embit::project(rows.view().middle_rows(i, count), packed, std::span(some).subspan(i * words, count * words), {},
+                       level);
+      }
       REQUIRE(some == all);
     }
   }

@@ -2,8 +2,8 @@
 cmake_minimum_required(VERSION 3.24)
 
 # Rooms by floor, lowest first; rooms between two semicolons share a floor and do not include one another.
-set(floors "core" "codes io" "kernel" "linalg" "learn store" "search" "eval" "encode" "multivector" "index" "retrieve"
-           "adapt")
+set(floors "core" "codes io" "kernel" "linalg" "learn store" "search" "eval" "encode" "fit" "multivector" "index"
+           "retrieve" "adapt")
 set(longest_header 600)
 set(longest_median 200)
 
@@ -31,6 +31,7 @@ if(count EQUAL 0)
   message(FATAL_ERROR "no headers in ${include_dir}")
 endif()
 set(line_counts "")
+set(dispatched "")
 
 foreach(header IN LISTS headers)
   if(NOT header MATCHES "\\.hpp$")
@@ -66,6 +67,24 @@ foreach(header IN LISTS headers)
   if(NOT text MATCHES "^// [^\n]+\n(//[^\n]*\n)*// SPDX-License-Identifier: MIT\n${once}")
     violation("${header}: must begin with a comment on its subject, the SPDX line and ${once}")
   endif()
+
+  # A return type that is deduced makes whoever only names a function compile its body.
+  if(NOT header MATCHES "/detail/")
+    string(REGEX REPLACE "//[^\n]*" "" declared "${text}")
+    string(REGEX REPLACE "= *{}" "" declared "${declared}")
+    string(REGEX REPLACE "[][;]" "@" declared "${declared}")
+    string(REGEX MATCHALL "[ \n](auto|decltype.auto.)[&* ]+(operator[^(]*|[a-z_0-9]+)\\([^{@]*" functions "${declared}")
+    foreach(function IN LISTS functions)
+      if(NOT function MATCHES "->")
+        string(REGEX REPLACE "^[ \n]+|\n.*" "" function "${function}")
+        violation("${header}: a deduced return type (${function})")
+      endif()
+    endforeach()
+  endif()
+
+  # What is served by level is told by one list, which tests go through.
+  string(REGEX MATCHALL "dispatch_table<[a-z_]+>& table_of\\(\\)" tables "${text}")
+  list(APPEND dispatched ${tables})
 
   # With -ffast-math compilers fold these away; what is in core/finite.hpp they cannot.
   if(NOT header STREQUAL "core/finite.hpp" AND
@@ -115,8 +134,10 @@ foreach(header IN LISTS headers)
       continue()
     elseif(floor_of_${target_room} GREATER_EQUAL floor_of_${room})
       violation("${header}: ${room} is not above ${target_room} (${target})")
-    elseif(room STREQUAL "index" AND target_room MATCHES "^(encode|multivector)$")
+    elseif(room STREQUAL "index" AND target_room MATCHES "^(encode|fit|multivector)$")
       violation("${header}: an index holds codes and knows no encoder (${target})")
+    elseif(room STREQUAL "encode" AND target_room MATCHES "^(learn|search|eval)$")
+      violation("${header}: a model encodes; what trains and measures is above it, in fit (${target})")
     endif()
   endforeach()
 endforeach()
@@ -125,6 +146,17 @@ if("embit.hpp" IN_LIST headers)
   foreach(header IN LISTS headers)
     if(header MATCHES "^[a-z]+/[^/]+$" AND NOT header MATCHES "^adapt/" AND NOT header IN_LIST included_embit.hpp)
       violation("embit.hpp: the umbrella lacks ${header}")
+    endif()
+  endforeach()
+endif()
+
+list(REMOVE_DUPLICATES dispatched)
+if(dispatched)
+  file(READ "${include_dir}/kernel/operations.hpp" listed)
+  foreach(table IN LISTS dispatched)
+    string(REGEX REPLACE "dispatch_table<([a-z_]+)>.*" "\\1" ops "${table}")
+    if(NOT listed MATCHES "visit\\(table_of<${ops}>\\(\\)\\)")
+      violation("kernel/operations.hpp: the list of operations lacks ${ops}")
     endif()
   endforeach()
 endif()

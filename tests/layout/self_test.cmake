@@ -61,6 +61,23 @@ header(linalg/pca.hpp "  #  include <embit/index/flat.hpp>")
 verdict("an indented include" "linalg is not above index")
 
 good_tree()
+header(fit/fit_itq.hpp)
+header(encode/itq.hpp "#include <embit/fit/fit_itq.hpp>")
+verdict("a model that knows its trainer" "encode is not above fit (fit/fit_itq.hpp)")
+
+foreach(room learn search eval)
+  good_tree()
+  header(${room}/measure.hpp)
+  header(encode/itq.hpp "#include <embit/${room}/measure.hpp>")
+  verdict("a model that knows ${room}" "what trains and measures is above it, in fit (${room}/measure.hpp)")
+endforeach()
+
+good_tree()
+header(fit/fit_itq.hpp)
+header(index/flat.hpp "#include <embit/fit/fit_itq.hpp>")
+verdict("an index that knows a trainer" "knows no encoder (fit/fit_itq.hpp)")
+
+good_tree()
 header(index/flat.hpp "#include <embit/encode/itq.hpp>")
 verdict("an index that knows an encoder" "an index holds codes and knows no encoder (encode/itq.hpp)")
 
@@ -128,6 +145,32 @@ foreach(path core/types.hpp codes/pack.hpp io/npy.hpp linalg/pca.hpp encode/itq.
   header(${path} ${lines})
 endforeach()
 verdict("many long headers" "the median header has 253 lines")
+
+good_tree()
+header(io/npy.hpp "#include <embit/core/types.hpp>" "// auto comment(int)" "auto f(const T& x = {}, int n)" "    -> int {}"
+       "int g() { auto x = f(1)@ const auto h = [](auto y) { return y@ }@ }")
+file(READ "${WORK}/tree/include/embit/io/npy.hpp" good)
+string(REPLACE "@" ";" good "${good}")
+file(WRITE "${WORK}/tree/include/embit/io/npy.hpp" "${good}")
+verdict("return types that are named" "")
+foreach(function "inline auto f(int x) {}" "  const auto& operator[](int i) const {}" "decltype(auto) f() {}"
+                 "auto f(matrix rows," "constexpr auto f(int x = {})")
+  good_tree()
+  header(io/npy.hpp "#include <embit/core/types.hpp>" "${function}")
+  verdict("a deduced return type: ${function}" "io/npy.hpp: a deduced return type")
+endforeach()
+good_tree()
+header(kernel/detail/avx2.hpp "#include <embit/codes/pack.hpp>" "auto f() {}")
+verdict("a deduced return type in detail" "")
+
+good_tree()
+set(table "inline const dispatch_table<sum_ops>& table_of() noexcept {}")
+header(kernel/detail/avx2.hpp "${table}")
+header(kernel/operations.hpp "visit(table_of<sum_ops>())")
+file(APPEND "${WORK}/tree/include/embit/embit.hpp" "#include <embit/kernel/operations.hpp>\n")
+verdict("an operation of the list" "")
+header(kernel/operations.hpp "visit(table_of<product_ops>())")
+verdict("an operation that the list lacks" "the list of operations lacks sum_ops")
 
 good_tree()
 file(WRITE "${WORK}/tree/include/embit/core/types.hpp" "#pragma once\n// SPDX-License-Identifier: MIT\n")

@@ -129,7 +129,7 @@ TEST_CASE("the sign lets gradients through where it clips nothing") {
   REQUIRE(dx == std::vector<float>{0, 1, 1, 1, 1, 1, 0, 1, 0});
 }
 
-TEST_CASE("a block with a skip connection: gradients, its start, folding, threads") {
+TEST_CASE("a block with a skip connection: gradients, its start, folding, threads", "[threads]") {
   for (const std::size_t hidden : {0u, 37u}) {
     const std::size_t n = 41, in = 18, out = 11;
     embit::rng rng{hidden};

@@ -68,7 +68,7 @@ TEST_CASE("distillation is the divergence of the two softmaxes, with its gradien
   REQUIRE(std::isfinite(embit::distill_similarities(steep.view(), normal_rows(3, 5, 6, 1e3f)).loss));
 }
 
-TEST_CASE("distilling a batch derives by both sides of every similarity") {
+TEST_CASE("distilling a batch derives by both sides of every similarity", "[threads]") {
   const std::size_t n = 37;
   const auto teacher = normal_unit_rows(n, 40, 7);
   auto student = normal_rows(n, 17, 8, .25f);
@@ -88,7 +88,7 @@ TEST_CASE("distilling a batch derives by both sides of every similarity") {
   REQUIRE(embit::distill_batch(teacher, wide, wide_slope.view(), {.scale = .25f}).loss == Approx(0).margin(1e-5));
 }
 
-TEST_CASE("InfoNCE: its value by definition, its gradient, masks, hard negatives and the queue") {
+TEST_CASE("InfoNCE: its value by definition, its gradient, masks, hard negatives and the queue", "[threads]") {
   const std::size_t n = 21, dim = 13;
   auto a = normal_unit_rows(n, dim, 9), p = normal_unit_rows(n, dim, 10);
   const auto more = normal_unit_rows(8, dim, 11);

@@ -92,7 +92,7 @@ block_model learn(const lesson& task, Optimizer optimizer, Schedule schedule, em
 
 }  // namespace
 
-TEST_CASE("both optimizers learn what is not linear, the same at any number of threads") {
+TEST_CASE("both optimizers learn what is not linear, the same at any number of threads", "[threads]") {
   const lesson task;
   embit::train_report report, again;
   const auto by_adam = learn(task, embit::adam(), embit::cosine_schedule{.rate = 1e-2f}, report);

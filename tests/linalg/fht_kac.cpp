@@ -87,7 +87,7 @@ TEST_CASE("fht_kac is golden, drawn from the engine, and rebuilt from its signs"
   REQUIRE(hash == 0x3fd95abc7519005bu);
 }
 
-TEST_CASE("fht_kac turns a row the same way alone, in place and on threads") {
+TEST_CASE("fht_kac turns a row the same way alone, in place and on threads", "[threads]") {
   embit::rng rng{1};
   const embit::fht_kac rotation(130, rng);
   const auto rows = normal_rows(33, 130, 2);

@@ -35,7 +35,7 @@ TEST_CASE("mean_row and centered agree with their definitions") {
   REQUIRE_THROWS_AS(embit::centered(normal_rows(2, 3, 1), std::vector<float>(2)), embit::error);
 }
 
-TEST_CASE("cross_product and covariance agree with a double reference, on any number of threads") {
+TEST_CASE("cross_product and covariance agree with a double reference, on any number of threads", "[threads]") {
   for (const std::size_t n : {0u, 1u, 511u, 512u, 1300u}) {
     const auto x = normal_rows(n, 19, 1), y = normal_rows(n, 33, 2);
     const auto product = embit::cross_product(x, y);

@@ -85,7 +85,7 @@ TEST_CASE("an affine transform of a rotation keeps norms and dots, and inverts")
   }
 }
 
-TEST_CASE("an affine transform keeps what it is made of and refuses what does not fit") {
+TEST_CASE("an affine transform keeps what it is made of and refuses what does not fit", "[threads]") {
   const auto map = normal_rows(3, 5, 1), inverse = normal_rows(5, 3, 2), center = normal_rows(1, 5, 3);
   const embit::affine_transform transform(map, center[0], inverse);
   REQUIRE(transform.dim() == 5);
@@ -116,7 +116,7 @@ TEST_CASE("an affine transform keeps what it is made of and refuses what does no
   REQUIRE(contains(refusal([&] { (void)transform.apply(embit::matrix<float>(2, 5, 3e38f)); }), "transformed rows"));
 }
 
-TEST_CASE("centering takes the mean away and gives it back") {
+TEST_CASE("centering takes the mean away and gives it back", "[threads]") {
   const auto rows = skewed_rows(513, 17, 1);
   const auto transform = embit::fit_centering(rows);
   const auto out = transform.apply(rows);
@@ -130,7 +130,7 @@ TEST_CASE("centering takes the mean away and gives it back") {
   REQUIRE(contains(refusal([&] { (void)transform.apply(normal_rows(1, 16, 1)); }), "16 columns"));
 }
 
-TEST_CASE("whitened rows have the covariance 1, by either method, and the inverse undoes it") {
+TEST_CASE("whitened rows have the covariance 1, by either method, and the inverse undoes it", "[threads]") {
   const auto rows = skewed_rows(2000, 24, 5);
   for (const auto method : {embit::whitening_method::pca, embit::whitening_method::zca}) {
     const auto transform = embit::fit_whitening(rows, {.method = method});
@@ -194,7 +194,7 @@ TEST_CASE("directions without variance are not blown up") {
       }
 }
 
-TEST_CASE("all but the top removes the strongest directions") {
+TEST_CASE("all but the top removes the strongest directions", "[threads]") {
   const auto rows = skewed_rows(1500, 20, 10);
   const auto before = embit::fit_pca(rows);
   for (const std::size_t count : {1u, 3u, 20u}) {
@@ -214,7 +214,7 @@ TEST_CASE("all but the top removes the strongest directions") {
   REQUIRE(finite(embit::fit_all_but_the_top(embit::matrix<float>(5, 3, 1.f)).apply(embit::matrix<float>(5, 3, 2.f))));
 }
 
-TEST_CASE("a pipeline is its stages one after another, both ways") {
+TEST_CASE("a pipeline is its stages one after another, both ways", "[threads]") {
   const auto rows = skewed_rows(700, 30, 11);
   embit::rng rng{1};
   const embit::fht_kac rotation(12, rng);

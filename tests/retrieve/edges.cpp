@@ -1,7 +1,7 @@
 // What lies at the edges of real data: documents and queries without tokens, rows that are the centroid, zero rows, and
 // rows padded with zeros.
 #include <embit/core/random.hpp>
-#include <embit/encode/rabitq.hpp>
+#include <embit/fit/fit_rabitq.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/kernel/chamfer.hpp>
 #include <embit/kernel/inner_product.hpp>

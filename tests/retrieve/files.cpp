@@ -3,9 +3,9 @@
 #include <embit/core/random.hpp>
 #include <embit/encode/cross_polytope.hpp>
 #include <embit/encode/hadamard_lsh.hpp>
-#include <embit/encode/itq.hpp>
 #include <embit/encode/sign_lsh.hpp>
 #include <embit/encode/super_bit.hpp>
+#include <embit/fit/fit_itq.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/io/save.hpp>
 #include <embit/retrieve/float_rerank.hpp>

@@ -189,7 +189,7 @@ TEST_CASE("tokens that a mask leaves out are not looked at") {
   CHECK(refusal([&] { embit::flat_index(store, embit::chamfer{}).search(documents, 2); }) == "accepted");
 }
 
-TEST_CASE("tokens of a file are refused when they are read, and where they are mapped when asked for") {
+TEST_CASE("tokens of a file are refused when they are read, and where they are mapped when asked for", "[threads]") {
   const support::temp_dir dir;
   const auto x = normal_rows(rows, dim, 1);
   const auto damage = [&](const std::string& path, const std::string& section, auto number) {
@@ -222,7 +222,7 @@ TEST_CASE("tokens of a file are refused when they are read, and where they are m
   check(std::int8_t{}, "scales", std::uint32_t{0x7fc00000u});
 }
 
-TEST_CASE("scores of finite rows that overflow have a place, the same on any number of threads") {
+TEST_CASE("scores of finite rows that overflow have a place, the same on any number of threads", "[threads]") {
   constexpr std::size_t many = 3000;
   auto x = normal_rows(many, 4, 2);
   embit::rng rng{3};

@@ -126,7 +126,8 @@ TEST_CASE("formats and factors that cannot be are refused") {
                           "not_finite: set_factor: row 1"));
 }
 
-TEST_CASE("symmetric search is 1 - cos of the values, ties by row, the same for batches, threads and filters") {
+TEST_CASE("symmetric search is 1 - cos of the values, ties by row, the same for batches, threads and filters",
+          "[threads]") {
   embit::rng rng{4};
   const auto format = support::with_factors(support::uniform_format(33, 3), {row_factor::inverse_norm});
   auto store = support::random_store(format, 1200, rng);

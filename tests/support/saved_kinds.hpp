@@ -19,6 +19,8 @@
 #include <embit/encode/sim_hash.hpp>
 #include <embit/encode/transform_coder.hpp>
 #include <embit/encode/transformed.hpp>
+#include <embit/fit/fit_rabitq.hpp>
+#include <embit/fit/fit_transform_coder.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/index/labelled.hpp>
 #include <embit/index/lsh_table.hpp>

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <embit/codes/kept_in.hpp>
 #include <embit/config.hpp>
 #include <embit/core/types.hpp>
 
@@ -19,6 +20,10 @@ inline constexpr std::size_t superblock_rows = 512;
 /// aligned 64-byte load gives one word of 8 codes and distances need no horizontal sum. Lanes of the last block
 /// beyond `rows` are zero.
 struct block_run {
+  /// The store that has codes in such runs.
+  template <class Source>
+  using store_for = codes_kept_in<Source, block_store>;
+
   const word* data = nullptr;
   std::size_t words = 0;         ///< of a code
   row_id first_row = 0;          ///< the row in lane 0 of the first block

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <embit/codes/kept_in.hpp>
 #include <embit/codes/level_format.hpp>
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
@@ -25,6 +26,10 @@ inline constexpr std::size_t level_block_rows = 32;
 /// `codes[block · 32 · row_bytes + p · 32 + r]`; the bytes of a row are its segments in order, each plane by plane from
 /// the most significant. Rows of the last block beyond `rows` are zero.
 struct level_run {
+  /// The store that has codes in such runs.
+  template <class Source>
+  using store_for = levels_kept_in<Source>;
+
   const level_format* format = nullptr;
   const std::uint8_t* codes = nullptr;
   std::size_t row_bytes = 0;

@@ -4,12 +4,16 @@
 
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
+#include <embit/core/erased.hpp>
 
 #include <algorithm>
 #include <atomic>
+#include <concepts>
 #include <cstddef>
 #include <exception>
+#include <memory>
 #include <mutex>
+#include <type_traits>
 
 namespace embit::inline EMBIT_ABI {
 
@@ -20,6 +24,34 @@ struct inline_executor {
   void bulk(std::size_t items, F&& f) const {
     for (std::size_t i = 0; i < items; ++i) f(i, std::size_t{0});
   }
+};
+
+/// A view of any executor, so that what runs on one is compiled once, whatever it is: work is handed over an item at a
+/// time through one function pointer. The executor must outlive it.
+class executor_ref {
+ public:
+  template <class Exec>
+    requires(!std::same_as<Exec, executor_ref>)
+  &&Executor<Exec> executor_ref(const Exec& executor)
+      : executor_(std::addressof(executor)),
+  concurrency_(executor.concurrency()), bulk_([](const void* exec, std::size_t items, void* f, call* on) {
+    static_cast<const Exec*>(exec)->bulk(items, [=](std::size_t item, std::size_t worker) { on(f, item, worker); });
+  }) {}
+
+  std::size_t concurrency() const noexcept { return concurrency_; }
+  template <class F>
+  void bulk(std::size_t items, F&& f) const {
+    bulk_(executor_, items, detail::erased(f), [](void* work, std::size_t item, std::size_t worker) {
+      detail::restored<std::remove_reference_t<F>>(work)(item, worker);
+    });
+  }
+
+ private:
+  using call = void(void* f, std::size_t item, std::size_t worker);
+
+  const void* executor_;
+  std::size_t concurrency_;
+  void (*bulk_)(const void* executor, std::size_t items, void* f, call* on);
 };
 
 /// Calls `f(item, worker)` for every item below `items` on the executor. The first exception thrown by `f` is

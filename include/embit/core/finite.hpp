@@ -45,7 +45,7 @@ concept FloatNumber = requires {
 /// The bits of a number. With -ffast-math a compiler holds that no number is NaN or infinite, and folds what follows
 /// from that. It is not told that these bits were a number; hence the reference, as arguments are numbers too.
 template <FloatNumber T>
-constexpr auto bits_of(const T& x) noexcept {
+constexpr typename number_bits<T>::type bits_of(const T& x) noexcept {
   using bits_type = typename number_bits<T>::type;
   if (std::is_constant_evaluated()) return std::bit_cast<bits_type>(x);
   bits_type bits{};

@@ -49,9 +49,17 @@ enum class isa {
   neon       ///< AArch64 Advanced SIMD
 };
 
+/// Every level there is; those of one processor slowest first.
+inline constexpr std::array<isa, 5> all_isas{isa::portable, isa::avx2, isa::avx512, isa::vpopcnt, isa::neon};
+
 constexpr std::string_view name_of(isa level) noexcept {
-  constexpr std::array<std::string_view, 5> names{"portable", "avx2", "avx512", "vpopcnt", "neon"};
+  constexpr std::array<std::string_view, all_isas.size()> names{"portable", "avx2", "avx512", "vpopcnt", "neon"};
   return names[static_cast<std::size_t>(level)];
+}
+
+/// Whether code that was written for `other` runs wherever `level` does.
+constexpr bool includes(isa level, isa other) noexcept {
+  return level == other || other == isa::portable || (level != isa::neon && other < level);
 }
 
 #if EMBIT_X86
@@ -121,7 +129,7 @@ inline bool can_run(isa level) noexcept {
 inline bool supports(isa level) noexcept {
   static const unsigned levels = [] {
     unsigned found = 0;
-    for (const isa known : {isa::portable, isa::avx2, isa::avx512, isa::vpopcnt, isa::neon})
+    for (const isa known : all_isas)
       if (detail::can_run(known)) found |= 1u << static_cast<unsigned>(known);
     return found;
   }();
@@ -129,14 +137,23 @@ inline bool supports(isa level) noexcept {
   return bit < 32 && (levels >> bit & 1u) != 0;
 }
 
+namespace detail {
+
+/// @throws error errc::unsupported for a level that this machine cannot run; `what` was asked to run there.
+inline void require_isa(isa level, const char* what) {
+  if (!supports(level)) raise(errc::unsupported, what, ": this machine or build cannot run ", name_of(level));
+}
+
+}  // namespace detail
+
 /// The supported levels, slowest first.
 inline std::span<const isa> supported_isas() {
   static const auto levels = [] {
     struct {
-      std::array<isa, 5> level{};
+      std::array<isa, all_isas.size()> level{};
       std::size_t count = 0;
     } found;
-    for (const isa level : {isa::portable, isa::avx2, isa::avx512, isa::vpopcnt, isa::neon})
+    for (const isa level : all_isas)
       if (supports(level)) found.level[found.count++] = level;
     return found;
   }();
@@ -147,7 +164,7 @@ namespace detail {
 
 inline isa choose_isa(const char* forced) {
   if (forced == nullptr || *forced == '\0') return supported_isas().back();
-  for (const isa level : {isa::portable, isa::avx2, isa::avx512, isa::vpopcnt, isa::neon}) {
+  for (const isa level : all_isas) {
     if (name_of(level) != forced) continue;
     if (!supports(level)) raise(errc::unsupported, "EMBIT_ISA=", forced, ": this machine or build cannot run it");
     return level;

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 namespace embit::inline EMBIT_ABI {
 
@@ -88,6 +89,9 @@ concept OwningMatrix = DenseMatrix<M> && requires(std::remove_const_t<M>& m) {
   m.conservativeResize(1, 1);
 };
 
+template <class M>
+using view_of = matrix_view<std::remove_pointer_t<decltype(std::declval<M&>().data())>>;
+
 }  // namespace detail
 
 /// Views a row-major Eigen matrix, map or block (or anything with data, rows, cols, outerStride and IsRowMajor).
@@ -96,19 +100,18 @@ concept OwningMatrix = DenseMatrix<M> && requires(std::remove_const_t<M>& m) {
 template <class M>
   requires(detail::DenseMatrix<std::remove_reference_t<M>> &&
            (std::is_lvalue_reference_v<M> || !detail::OwningMatrix<std::remove_reference_t<M>>))
-auto view(M&& m) {
+detail::view_of<M> view(M&& m) {
   using matrix = std::remove_reference_t<M>;
-  using element = std::remove_pointer_t<decltype(m.data())>;
   static_assert(matrix::IsRowMajor, "embit: matrices are row-major, a row is an item; use Eigen::RowMajor");
   if constexpr (requires { m.innerStride(); })
     if (m.innerStride() != 1) raise(errc::shape, "view: inner stride ", m.innerStride(), " where 1 is needed");
-  return matrix_view<element>(m.data(), static_cast<std::size_t>(m.rows()), static_cast<std::size_t>(m.cols()),
-                              static_cast<std::size_t>(m.outerStride()));
+  return detail::view_of<M>(m.data(), static_cast<std::size_t>(m.rows()), static_cast<std::size_t>(m.cols()),
+                            static_cast<std::size_t>(m.outerStride()));
 }
 
 template <class M>
   requires(detail::OwningMatrix<M> && !std::is_lvalue_reference_v<M>)
-auto view(M&& m) = delete;  // the matrix ends before its view could be used
+void view(M&& m) = delete;  // the matrix ends before its view could be used
 
 namespace detail {
 
@@ -126,7 +129,7 @@ void require_finite(matrix_view<T> rows, std::string_view what) {
 }
 
 /// The same for one row.
-template <class T>
+template <FloatNumber T>
 void require_finite(std::span<const T> row, std::string_view what) {
   require_finite(matrix_view<const T>(row.data(), 1, row.size()), what);
 }

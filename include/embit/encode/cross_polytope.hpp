@@ -160,7 +160,7 @@ class cross_polytope {
 
   // Without the factors that would keep lengths, which no hash depends on.
   void rotate(std::size_t table, std::size_t hash, scratch& memory) const {
-    const auto& level = detail::hadamard_level_for(active_isa());
+    const auto& level = detail::ops_at<detail::hadamard_ops>(active_isa());
     const std::size_t words = words_for(padded());
     const word* signs = signs_->data() + (table * hashes() + hash) * rounds * words;
     memory.rotated.resize(padded());

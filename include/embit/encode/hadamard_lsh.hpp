@@ -81,7 +81,7 @@ class hadamard_projection {
   code_store<> encode(matrix_view<const float> rows, const Exec& executor = {}) const {
     require_columns(rows);
     code_store<> codes(rows.rows(), bits());
-    const auto& level = detail::hadamard_level_for(active_isa());
+    const auto& level = detail::ops_at<detail::hadamard_ops>(active_isa());
     std::atomic<bool> finite{true};
     run_ranges(executor, rows.rows(), 1, executor.concurrency() * 4,
                [&](std::size_t first, std::size_t last, std::size_t) {
@@ -103,7 +103,7 @@ class hadamard_projection {
       raise(errc::shape, "code: ", code.size(), " words for a code of ", bits(), " bits");
     detail::require_finite(rows, "row");
     aligned_vector<float> block(block_size(), 0.f);
-    write_code(detail::hadamard_level_for(active_isa()), row, block, code);
+    write_code(detail::ops_at<detail::hadamard_ops>(active_isa()), row, block, code);
   }
 
   /// The product of each row with each plane, the planes being of length 1: n × bits. O(n · bits · rounds · log dim).
@@ -113,7 +113,7 @@ class hadamard_projection {
     require_columns(rows);
     detail::require_finite(rows, "rows");
     auto out = matrix<float>::uninitialized(rows.rows(), bits());
-    const auto& level = detail::hadamard_level_for(active_isa());
+    const auto& level = detail::ops_at<detail::hadamard_ops>(active_isa());
     run_ranges(executor, rows.rows(), 1, executor.concurrency() * 4,
                [&](std::size_t first, std::size_t last, std::size_t) {
                  aligned_vector<float> block(padded());
@@ -215,7 +215,7 @@ class hadamard_projection {
     if (rows.cols() != dim()) raise(errc::shape, "rows: ", rows.cols(), " columns where the planes have ", dim());
   }
 
-  void transform(const detail::hadamard_level& level, std::span<const float> row, std::size_t number,
+  void transform(const detail::hadamard_ops& level, std::span<const float> row, std::size_t number,
                  float* out) const noexcept {
     const std::size_t size = padded();
     const word* signs = signs_->data() + number * rounds() * words_for(size);
@@ -229,7 +229,7 @@ class hadamard_projection {
   }
 
   /// Whether the row is finite: one NaN or infinity makes every sum so.
-  bool write_code(const detail::hadamard_level& level, std::span<const float> row, std::span<float> block,
+  bool write_code(const detail::hadamard_ops& level, std::span<const float> row, std::span<float> block,
                   std::span<word> code) const noexcept {
     const std::size_t size = padded(), together = block.size() / size, words = block.size() / word_bits;
     for (std::size_t t = 0, at = 0; t < transforms(); t += together, at += words) {

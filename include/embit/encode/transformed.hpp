@@ -14,9 +14,28 @@
 
 #include <cstddef>
 #include <span>
+#include <type_traits>
 #include <utility>
 
 namespace embit::inline EMBIT_ABI {
+
+namespace detail {
+
+template <class Encode, class Exec>
+using codes_of_encoder = std::remove_cvref_t<decltype(std::declval<const Encode&>().encode(
+    std::declval<const matrix<float>&>(), std::declval<const Exec&>()))>;
+/// Void where the encoder has no side of queries.
+template <class Encode>
+struct queries_of_encoder {
+  using type = void;
+};
+template <AsymmetricEncoder Encode>
+struct queries_of_encoder<Encode> {
+  using type =
+      std::remove_cvref_t<decltype(std::declval<const Encode&>().encode_queries(std::declval<const matrix<float>&>()))>;
+};
+
+}  // namespace detail
 
 /// Encodes what a transform makes of the rows, so that database and queries cannot but go through the same one:
 ///
@@ -45,7 +64,7 @@ class transformed_encoder {
 
   /// Codes of `rows` (n × dim), in order. @throws error as the transform and the encoder do.
   template <Executor Exec = inline_executor>
-  auto encode(matrix_view<const float> rows, const Exec& executor = {}) const {
+  detail::codes_of_encoder<Encode, Exec> encode(matrix_view<const float> rows, const Exec& executor = {}) const {
     return encoder_.encode(transform_.apply(rows, executor), executor);
   }
 
@@ -56,7 +75,8 @@ class transformed_encoder {
   }
 
   /// The encoder's own side of queries. @throws error as the transform and the encoder do.
-  auto encode_queries(matrix_view<const float> rows) const requires AsymmetricEncoder<Encode> {
+  typename detail::queries_of_encoder<Encode>::type encode_queries(matrix_view<const float> rows) const requires
+      AsymmetricEncoder<Encode> {
     return encoder_.encode_queries(transform_.apply(rows));
   }
 

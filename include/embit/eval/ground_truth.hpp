@@ -96,8 +96,8 @@ knn_result<float> ground_truth(matrix_view<const float> rows, matrix_view<const 
   detail::require_finite(rows, "rows");
   detail::require_finite(queries, "queries");
   const std::size_t dim = rows.cols();
-  const auto squared = detail::pair_function_for<detail::pair_sum::squared_difference>(active_isa());
-  const auto product = detail::pair_function_for<detail::pair_sum::product>(active_isa());
+  const auto squared = detail::ops_at<detail::pair_ops>(active_isa()).squared_difference;
+  const auto product = detail::ops_at<detail::pair_ops>(active_isa()).product;
   const auto search = [&]<class Compare>(Compare, const auto& score) {
     return detail::exact_search<Compare>(rows, queries, k, options.exclude_self, executor, score);
   };

@@ -5,6 +5,7 @@
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/types.hpp>
+#include <embit/index/detail/compacted.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -46,18 +47,21 @@ class concurrent_index {
 
   /// As `search` of the index.
   template <class... Options>
-  auto search(query_view queries, std::size_t k, const Options&... options) const {
+  auto search(query_view queries, std::size_t k, const Options&... options) const
+      -> decltype(std::declval<const Index&>().search(queries, k, options...)) {
     return snapshot()->search(queries, k, options...);
   }
   /// As `range_search` of the index.
   template <class... Options>
-  auto range_search(query_view queries, distance_type radius, const Options&... options) const {
+  auto range_search(query_view queries, distance_type radius, const Options&... options) const
+      -> decltype(std::declval<const Index&>().range_search(queries, radius, options...)) {
     return snapshot()->range_search(queries, radius, options...);
   }
 
   /// As `add` of the index.
   template <class... Arguments>
-  auto add(codes_view codes, const Arguments&... arguments) {
+  auto add(codes_view codes, const Arguments&... arguments)
+      -> decltype(std::declval<Index&>().add(codes, arguments...)) {
     return update([&](Index& index) { return index.add(codes, arguments...); });
   }
   /// As `remove` of the index.
@@ -66,14 +70,14 @@ class concurrent_index {
     return update([&](Index& index) { return index.remove(row); });
   }
   /// As `compact` of the index. Rows have other numbers in snapshots that are taken later.
-  auto compact() {
+  detail::compacted_t<Index> compact() {
     return update([](Index& index) { return index.compact(); });
   }
 
   /// Calls `change(index)` on a copy of the index, which then takes its place: whatever `change` does is seen at once,
   /// or not at all where it throws. Returns what `change` returns.
   template <class Change>
-  auto update(Change&& change) {
+  std::remove_cvref_t<std::invoke_result_t<Change&, Index&>> update(Change&& change) {
     const std::lock_guard one_at_a_time(change_);
     auto next = std::make_shared<Index>(*snapshot());
     if constexpr (std::is_void_v<decltype(change(*next))>) {

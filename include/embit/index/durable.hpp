@@ -7,6 +7,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/types.hpp>
+#include <embit/index/detail/compacted.hpp>
 #include <embit/index/detail/durable_changes.hpp>
 #include <embit/index/labelled.hpp>
 #include <embit/io/append_log.hpp>
@@ -142,7 +143,7 @@ class durable_index {
 
   /// As `compact` of the index, and a checkpoint. Takes the memory of a second index while it works.
   /// @throws error errc::io, errc::no_space; rows have the numbers that they had then.
-  auto compact() requires std::copy_constructible<Index> {
+  detail::compacted_t<Index> compact() requires std::copy_constructible<Index> {
     log_.require_usable();
     Index compacted = index_;
     const auto put_in_place = [&] { index_ = std::move(compacted); };
@@ -167,7 +168,7 @@ class durable_index {
   // Decided first, so that what is logged can be done; logged next, since what was seen must not be lost; done at last.
   // Only for want of memory can that fail: the record is taken back then.
   template <class Change>
-  auto change(const Change& wanted) {
+  auto change(const Change& wanted) -> decltype(wanted.apply(std::declval<Index&>())) {
     wanted.check(index_);
     if (!wanted.matters(index_)) return wanted.apply(index_);
     const detail::log_record record = wanted.record();

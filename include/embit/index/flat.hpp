@@ -3,28 +3,27 @@
 #pragma once
 
 #include <embit/codes/code_view.hpp>
-#include <embit/codes/level_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
-#include <embit/core/finite.hpp>
-#include <embit/core/matrix_view.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
 #include <embit/index/index_memory.hpp>
 #include <embit/io/save.hpp>
-#include <embit/kernel/set_similarity.hpp>
+#include <embit/search/compiled.hpp>
 #include <embit/search/default_kernel.hpp>
 #include <embit/search/exhaustive.hpp>
 #include <embit/search/live_rows.hpp>
 #include <embit/search/pair_report.hpp>
+#include <embit/search/require_queries.hpp>
 #include <embit/search/row_bitset.hpp>
 #include <embit/search/row_choice.hpp>
 #include <embit/search/rows.hpp>
 #include <embit/search/saved_kernel.hpp>
 #include <embit/search/scan.hpp>
+#include <embit/search/scan_store.hpp>
 #include <embit/search/set_scan.hpp>
 #include <embit/store/block_store.hpp>
 #include <embit/store/code_store.hpp>
@@ -36,105 +35,16 @@
 #include <cstddef>
 #include <limits>
 #include <span>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace embit::inline EMBIT_ABI {
 
-namespace detail {
-
-/// The store that a flat index keeps: binary codes go into interleaved blocks for a kernel that scans tiles of them,
-/// grouped by popcount for the similarities of sets; everything else stays as it is.
-template <class Store, class K>
-struct scan_store {
-  using type = Store;
-};
-template <std::size_t Bits, class K>
-  requires TileKernel<K, block_store<Bits>>
-struct scan_store<code_store<Bits>, K> {
-  using type = block_store<Bits>;
-};
-template <std::size_t Bits, class K>
-  requires TileKernel<K, block_store<Bits>>
-struct scan_store<code_view<Bits>, K> {
-  using type = block_store<Bits>;
-};
-template <std::size_t Bits, class K>
-  requires(!TileKernel<K, block_store<Bits>> && !SetKernel<K> && !TileKernel<K, level_store>)
-struct scan_store<code_view<Bits>, K> {
-  using type = code_store<Bits>;
-};
-template <std::size_t Bits, SetKernel K>
-struct scan_store<code_store<Bits>, K> {
-  using type = popcount_store<Bits>;
-};
-template <std::size_t Bits, SetKernel K>
-struct scan_store<code_view<Bits>, K> {
-  using type = popcount_store<Bits>;
-};
-
-/// A kernel that scores B-bit codes: binary codes are levels of one bit to it.
-template <class K>
-concept LevelKernel = TileKernel<K, level_store>;
-template <std::size_t Bits, LevelKernel K>
-struct scan_store<code_store<Bits>, K> {
-  using type = level_store;
-};
-template <std::size_t Bits, LevelKernel K>
-struct scan_store<code_view<Bits>, K> {
-  using type = level_store;
-};
-template <LevelKernel K>
-struct scan_store<level_view, K> {
-  using type = level_store;
-};
-
-template <class Store, class K>
-using scan_store_t = typename scan_store<Store, K>::type;
-
-/// What rows are added to a store as.
-template <class Store>
-struct rows_view {
-  using type = matrix_view<const float>;
-};
-template <CodeStore Store>
-struct rows_view<Store> {
-  using type = code_view<>;
-};
-template <>
-struct rows_view<level_store> {
-  using type = level_view;
-};
-
-/// A store given as itself, or as rows that it can be built from. The deduction guides of an index say which.
-template <class Store>
-struct store_argument {
-  store_argument(Store store) : value(std::move(store)) {}
-  template <class Source>
-    requires(!std::same_as<Source, Store> && std::convertible_to<const Source&, typename rows_view<Store>::type> &&
-             std::constructible_from<Store, typename rows_view<Store>::type>)
-  store_argument(const Source& source) : value(typename rows_view<Store>::type(source)) {}
-
-  template <class Source>
-    requires(std::same_as<Store, level_store>&& std::convertible_to<const Source&, code_view<>>)
-  store_argument(const Source& source) : value(code_view<>(source)) {}
-
-  template <class Source>
-    requires(std::is_trivially_copyable_v<Store>&& std::convertible_to<Source, Store> && !Lasting<Source>)
-  store_argument(Source&&)
-  = delete;  // the rows that the store views would be gone
-
-  Store value;
-};
-
-}  // namespace detail
-
 /// Exact search by scoring every row. `flat_index{codes}` keeps binary codes in interleaved blocks and searches
 /// them by Hamming distance; `flat_index{store, kernel, executor}` scores any store with any kernel that takes its
-/// rows. Results are sorted by (distance, row), the same for every SIMD level, number of threads and batch size. An
-/// index that was moved from is empty, and can be assigned to. Const members may be called from many threads at once;
-/// `add`, `remove` and `compact` need the index to themselves.
+/// rows, in the layout that the kernel scans best (`scan_store_t`). Results are sorted by (distance, row), the same for
+/// every SIMD level, number of threads and batch size. An index that was moved from is empty, and can be assigned to.
+/// Const members may be called from many threads at once; `add`, `remove` and `compact` need the index to themselves.
 template <class Store = block_store<>, class K = default_kernel<Store>, Executor Exec = inline_executor>
 class flat_index {
  public:
@@ -204,7 +114,7 @@ class flat_index {
   template <RowFilter Filter = accept_all>
   void search_into(query_view queries, std::size_t k, knn_result<distance_type>& result, const Filter& filter = {},
                    search_statistics* statistics = nullptr) const {
-    require_queries(queries);
+    detail::require_queries(kernel_, queries, store_);
     if (k == 0) raise(errc::argument, "k: 0, but at least 1 neighbour must be asked for");
     const row_choice choice = live_.choose(filter);
     result.reset(queries.size(), (std::min)(k, rows()));
@@ -220,7 +130,7 @@ class flat_index {
   range_result<distance_type> range_search(query_view queries, distance_type radius, const Filter& filter = {},
                                            search_statistics* statistics = nullptr) const {
     detail::require_radius(radius);
-    require_queries(queries);
+    detail::require_queries(kernel_, queries, store_);
     const row_choice choice = live_.choose(filter);
     if (rows() != 0)
       return detail::exhaustive_range(kernel_, store_, executor_, queries, radius, choice, statistics);
@@ -245,7 +155,7 @@ class flat_index {
   /// The distances of each query to the given rows, query by query; removed rows included.
   /// @throws error errc::shape for queries of another width, errc::out_of_range for a row that is not there.
   std::vector<distance_type> distances_to(query_view queries, std::span<const row_id> rows) const {
-    require_queries(queries);
+    detail::require_queries(kernel_, queries, store_);
     for (const row_id row : rows) live_.require(row);
     std::vector<distance_type> distances;
     distances.reserve(queries.size() * rows.size());
@@ -331,23 +241,6 @@ class flat_index {
     return index;
   }
 
-  void require_queries(const query_view& queries) const {
-    if (queries.size() == 0) return;
-    if constexpr (requires { kernel_.dim(); }) {
-      if (detail::width_of(queries) != kernel_.dim())
-        raise(errc::shape, "queries: width ", detail::width_of(queries), ", the kernel takes queries of ",
-              kernel_.dim());
-    } else if (detail::width_of(queries) != width()) {
-      raise(errc::shape, "queries: width ", detail::width_of(queries), ", the index holds rows of width ", width());
-    }
-    if constexpr (std::same_as<query_view, level_view>)
-      if (!(*queries.format() == store_.format()))
-        raise(errc::shape, "queries: codes of another format than that of the index");
-    if constexpr (std::same_as<query_view, level_view>) detail::require_finite_factors(queries, "queries");
-    if constexpr (std::same_as<query_view, code_view<>>) require_clean_tails(queries, "queries");
-    if constexpr (requires { detail::require_finite(queries, "queries"); }) detail::require_finite(queries, "queries");
-  }
-
   Store store_;
   [[no_unique_address]] K kernel_;
   [[no_unique_address]] Exec executor_;
@@ -356,10 +249,10 @@ class flat_index {
 };
 
 template <class Source>
-flat_index(const Source&) -> flat_index<detail::scan_store_t<Source, default_kernel<Source>>, default_kernel<Source>>;
+flat_index(const Source&) -> flat_index<scan_store_t<Source, default_kernel<Source>>, default_kernel<Source>>;
 template <class Source, class K>
-flat_index(const Source&, K) -> flat_index<detail::scan_store_t<Source, K>, K>;
+flat_index(const Source&, K) -> flat_index<scan_store_t<Source, K>, K>;
 template <class Source, class K, class Exec>
-flat_index(const Source&, K, Exec) -> flat_index<detail::scan_store_t<Source, K>, K, Exec>;
+flat_index(const Source&, K, Exec) -> flat_index<scan_store_t<Source, K>, K, Exec>;
 
 }  // namespace embit::inline EMBIT_ABI

@@ -16,6 +16,7 @@
 #include <embit/io/save.hpp>
 #include <embit/kernel/hamming.hpp>
 #include <embit/search/default_kernel.hpp>
+#include <embit/search/scan_store.hpp>
 
 #include <concepts>
 #include <cstdint>
@@ -59,9 +60,9 @@ any_index<code_view<>, std::uint32_t> make_index(code_view<> codes, const Figure
 
 namespace detail {
 
-/// What a kernel's rows are, if they are codes.
+/// What a flat index keeps codes in for a kernel.
 template <class K>
-using codes_of_kernel = std::conditional_t<LevelKernel<K>, level_view, code_view<>>;
+using codes_for = scan_store_t<code_view<>, K>;
 
 template <class QueryView, class Distance, class Compare, class CodesView>
 struct index_files<any_index<QueryView, Distance, Compare, CodesView>> {
@@ -69,9 +70,8 @@ struct index_files<any_index<QueryView, Distance, Compare, CodesView>> {
 
   template <class K = default_kernel<QueryView>>
   static any read(file_kind found, const section_reader& in, const K& kernel = {}) {
-    if constexpr (LevelKernel<K> || Kernel<K>)
-      if (found.name == flat_index<>::file.name)
-        return as<flat_index<scan_store_t<codes_of_kernel<K>, K>, K>>(found, in, kernel);
+    if constexpr (Kernel<K, typename codes_for<K>::code_type>)
+      if (found.name == flat_index<>::file.name) return as<flat_index<codes_for<K>, K>>(found, in, kernel);
     if constexpr (std::same_as<K, hamming>) {
       if (found.name == multi_index<>::file.name) return read_multi(found, in);
       if (found.name == lsh_table<>::file.name) return as<lsh_table<>>(found, in, kernel);

@@ -8,14 +8,17 @@
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
 #include <embit/core/finite.hpp>
+#include <embit/core/isa.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
 #include <embit/index/detail/multi/distinct_top_k.hpp>
-#include <embit/index/detail/multi/table_build.hpp>
+#include <embit/index/detail/multi/multi_tables.hpp>
+#include <embit/index/detail/multi/table_choice.hpp>
 #include <embit/index/detail/multi/table_probe.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/index/index_memory.hpp>
+#include <embit/index/multi_index_costs.hpp>
 #include <embit/io/save.hpp>
 #include <embit/kernel/hamming.hpp>
 #include <embit/search/exhaustive.hpp>
@@ -31,6 +34,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -51,12 +55,14 @@ struct ids_only {
 
 /// How a multi_index is built and searched.
 struct multi_index_options {
-  /// Tables, each over one substring of at most 18 bits; 0 lets a model of costs choose from a sample of the codes
-  /// and the speed of this machine, which leaves the tables out where a scan is faster.
+  /// Tables, each over one substring of at most 18 bits; 0 lets a model of costs choose from a sample of the codes,
+  /// which leaves the tables out where a scan is faster.
   std::size_t substrings = 0;
   std::size_t typical_k = 10;  ///< neighbours that the number of tables is chosen for
   bool reorder_bits = false;   ///< spread bits that agree over different substrings: slower to build, fewer candidates
   bool bail_out = true;        ///< scan when that is predicted to be faster; false probes the tables always
+  /// What the model counts with; without, the constants of the SIMD level. Not saved in files.
+  std::optional<multi_index_costs> costs = {};
 };
 
 /// What searches of a multi_index did.
@@ -85,7 +91,9 @@ struct multi_index_statistics {
 /// number of rows where the codes have structure: rows near a query agree with it in some substring but for few bits
 /// (Norouzi, Punjani and Fleet, "Fast exact search in Hamming space with multi-index hashing", TPAMI 2014). Results
 /// are those of `flat_index`, ties by the smaller row included. A search predicts its cost as it goes and scans the
-/// codes instead where that is cheaper; a batch large enough for a faster scan is scanned at once.
+/// codes instead where that is cheaper; a batch large enough for a faster scan is scanned at once. Nothing is timed:
+/// costs are counted in constants of the SIMD level, or those of the options, and a choice is changed for a gain of 1.3
+/// times only, so that the same codes have the same tables, and searches the same statistics, in every run.
 /// Const members may be called from many threads at once; `add`, `remove` and `compact` need the index to themselves.
 template <class Layout = inlined_codes, Executor Exec = inline_executor>
 class multi_index {
@@ -344,8 +352,11 @@ class multi_index {
     }
   };
 
-  static detail::table_wishes wishes(const multi_index_options& options) noexcept {
-    return {options.substrings, options.typical_k, options.reorder_bits, options.bail_out};
+  static detail::table_wishes wishes(const multi_index_options& options) {
+    return {options.substrings, options.typical_k, options.reorder_bits, options.bail_out, costs(options)};
+  }
+  static multi_index_costs costs(const multi_index_options& options) {
+    return options.costs ? *options.costs : multi_index_costs::of(active_isa());
   }
 
   static std::size_t fewest_substrings(std::size_t bits) noexcept {
@@ -384,7 +395,7 @@ class multi_index {
   // What a scan costs each query of a batch, or no limit where probing was asked for.
   double scan_cost(std::size_t queries) const {
     if (!options_.bail_out) return detail::infinity<double>();
-    return tables_.scans().for_each_of(queries, executor_.concurrency());
+    return costs(options_).scan.for_each_of(queries, executor_.concurrency(), tables_.rows(), store_.words());
   }
 
   void search_chosen(code_view<> queries, knn_result<std::uint32_t>& result, const row_choice& choice,
@@ -472,7 +483,7 @@ class multi_index {
   // Every row is a query for the rows after it.
   void pairs_chosen(std::uint32_t radius, const row_choice& choice, detail::pair_report<std::uint32_t>& report) const {
     constexpr double half = 0.5;  // a scan compares each pair once
-    if (tables_.empty() || tables_.plan().cost(0, std::size_t{radius} + 1) > half * scan_cost(detail::full_batch))
+    if (tables_.empty() || tables_.plan().cost(0, std::size_t{radius} + 1) > half * scan_cost(scan_costs::full_batch))
       return detail::exhaustive_pairs(hamming{}, store_, executor_, radius, choice, report);
     const detail::table_set set = tables_.set(store_);
     std::vector<worker_state> workers(executor_.concurrency());

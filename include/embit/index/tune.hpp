@@ -11,7 +11,7 @@
 #include <embit/core/progress.hpp>
 #include <embit/core/results.hpp>
 #include <embit/index/detail/multi/key_split.hpp>
-#include <embit/index/detail/multi/table_build.hpp>
+#include <embit/index/detail/multi/table_choice.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/index/index_kind.hpp>
 #include <embit/index/index_memory.hpp>

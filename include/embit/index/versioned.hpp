@@ -63,7 +63,7 @@ class versioned_index {
 
   /// As `search` of the index. @throws error as the index does.
   template <class... Options>
-  auto search(query_view queries, std::size_t k, const Options&... options) const {
+  knn_result<distance_type> search(query_view queries, std::size_t k, const Options&... options) const {
     return index_.search(queries, k, options...);
   }
   /// As `search_into` of the index. @throws error as the index does.
@@ -74,8 +74,8 @@ class versioned_index {
   }
   /// As `range_search` of the index. @throws error as the index does.
   template <class... Options>
-  auto range_search(query_view queries, distance_type radius,
-                    const Options&... options) const requires RangeIndex<Rows> {
+  range_result<distance_type> range_search(query_view queries, distance_type radius,
+                                           const Options&... options) const requires RangeIndex<Rows> {
     return index_.range_search(queries, radius, options...);
   }
 

@@ -7,6 +7,7 @@
 #include <embit/core/isa.hpp>
 #include <embit/core/types.hpp>
 #include <embit/kernel/detail/bucket_scan/ops.hpp>
+#include <embit/kernel/detail/dispatch.hpp>
 #if EMBIT_KERNELS_HERE
 #include <embit/kernel/detail/bucket_scan/neon.hpp>
 #include <embit/kernel/detail/bucket_scan/scalar.hpp>
@@ -20,41 +21,27 @@
 
 namespace embit::inline EMBIT_ABI::detail {
 
-/// The kernels of one level by number of words; the first serves every other number.
-struct bucket_kernels {
-  bucket_scan_function any, one, two, four;
-};
-
 #if EMBIT_KERNELS_HERE
-EMBIT_KERNELS_INLINE const bucket_kernels& bucket_kernels_of(isa level) {
-  static constexpr bucket_kernels portable{bucket_scan_portable<0>, bucket_scan_portable<1>, bucket_scan_portable<2>,
-                                           bucket_scan_portable<4>};
-  switch (level) {
+template <>
+EMBIT_KERNELS_INLINE const dispatch_table<bucket_ops>& table_of() noexcept {
+  static constexpr auto table = [] {
+    dispatch_table<bucket_ops> serving(
+        {bucket_scan_portable<0>, bucket_scan_portable<1>, bucket_scan_portable<2>, bucket_scan_portable<4>});
 #if EMBIT_X86
-    case isa::avx2:
-    case isa::avx512: {
-      static constexpr bucket_kernels avx2{bucket_scan_avx2<0>, bucket_scan_avx2<1>, bucket_scan_avx2<2>,
-                                           bucket_scan_avx2<4>};
-      return avx2;
-    }
-    case isa::vpopcnt: {
-      static constexpr bucket_kernels vpopcnt{bucket_scan_vpopcnt<0>, bucket_scan_vpopcnt<1>, bucket_scan_vpopcnt<2>,
-                                              bucket_scan_vpopcnt<4>};
-      return vpopcnt;
-    }
+    serving.add(isa::avx2, {bucket_scan_avx2<0>, bucket_scan_avx2<1>, bucket_scan_avx2<2>, bucket_scan_avx2<4>});
+    serving.add(isa::vpopcnt,
+                {bucket_scan_vpopcnt<0>, bucket_scan_vpopcnt<1>, bucket_scan_vpopcnt<2>, bucket_scan_vpopcnt<4>});
 #endif
 #if EMBIT_NEON
-    case isa::neon: {
-      static constexpr bucket_kernels neon{bucket_scan_neon<0>, bucket_scan_neon<1>, bucket_scan_neon<2>,
-                                           bucket_scan_neon<4>};
-      return neon;
-    }
+    serving.add(isa::neon, {bucket_scan_neon<0>, bucket_scan_neon<1>, bucket_scan_neon<2>, bucket_scan_neon<4>});
 #endif
-    default: return portable;
-  }
+    return serving;
+  }();
+  return table;
 }
 #else
-const bucket_kernels& bucket_kernels_of(isa level);
+template <>
+const dispatch_table<bucket_ops>& table_of() noexcept;
 #endif
 
 /// Scans buckets of codes of one width at one SIMD level. Stateless between calls; a plain value.
@@ -69,9 +56,9 @@ class bucket_scan {
   explicit bucket_scan(std::size_t words, isa level = active_isa()) : words_(words) {
     if (words == 0 || words > max_words)
       raise(errc::shape, "bucket_scan: codes of ", words, " words, not 1 to ", max_words);
-    if (!supports(level)) raise(errc::unsupported, "bucket_scan: this machine or build cannot run ", name_of(level));
-    const bucket_kernels& kernels = bucket_kernels_of(level);
-    scan_ = words == 1 ? kernels.one : words == 2 ? kernels.two : words == 4 ? kernels.four : kernels.any;
+    require_isa(level, "bucket_scan");
+    const bucket_ops& ops = ops_at<bucket_ops>(level);
+    scan_ = words == 1 ? ops.one : words == 2 ? ops.two : words == 4 ? ops.four : ops.any;
   }
 
   /// Offers to `sink` every code of the ranges whose distance is below `sink.threshold()`, which may fall as offers

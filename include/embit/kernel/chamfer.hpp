@@ -13,10 +13,13 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/ragged_view.hpp>
 #include <embit/core/types.hpp>
-#include <embit/kernel/detail/tokens/lanes16_avx2.hpp>
-#include <embit/kernel/detail/tokens/lanes16_avx512.hpp>
-#include <embit/kernel/detail/tokens/lanes16_portable.hpp>
+#include <embit/kernel/detail/dispatch.hpp>
 #include <embit/kernel/detail/tokens/plan.hpp>
+#if EMBIT_KERNELS_HERE
+#include <embit/kernel/detail/tokens/avx2.hpp>
+#include <embit/kernel/detail/tokens/avx512.hpp>
+#include <embit/kernel/detail/tokens/portable.hpp>
+#endif
 #include <embit/kernel/gemm.hpp>
 #include <embit/kernel/widen.hpp>
 
@@ -40,44 +43,22 @@ struct scaled_rows {
 
 namespace detail {
 
-namespace lanes_portable {
-#define EMBIT_STAMP_TARGET
-#include <embit/kernel/detail/tokens/chamfer_body.hpp>
-#undef EMBIT_STAMP_TARGET
-}  // namespace lanes_portable
-
-#if EMBIT_X86
-namespace lanes_avx2 {
-#define EMBIT_STAMP_TARGET EMBIT_TARGET_AVX2
-#include <embit/kernel/detail/tokens/chamfer_body.hpp>
-#undef EMBIT_STAMP_TARGET
-}  // namespace lanes_avx2
-
-namespace lanes_avx512 {
-#define EMBIT_STAMP_TARGET EMBIT_TARGET_AVX512
-#include <embit/kernel/detail/tokens/chamfer_body.hpp>
-#undef EMBIT_STAMP_TARGET
-}  // namespace lanes_avx512
-#endif
-
-struct chamfer_functions {
-  void (*products)(const float* panel, std::size_t panels, std::size_t dim, const float* values, std::size_t stride,
-                   std::size_t count, float* best);
-  void (*signs)(const float* tables, std::size_t panels, std::size_t nibbles, const word* codes, std::size_t words,
-                std::size_t count, float* best);
-};
-
 #if EMBIT_KERNELS_HERE
-EMBIT_KERNELS_INLINE chamfer_functions chamfer_functions_for(isa level) noexcept {
+template <>
+EMBIT_KERNELS_INLINE const dispatch_table<chamfer_ops>& table_of() noexcept {
+  static constexpr auto table = [] {
+    dispatch_table<chamfer_ops> serving(tokens_portable::chamfer);
 #if EMBIT_X86
-  if (level == isa::avx512 || level == isa::vpopcnt) return {lanes_avx512::max_products, lanes_avx512::max_signs};
-  if (level == isa::avx2) return {lanes_avx2::max_products, lanes_avx2::max_signs};
+    serving.add(isa::avx2, tokens_avx2::chamfer);
+    serving.add(isa::avx512, tokens_avx512::chamfer);
 #endif
-  static_cast<void>(level);
-  return {lanes_portable::max_products, lanes_portable::max_signs};
+    return serving;
+  }();
+  return table;
 }
 #else
-chamfer_functions chamfer_functions_for(isa level) noexcept;
+template <>
+const dispatch_table<chamfer_ops>& table_of() noexcept;
 #endif
 
 /// A copy without the rows that a mask leaves out.
@@ -127,15 +108,15 @@ struct chamfer {
   /// A query made ready; copies share it.
   struct prepared {
     std::shared_ptr<const row_panels> tokens;
-    detail::chamfer_functions functions;
+    detail::chamfer_ops functions;
     isa level;
   };
 
   /// @param query  tokens × dim; tokens that its mask leaves out do not count. O(tokens · dim).
-  /// @throws error when EMBIT_ISA names no level this machine can run.
-  prepared prepare(row_set<const float> query) const {
-    const isa level = active_isa();
-    const auto functions = detail::chamfer_functions_for(level);
+  /// @throws error errc::unsupported for a level that this machine cannot run.
+  prepared prepare(row_set<const float> query, isa level = active_isa()) const {
+    detail::require_isa(level, "chamfer");
+    const auto& functions = detail::ops_at<detail::chamfer_ops>(level);
     if (query.mask().empty()) return {std::make_shared<const row_panels>(query), functions, level};
     return {std::make_shared<const row_panels>(detail::rows_that_count(query)), functions, level};
   }
@@ -196,12 +177,14 @@ struct chamfer_signs {
   struct prepared {
     std::shared_ptr<const aligned_vector<float>> tables;
     std::size_t tokens, dim;
-    detail::chamfer_functions functions;
+    detail::chamfer_ops functions;
   };
 
   /// Adds up the 16 signed sums of every four dimensions. O(tokens · dim · 4).
-  prepared prepare(row_set<const float> query) const {
-    if (!query.mask().empty()) return prepare(row_set<const float>(detail::rows_that_count(query)));
+  /// @throws error errc::unsupported for a level that this machine cannot run.
+  prepared prepare(row_set<const float> query, isa level = active_isa()) const {
+    detail::require_isa(level, "chamfer_signs");
+    if (!query.mask().empty()) return prepare(row_set<const float>(detail::rows_that_count(query)), level);
     using detail::token_lanes;
     const std::size_t dim = query.cols(), nibbles = detail::round_up((dim + 3) / 4, 2);
     const std::size_t panels = (query.rows() + token_lanes - 1) / token_lanes;
@@ -214,7 +197,7 @@ struct chamfer_signs {
           for (std::size_t b = 0; b < 4 && 4 * n + b < dim; ++b)
             *table += (pattern >> b & 1) != 0 ? query[q][4 * n + b] * unit : -query[q][4 * n + b] * unit;
       }
-    return {std::move(tables), query.rows(), dim, detail::chamfer_functions_for(active_isa())};
+    return {std::move(tables), query.rows(), dim, detail::ops_at<detail::chamfer_ops>(level)};
   }
 
   /// O(query tokens · document tokens · dim / 4).

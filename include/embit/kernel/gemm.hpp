@@ -11,6 +11,7 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/moved.hpp>
 #include <embit/core/types.hpp>
+#include <embit/kernel/detail/dispatch.hpp>
 #include <embit/kernel/detail/product/level.hpp>
 #if EMBIT_KERNELS_HERE
 #include <embit/kernel/detail/product/avx2.hpp>
@@ -88,56 +89,59 @@ class row_panels {
 namespace detail {
 
 #if EMBIT_KERNELS_HERE
-EMBIT_KERNELS_INLINE product_level product_level_for(isa level) noexcept {
+template <>
+EMBIT_KERNELS_INLINE const dispatch_table<product_ops>& table_of() noexcept {
+  static constexpr auto table = [] {
+    dispatch_table<product_ops> serving({2, product_tile_portable, product_signs_portable});
 #if EMBIT_X86
-  if (level == isa::avx512 || level == isa::vpopcnt) return {6, product_tile_avx512, product_signs_avx512};
-  if (level == isa::avx2) return {6, product_tile_avx2, product_signs_avx2};
+    serving.add(isa::avx2, {6, product_tile_avx2, product_signs_avx2});
+    serving.add(isa::avx512, {6, product_tile_avx512, product_signs_avx512});
 #endif
-  static_cast<void>(level);
-  return {2, product_tile_portable, product_signs_portable};
+    return serving;
+  }();
+  return table;
 }
 #else
-product_level product_level_for(isa level) noexcept;
+template <>
+const dispatch_table<product_ops>& table_of() noexcept;
 #endif
 
 /// Calls visit(first row, rows, first panel, panels) for every tile of the product of `rows` rows, in an order that
 /// keeps a block of rows and a group of panels in the second-level cache.
 template <class Visit>
-void for_each_tile(const product_level& level, std::size_t first, std::size_t last, const row_panels& planes,
+void for_each_tile(const product_ops& ops, std::size_t first, std::size_t last, const row_panels& planes,
                    Visit&& visit) {
   constexpr std::size_t block_bytes = std::size_t{1} << 18;
   const std::size_t row_bytes = std::max<std::size_t>(planes.dim(), 1) * sizeof(float);
-  const std::size_t block = std::max<std::size_t>(block_bytes / row_bytes / level.rows, 1) * level.rows;
+  const std::size_t block = std::max<std::size_t>(block_bytes / row_bytes / ops.rows, 1) * ops.rows;
   for (std::size_t begin = first; begin < last; begin += block) {
     const std::size_t end = (std::min)(begin + block, last);
     for (std::size_t panel = 0; panel < planes.panels(); panel += group_panels) {
       const std::size_t panels = (std::min)(group_panels, planes.panels() - panel);
-      for (std::size_t row = begin; row < end; row += level.rows)
-        visit(row, (std::min)(level.rows, end - row), panel, panels);
+      for (std::size_t row = begin; row < end; row += ops.rows)
+        visit(row, (std::min)(ops.rows, end - row), panel, panels);
     }
   }
 }
 
 template <Executor Exec>
-void gemm_at(const product_level& level, matrix_view<const float> a, const row_panels& b, matrix_view<float> c,
+void gemm_at(const product_ops& ops, matrix_view<const float> a, const row_panels& b, matrix_view<float> c,
              const Exec& executor) {
   const auto rows = [&](std::size_t first, std::size_t last, std::size_t) {
-    for_each_tile(level, first, last, b,
-                  [&](std::size_t row, std::size_t count, std::size_t panel, std::size_t panels) {
-                    const std::size_t column = panel * panel_width;
-                    const std::size_t columns = (std::min)(panels * panel_width, b.rows() - column);
-                    const float* x = a.data() + row * a.stride();
-                    float* out = c.data() + row * c.stride() + column;
-                    if (columns == panels * panel_width)
-                      return level.tile(x, a.stride(), count, b.panel(panel), panels, b.dim(), out, c.stride());
-                    alignas(buffer_alignment) float tile[8 * group_panels * panel_width];
-                    constexpr std::size_t width = group_panels * panel_width;
-                    level.tile(x, a.stride(), count, b.panel(panel), panels, b.dim(), tile, width);
-                    for (std::size_t i = 0; i < count; ++i)
-                      std::copy_n(tile + i * width, columns, out + i * c.stride());
-                  });
+    for_each_tile(ops, first, last, b, [&](std::size_t row, std::size_t count, std::size_t panel, std::size_t panels) {
+      const std::size_t column = panel * panel_width;
+      const std::size_t columns = (std::min)(panels * panel_width, b.rows() - column);
+      const float* x = a.data() + row * a.stride();
+      float* out = c.data() + row * c.stride() + column;
+      if (columns == panels * panel_width)
+        return ops.tile(x, a.stride(), count, b.panel(panel), panels, b.dim(), out, c.stride());
+      alignas(buffer_alignment) float tile[8 * group_panels * panel_width];
+      constexpr std::size_t width = group_panels * panel_width;
+      ops.tile(x, a.stride(), count, b.panel(panel), panels, b.dim(), tile, width);
+      for (std::size_t i = 0; i < count; ++i) std::copy_n(tile + i * width, columns, out + i * c.stride());
+    });
   };
-  run_ranges(executor, a.rows(), level.rows, executor.concurrency() * 4, rows);
+  run_ranges(executor, a.rows(), ops.rows, executor.concurrency() * 4, rows);
 }
 
 }  // namespace detail
@@ -146,19 +150,23 @@ void gemm_at(const product_level& level, matrix_view<const float> a, const row_p
 /// An element is the same float whatever else is computed with it: its row alone or in a batch, on any number of
 /// threads. `c` must not overlap `a`.
 /// @param a n × dim, @param b m × dim, packed, @param c n × m.
-/// @throws error errc::shape when the sizes do not fit each other.
+/// @throws error errc::shape when the sizes do not fit each other, errc::unsupported for a level that this machine
+/// cannot run.
 template <Executor Exec = inline_executor>
-void gemm(matrix_view<const float> a, const row_panels& b, matrix_view<float> c, const Exec& executor = {}) {
+void gemm(matrix_view<const float> a, const row_panels& b, matrix_view<float> c, const Exec& executor = {},
+          isa level = active_isa()) {
+  detail::require_isa(level, "gemm");
   if (a.cols() != b.dim()) raise(errc::shape, "gemm: a has ", a.cols(), " columns, b has ", b.dim());
   if (c.rows() != a.rows() || c.cols() != b.rows())
     raise(errc::shape, "gemm: c is ", c.rows(), " x ", c.cols(), " where ", a.rows(), " x ", b.rows(), " are needed");
-  detail::gemm_at(detail::product_level_for(active_isa()), a, b, c, executor);
+  detail::gemm_at(detail::ops_at<detail::product_ops>(level), a, b, c, executor);
 }
 
 /// The same with a right side that is used once.
 template <Executor Exec = inline_executor>
-void gemm(matrix_view<const float> a, matrix_view<const float> b, matrix_view<float> c, const Exec& executor = {}) {
-  gemm(a, row_panels(b), c, executor);
+void gemm(matrix_view<const float> a, matrix_view<const float> b, matrix_view<float> c, const Exec& executor = {},
+          isa level = active_isa()) {
+  gemm(a, row_panels(b), c, executor, level);
 }
 
 }  // namespace embit::inline EMBIT_ABI

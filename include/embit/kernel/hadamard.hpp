@@ -9,6 +9,7 @@
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/kernel/detail/dispatch.hpp>
 #include <embit/kernel/detail/hadamard/level.hpp>
 #if EMBIT_KERNELS_HERE
 #include <embit/kernel/detail/hadamard/avx2.hpp>
@@ -24,16 +25,21 @@ namespace embit::inline EMBIT_ABI {
 namespace detail {
 
 #if EMBIT_KERNELS_HERE
-EMBIT_KERNELS_INLINE const hadamard_level& hadamard_level_for(isa level) noexcept {
+template <>
+EMBIT_KERNELS_INLINE const dispatch_table<hadamard_ops>& table_of() noexcept {
+  static constexpr auto table = [] {
+    dispatch_table<hadamard_ops> serving(hadamard_portable::ops);
 #if EMBIT_X86
-  if (level == isa::avx512 || level == isa::vpopcnt) return hadamard_avx512::level;
-  if (level == isa::avx2) return hadamard_avx2::level;
+    serving.add(isa::avx2, hadamard_avx2::ops);
+    serving.add(isa::avx512, hadamard_avx512::ops);
 #endif
-  static_cast<void>(level);
-  return hadamard_portable::level;
+    return serving;
+  }();
+  return table;
 }
 #else
-const hadamard_level& hadamard_level_for(isa level) noexcept;
+template <>
+const dispatch_table<hadamard_ops>& table_of() noexcept;
 #endif
 
 }  // namespace detail
@@ -42,15 +48,17 @@ const hadamard_level& hadamard_level_for(isa level) noexcept;
 /// order). Twice gives cols · x; a factor of 1 / √cols makes it orthogonal. O(rows · cols · log cols).
 /// Sums are taken in one fixed order: the same floats at every SIMD level, alone or in a batch.
 /// @param rows  n × a power of two.
-/// @throws error errc::shape when the number of columns is not a power of two.
+/// @throws error errc::shape when the number of columns is not a power of two, errc::unsupported for a level that this
+/// machine cannot run.
 template <Executor Exec = inline_executor>
-void walsh_hadamard(matrix_view<float> rows, const Exec& executor = {}) {
+void walsh_hadamard(matrix_view<float> rows, const Exec& executor = {}, isa level = active_isa()) {
+  detail::require_isa(level, "walsh_hadamard");
   if (!std::has_single_bit(rows.cols()))
     raise(errc::shape, "walsh_hadamard: ", rows.cols(), " columns, which is not a power of two");
-  const auto& level = detail::hadamard_level_for(active_isa());
+  const auto& ops = detail::ops_at<detail::hadamard_ops>(level);
   run_ranges(executor, rows.rows(), 1, executor.concurrency() * 4,
              [&](std::size_t first, std::size_t last, std::size_t) {
-               for (std::size_t i = first; i < last; ++i) level.transform(rows[i].data(), rows.cols());
+               for (std::size_t i = first; i < last; ++i) ops.transform(rows[i].data(), rows.cols());
              });
 }
 

@@ -9,6 +9,7 @@
 #include <embit/core/error.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/types.hpp>
+#include <embit/kernel/detail/dispatch.hpp>
 #include <embit/kernel/detail/hamming/ops.hpp>
 #include <embit/kernel/detail/hamming/slices.hpp>
 #if EMBIT_KERNELS_HERE
@@ -28,23 +29,26 @@ namespace embit::inline EMBIT_ABI {
 
 namespace detail {
 
-/// The kernels of a level, which this machine must support.
 #if EMBIT_KERNELS_HERE
-EMBIT_KERNELS_INLINE const hamming_ops& hamming_ops_of(isa level) {
-  switch (level) {
+template <>
+EMBIT_KERNELS_INLINE const dispatch_table<hamming_ops>& table_of() noexcept {
+  static constexpr auto table = [] {
+    dispatch_table<hamming_ops> serving(hamming_portable::ops);
 #if EMBIT_X86
-    case isa::avx2: return hamming_avx2::ops;
-    case isa::avx512: return hamming_avx512::ops;
-    case isa::vpopcnt: return hamming_vpopcnt::ops;
+    serving.add(isa::avx2, hamming_avx2::ops);
+    serving.add(isa::avx512, hamming_avx512::ops);
+    serving.add(isa::vpopcnt, hamming_vpopcnt::ops);
 #endif
 #if EMBIT_NEON
-    case isa::neon: return hamming_neon::ops;
+    serving.add(isa::neon, hamming_neon::ops);
 #endif
-    default: return hamming_portable::ops;
-  }
+    return serving;
+  }();
+  return table;
 }
 #else
-const hamming_ops& hamming_ops_of(isa level);
+template <>
+const dispatch_table<hamming_ops>& table_of() noexcept;
 #endif
 
 }  // namespace detail
@@ -77,8 +81,8 @@ class hamming_batch {
   /// keeps the memory it has. O(queries · bits).
   /// @throws error errc::unsupported for a level that this machine cannot run.
   void assign(code_view<> queries, std::size_t rows, isa level = active_isa()) {
-    if (!supports(level)) raise(errc::unsupported, "hamming_batch: this machine or build cannot run ", name_of(level));
-    ops_ = &detail::hamming_ops_of(level);
+    detail::require_isa(level, "hamming_batch");
+    ops_ = &detail::ops_at<detail::hamming_ops>(level);
     bits_ = queries.bits();
     words_ = queries.words();
     size_ = queries.size();
@@ -120,7 +124,7 @@ class hamming_batch {
   /// Writes the bit planes of the whole superblocks of a run, 64-byte aligned: plane d of superblock s is the 8 words
   /// from `out[(s · words · 64 + d) · 8]`, where bit r % 64 of word r / 64 is dimension d of row r of the superblock.
   static void build_planes(const block_run& run, word* out, isa level = active_isa()) {
-    const auto* sliced = detail::hamming_ops_of(level).sliced;
+    const auto* sliced = detail::ops_at<detail::hamming_ops>(level).sliced;
     if (sliced == nullptr) raise(errc::unsupported, "build_planes: no bit slices at level ", name_of(level));
     for (std::size_t at = 0; at < plane_words(run); at += superblock_rows * run.words)
       sliced->transpose(run.data + at, run.words, out + at);

@@ -23,9 +23,10 @@ struct l2 {
   using distance_type = float;
   using compare = std::less<>;
 
-  /// The query is viewed, not copied. @throws error when EMBIT_ISA names no level this machine can run.
-  detail::prepared_row prepare(std::span<const float> query) const {
-    return {query, detail::pair_function_for<detail::pair_sum::squared_difference>(active_isa())};
+  /// The query is viewed, not copied. @throws error errc::unsupported for a level that this machine cannot run.
+  detail::prepared_row prepare(std::span<const float> query, isa level = active_isa()) const {
+    detail::require_isa(level, "l2");
+    return {query, detail::ops_at<detail::pair_ops>(level).squared_difference};
   }
 
   /// |q - x|² of a row as long as the query. O(dim).
@@ -41,7 +42,7 @@ namespace detail {
 
 /// Σ (a[i] - b[i])² over n floats, at the active level.
 inline float squared_l2(const float* a, const float* b, std::size_t n) {
-  return pair_function_for<pair_sum::squared_difference>(active_isa())(a, b, n);
+  return ops_at<pair_ops>(active_isa()).squared_difference(a, b, n);
 }
 
 }  // namespace detail

@@ -8,6 +8,7 @@
 #include <embit/core/finite.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/types.hpp>
+#include <embit/kernel/detail/dispatch.hpp>
 #include <embit/kernel/detail/level_scan/ops.hpp>
 #include <embit/kernel/detail/level_scan/tables.hpp>
 #if EMBIT_KERNELS_HERE
@@ -29,23 +30,25 @@ namespace embit::inline EMBIT_ABI {
 
 namespace detail {
 
-/// The scan of a level, which this machine must support.
 #if EMBIT_KERNELS_HERE
-EMBIT_KERNELS_INLINE level_scan_function level_scan_of(isa level) {
-  switch (level) {
+template <>
+EMBIT_KERNELS_INLINE const dispatch_table<level_scan_ops>& table_of() noexcept {
+  static constexpr auto table = [] {
+    dispatch_table<level_scan_ops> serving({level_scan_portable::scan});
 #if EMBIT_X86
-    case isa::avx2: return level_scan_avx2::scan;
-    case isa::avx512:
-    case isa::vpopcnt: return level_scan_avx512::scan;
+    serving.add(isa::avx2, {level_scan_avx2::scan});
+    serving.add(isa::avx512, {level_scan_avx512::scan});
 #endif
 #if EMBIT_NEON
-    case isa::neon: return level_scan_neon::scan;
+    serving.add(isa::neon, {level_scan_neon::scan});
 #endif
-    default: return level_scan_portable::scan;
-  }
+    return serving;
+  }();
+  return table;
 }
 #else
-level_scan_function level_scan_of(isa level);
+template <>
+const dispatch_table<level_scan_ops>& table_of() noexcept;
 #endif
 
 }  // namespace detail
@@ -176,10 +179,10 @@ class level_batch {
   /// Makes room for `queries` queries, to be filled in through `[]`; keeps the memory it has.
   /// @throws error errc::unsupported for a level that this machine cannot run.
   void reset(std::size_t queries, isa level = active_isa()) {
-    if (!supports(level)) raise(errc::unsupported, "level_batch: this machine or build cannot run ", name_of(level));
+    detail::require_isa(level, "level_batch");
     if (queries_.size() < queries) queries_.resize(queries);
     size_ = queries;
-    scan_ = detail::level_scan_of(level);
+    scan_ = detail::ops_at<detail::level_scan_ops>(level).scan;
   }
 
   std::size_t size() const noexcept { return size_; }

@@ -5,9 +5,12 @@
 #include <embit/config.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/types.hpp>
+#include <embit/kernel/detail/dispatch.hpp>
 #include <embit/kernel/detail/line_scan/ops.hpp>
+#if EMBIT_KERNELS_HERE
 #include <embit/kernel/detail/line_scan/scalar.hpp>
 #include <embit/kernel/detail/line_scan/vpopcnt.hpp>
+#endif
 
 #include <array>
 #include <cstddef>
@@ -16,17 +19,23 @@
 
 namespace embit::inline EMBIT_ABI::detail {
 
-template <std::size_t Words>
-line_scan_function line_scan_of(isa level) noexcept {
-  switch (level) {
+#if EMBIT_KERNELS_HERE
+template <>
+EMBIT_KERNELS_INLINE const dispatch_table<line_ops>& table_of() noexcept {
+  static constexpr auto table = [] {
+    dispatch_table<line_ops> serving({line_scan_portable<1>, line_scan_portable<2>, line_scan_portable<4>});
 #if EMBIT_X86
-    case isa::avx2:
-    case isa::avx512: return line_scan_avx2<Words>;
-    case isa::vpopcnt: return line_scan_vpopcnt<Words>;
+    serving.add(isa::avx2, {line_scan_avx2<1>, line_scan_avx2<2>, line_scan_avx2<4>});
+    serving.add(isa::vpopcnt, {line_scan_vpopcnt<1>, line_scan_vpopcnt<2>, line_scan_vpopcnt<4>});
 #endif
-    default: return line_scan_portable<Words>;
-  }
+    return serving;
+  }();
+  return table;
 }
+#else
+template <>
+const dispatch_table<line_ops>& table_of() noexcept;
+#endif
 
 /// Lines that are listed at a time: more than most buckets have, so that no branch depends on how many.
 inline constexpr std::size_t listed_step = 24;
@@ -53,10 +62,10 @@ class line_scan {
   static constexpr bool takes(std::size_t words) noexcept { return words == 1 || words == 2 || words == 4; }
 
   /// @param words  1, 2 or 4 @param level  one that this machine can run
-  explicit line_scan(std::size_t words, isa level = active_isa()) noexcept
-      : scan_(words == 1   ? line_scan_of<1>(level)
-              : words == 2 ? line_scan_of<2>(level)
-                           : line_scan_of<4>(level)) {}
+  explicit line_scan(std::size_t words, isa level = active_isa()) noexcept {
+    const line_ops& ops = ops_at<line_ops>(level);
+    scan_ = words == 1 ? ops.one : words == 2 ? ops.two : ops.four;
+  }
 
   /// Offers to `sink` every code of the lines whose distance is below `sink.threshold()`, as bucket_scan does. All of
   /// a line is read.

@@ -63,29 +63,29 @@ namespace detail {
 /// Writes words_for(bits) words a row, and says whether every row's product with the first plane is finite: one
 /// NaN or infinity in a row makes all its products so, and looking at one of them costs nothing.
 template <Executor Exec>
-bool project_at(const product_level& level, matrix_view<const float> rows, const projection_planes& planes, word* codes,
+bool project_at(const product_ops& ops, matrix_view<const float> rows, const projection_planes& planes, word* codes,
                 const Exec& executor) {
   static_assert(group_panels * panel_width == word_bits);
   const std::size_t words = words_for(planes.bits());
   std::atomic<bool> finite{true};
   const auto range = [&](std::size_t first, std::size_t last, std::size_t) {
     alignas(buffer_alignment) float tile[8 * word_bits];
-    for_each_tile(
-        level, first, last, planes.planes(),
-        [&](std::size_t row, std::size_t count, std::size_t panel, std::size_t panels) {
-          level.tile(rows.data() + row * rows.stride(), rows.stride(), count, planes.planes().panel(panel), panels,
-                     planes.dim(), tile, word_bits);
-          for (std::size_t i = 0; i < count; ++i) {
-            if (panel == 0 && !is_finite(tile[i * word_bits])) finite.store(false, std::memory_order_relaxed);
-            word bits = 0;
-            for (std::size_t p = 0; p < panels; ++p)
-              bits |= word{level.signs(tile + i * word_bits + p * panel_width, planes.panel_thresholds(panel + p))}
-                      << p * panel_width;
-            codes[(row + i) * words + panel / group_panels] = bits;
-          }
-        });
+    for_each_tile(ops, first, last, planes.planes(),
+                  [&](std::size_t row, std::size_t count, std::size_t panel, std::size_t panels) {
+                    ops.tile(rows.data() + row * rows.stride(), rows.stride(), count, planes.planes().panel(panel),
+                             panels, planes.dim(), tile, word_bits);
+                    for (std::size_t i = 0; i < count; ++i) {
+                      if (panel == 0 && !is_finite(tile[i * word_bits])) finite.store(false, std::memory_order_relaxed);
+                      word bits = 0;
+                      for (std::size_t p = 0; p < panels; ++p)
+                        bits |=
+                            word{ops.signs(tile + i * word_bits + p * panel_width, planes.panel_thresholds(panel + p))}
+                            << p * panel_width;
+                      codes[(row + i) * words + panel / group_panels] = bits;
+                    }
+                  });
   };
-  run_ranges(executor, rows.rows(), level.rows, executor.concurrency() * 4, range);
+  run_ranges(executor, rows.rows(), ops.rows, executor.concurrency() * 4, range);
   return finite.load(std::memory_order_relaxed);
 }
 
@@ -96,18 +96,19 @@ bool project_at(const product_level& level, matrix_view<const float> rows, const
 /// @param rows   n × dim.
 /// @param codes  n · words_for(bits) words, row by row; indeterminate after an error.
 /// @throws error errc::shape for rows of another dimension or another number of words, errc::not_finite naming the
-///         first row with NaN or infinity.
+///         first row with NaN or infinity, errc::unsupported for a level that this machine cannot run.
 template <Executor Exec = inline_executor>
 void project(matrix_view<const float> rows, const projection_planes& planes, std::span<word> codes,
-             const Exec& executor = {}) {
+             const Exec& executor = {}, isa level = active_isa()) {
+  detail::require_isa(level, "project");
   if (rows.cols() != planes.dim())
     raise(errc::shape, "rows: ", rows.cols(), " columns where the planes have ", planes.dim());
   const std::size_t words = words_for(planes.bits());
   if (codes.size() != rows.rows() * words)
     raise(errc::shape, "codes: ", codes.size(), " words for ", rows.rows(), " rows of ", words, " words");
-  const auto level = detail::product_level_for(active_isa());
+  const auto& ops = detail::ops_at<detail::product_ops>(level);
   // Finite rows whose products overflow pass the second look.
-  if (!detail::project_at(level, rows, planes, codes.data(), executor)) detail::require_finite(rows, "rows");
+  if (!detail::project_at(ops, rows, planes, codes.data(), executor)) detail::require_finite(rows, "rows");
 }
 
 }  // namespace embit::inline EMBIT_ABI

@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/isa.hpp>
+#include <embit/kernel/detail/dispatch.hpp>
 #include <embit/kernel/detail/quantize/level.hpp>
 #if EMBIT_KERNELS_HERE
 #include <embit/kernel/detail/quantize/avx2.hpp>
@@ -13,16 +14,21 @@
 namespace embit::inline EMBIT_ABI::detail {
 
 #if EMBIT_KERNELS_HERE
-EMBIT_KERNELS_INLINE const quantize_level& quantize_level_for(isa level) noexcept {
+template <>
+EMBIT_KERNELS_INLINE const dispatch_table<quantize_ops>& table_of() noexcept {
+  static constexpr auto table = [] {
+    dispatch_table<quantize_ops> serving(quantize_portable::ops);
 #if EMBIT_X86
-  if (level == isa::avx512 || level == isa::vpopcnt) return quantize_avx512::level;
-  if (level == isa::avx2) return quantize_avx2::level;
+    serving.add(isa::avx2, quantize_avx2::ops);
+    serving.add(isa::avx512, quantize_avx512::ops);
 #endif
-  static_cast<void>(level);
-  return quantize_portable::level;
+    return serving;
+  }();
+  return table;
 }
 #else
-const quantize_level& quantize_level_for(isa level) noexcept;
+template <>
+const dispatch_table<quantize_ops>& table_of() noexcept;
 #endif
 
 }  // namespace embit::inline EMBIT_ABI::detail

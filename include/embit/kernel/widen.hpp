@@ -5,19 +5,34 @@
 #include <embit/config.hpp>
 #include <embit/core/half.hpp>
 #include <embit/core/isa.hpp>
+#include <embit/kernel/detail/dispatch.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 
 #if EMBIT_X86
 #include <immintrin.h>
+#elif EMBIT_NEON
+#include <arm_neon.h>
 #endif
 
 namespace embit::inline EMBIT_ABI::detail {
 
+/// The functions of one level: out[i] = from[i] without loss, and out[i] = from[i] · scale, for n numbers.
+struct widen_ops {
+  static constexpr std::string_view operation = "widen";
+
+  void (*halves)(const half* from, std::size_t n, float* out) noexcept;
+  void (*bytes)(const std::int8_t* from, std::size_t n, float scale, float* out) noexcept;
+};
+
 inline void widen_portable(const half* from, std::size_t n, float* out) noexcept {
   for (std::size_t i = 0; i < n; ++i) out[i] = from[i];
+}
+inline void widen_portable(const std::int8_t* from, std::size_t n, float scale, float* out) noexcept {
+  for (std::size_t i = 0; i < n; ++i) out[i] = static_cast<float>(from[i]) * scale;
 }
 
 #if EMBIT_X86
@@ -44,13 +59,40 @@ EMBIT_TARGET_AVX2 inline void widen_avx2(const std::int8_t* from, std::size_t n,
 }
 #endif
 
+#if EMBIT_NEON
+inline void widen_neon(const half* from, std::size_t n, float* out) noexcept {
+  std::size_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    const uint16x4_t halves = vld1_u16(reinterpret_cast<const std::uint16_t*>(from + i));
+    vst1q_f32(out + i, vcvt_f32_f16(vreinterpret_f16_u16(halves)));
+  }
+  widen_portable(from + i, n - i, out + i);
+}
+#endif
+
+#if EMBIT_KERNELS_HERE
+template <>
+EMBIT_KERNELS_INLINE const dispatch_table<widen_ops>& table_of() noexcept {
+  static constexpr auto table = [] {
+    dispatch_table<widen_ops> serving({widen_portable, widen_portable});
+#if EMBIT_X86
+    serving.add(isa::avx2, {widen_avx2, widen_avx2});
+#endif
+#if EMBIT_NEON
+    serving.add(isa::neon, {widen_neon, widen_portable});
+#endif
+    return serving;
+  }();
+  return table;
+}
+#else
+template <>
+const dispatch_table<widen_ops>& table_of() noexcept;
+#endif
+
 /// out[i] = from[i] for n numbers, without loss.
 inline void widen(const half* from, std::size_t n, float* out, isa level) noexcept {
-#if EMBIT_X86
-  if (level != isa::portable) return widen_avx2(from, n, out);
-#endif
-  static_cast<void>(level);
-  widen_portable(from, n, out);
+  ops_at<widen_ops>(level).halves(from, n, out);
 }
 inline void widen(const float* from, std::size_t n, float* out, isa) noexcept {
   std::memcpy(out, from, n * sizeof(float));
@@ -58,11 +100,7 @@ inline void widen(const float* from, std::size_t n, float* out, isa) noexcept {
 
 /// out[i] = from[i] · scale for n numbers.
 inline void widen(const std::int8_t* from, std::size_t n, float scale, float* out, isa level) noexcept {
-#if EMBIT_X86
-  if (level != isa::portable) return widen_avx2(from, n, scale, out);
-#endif
-  static_cast<void>(level);
-  for (std::size_t i = 0; i < n; ++i) out[i] = static_cast<float>(from[i]) * scale;
+  ops_at<widen_ops>(level).bytes(from, n, scale, out);
 }
 inline void widen(const std::int8_t* from, std::size_t n, float* out, isa level) noexcept {
   widen(from, n, 1.f, out, level);

@@ -123,14 +123,14 @@ class fht_kac {
 
   template <Executor Exec, class Work>
   static void for_rows(matrix_view<float> rows, const Exec& executor, const Work& work) {
-    const auto& level = detail::hadamard_level_for(active_isa());
+    const auto& level = detail::ops_at<detail::hadamard_ops>(active_isa());
     run_ranges(executor, rows.rows(), 1, executor.concurrency() * 4,
                [&](std::size_t first, std::size_t last, std::size_t) {
                  for (std::size_t i = first; i < last; ++i) work(level, rows[i].data());
                });
   }
 
-  void rotate(const detail::hadamard_level& level, float* row) const noexcept {
+  void rotate(const detail::hadamard_ops& level, float* row) const noexcept {
     for (std::size_t r = 0; r < rounds; ++r) {
       flip(level, row, r);
       transform(level, row, r);
@@ -139,7 +139,7 @@ class fht_kac {
   }
 
   // Each of the three is its own inverse.
-  void rotate_back(const detail::hadamard_level& level, float* row) const noexcept {
+  void rotate_back(const detail::hadamard_ops& level, float* row) const noexcept {
     for (std::size_t r = rounds; r-- > 0;) {
       turn(level, row);
       transform(level, row, r);
@@ -147,11 +147,11 @@ class fht_kac {
     }
   }
 
-  void flip(const detail::hadamard_level& level, float* row, std::size_t round) const noexcept {
+  void flip(const detail::hadamard_ops& level, float* row, std::size_t round) const noexcept {
     level.flip(row, row, signs_->data() + round * words_for(dim_), dim_);
   }
 
-  void transform(const detail::hadamard_level& level, float* row, std::size_t round) const noexcept {
+  void transform(const detail::hadamard_ops& level, float* row, std::size_t round) const noexcept {
     const std::size_t part = std::bit_floor(dim_);
     float* const first = round % 2 == 0 ? row : row + (dim_ - part);
     // Scaled before, so that nothing in between is larger than the row is long.
@@ -159,7 +159,7 @@ class fht_kac {
     level.transform(first, part);
   }
 
-  void turn(const detail::hadamard_level& level, float* row) const noexcept {
+  void turn(const detail::hadamard_ops& level, float* row) const noexcept {
     if (std::has_single_bit(dim_)) return;
     level.turn(row, row + (dim_ - dim_ / 2), std::numbers::sqrt2_v<float> / 2, dim_ / 2);
   }

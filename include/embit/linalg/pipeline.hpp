@@ -114,8 +114,21 @@ class pipeline {
 
 namespace detail {
 
+/// What a stage of `fit_pipeline` becomes: itself, or what it makes of rows.
 template <class Stage>
-auto fit_stage(matrix_view<const float> rows, const Stage& stage) {
+struct fitted_stage {
+  using type = std::remove_cvref_t<std::invoke_result_t<const Stage&, matrix_view<const float>>>;
+  static_assert(FloatTransform<type>, "embit: a stage is a transform, or makes one from rows");
+};
+template <FloatTransform Stage>
+struct fitted_stage<Stage> {
+  using type = Stage;
+};
+template <class Stage>
+using fitted_stage_t = typename fitted_stage<Stage>::type;
+
+template <class Stage>
+fitted_stage_t<Stage> fit_stage(matrix_view<const float> rows, const Stage& stage) {
   if constexpr (FloatTransform<Stage>) {
     require_columns(rows, stage.dim());
     return stage;
@@ -125,20 +138,15 @@ auto fit_stage(matrix_view<const float> rows, const Stage& stage) {
 }
 
 template <class Stage, class... Rest>
-auto fit_stages(matrix_view<const float> rows, const Stage& stage, const Rest&... rest) {
+std::tuple<fitted_stage_t<Stage>, fitted_stage_t<Rest>...> fit_stages(matrix_view<const float> rows, const Stage& stage,
+                                                                      const Rest&... rest) {
   auto fitted = fit_stage(rows, stage);
-  static_assert(FloatTransform<decltype(fitted)>, "embit: a stage is a transform, or makes one from rows");
   if constexpr (sizeof...(Rest) == 0) {
     return std::tuple(std::move(fitted));
   } else {
     const matrix<float> next = fitted.apply(rows);
     return std::tuple_cat(std::tuple(std::move(fitted)), fit_stages(next, rest...));
   }
-}
-
-template <class... Stages>
-pipeline<Stages...> pipeline_of(std::tuple<Stages...> stages) {
-  return pipeline<Stages...>(std::move(stages));
 }
 
 }  // namespace detail
@@ -151,9 +159,9 @@ pipeline<Stages...> pipeline_of(std::tuple<Stages...> stages) {
 ///
 /// @throws error as the stages do.
 template <class... Stages>
-auto fit_pipeline(matrix_view<const float> rows, const Stages&... stages) {
-  static_assert(sizeof...(Stages) > 0, "embit: a pipeline has at least one stage");
-  return detail::pipeline_of(detail::fit_stages(rows, stages...));
+  requires(sizeof...(Stages) > 0)
+pipeline<detail::fitted_stage_t<Stages>...> fit_pipeline(matrix_view<const float> rows, const Stages&... stages) {
+  return pipeline<detail::fitted_stage_t<Stages>...>(detail::fit_stages(rows, stages...));
 }
 
 }  // namespace embit::inline EMBIT_ABI

@@ -66,7 +66,7 @@ inline level_format fde_format(std::size_t dim, std::size_t bits) {
 /// becomes the two levels nearest 0 in turn: next to nothing to any query.
 inline void quantize_fde(std::span<const float> row, std::size_t bits, isa level, level_store& store,
                          std::size_t index) {
-  const quantize_level& kernel = quantize_level_for(level);
+  const quantize_ops& kernel = ops_at<quantize_ops>(level);
   const double square = kernel.square(row.data(), row.size());
   if (square > 0) {
     // The inverse steps of the uniform grids that fit a normal variable of variance 1 best.

@@ -334,7 +334,7 @@ class muvera {
     if (tokens.rows() >= detail::max_set_tokens - sums.tokens)
       raise(errc::argument, what, " ", set, ": ", tokens.rows(), " tokens, more than ", detail::max_set_tokens);
     const isa level = active_isa();
-    const auto add = detail::token_functions_for(level).add;
+    const auto add = detail::ops_at<detail::token_ops>(level).add;
     detail::read_tokens(tokens, level, work.copies,
                         [&](const float* const* rows, const std::size_t* numbers, std::size_t count) {
                           if (add(model_->plan, work.scratch, sums, rows, count) != count)
@@ -366,7 +366,7 @@ class muvera {
       std::ranges::fill(out, 0.f);
       return;
     }
-    const auto finish_document = detail::token_functions_for(active_isa()).finish_document;
+    const auto finish_document = detail::ops_at<detail::token_ops>(active_isa()).finish_document;
     project_last(work, out, [&](float* to) { finish_document(model_->plan, model_->form, work.scratch, sums, to); });
   }
 

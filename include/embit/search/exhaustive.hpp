@@ -66,8 +66,8 @@ struct knn_workspace {
   }
 };
 
-template <class K, class Store, class Exec>
-void prepare_groups(const K& kernel, const Store& store, const Exec& executor, typename K::query_view queries,
+template <class K, class Store>
+void prepare_groups(const K& kernel, const Store& store, const executor_ref& executor, typename K::query_view queries,
                     const partition& parts, std::vector<prepared_queries<K, Store>>& groups) {
   groups.resize(parts.groups);
   run_bulk(executor, parts.groups, [&](std::size_t g, std::size_t) {
@@ -78,8 +78,8 @@ void prepare_groups(const K& kernel, const Store& store, const Exec& executor, t
 
 /// The `result.k()` nearest rows of each query; `result` has been reset to the number of queries. Where a worker meets
 /// all rows with a group of queries, it goes from the queries to their results before it takes the next group.
-template <class K, class Store, Executor Exec>
-void exhaustive_knn(const K& kernel, const Store& store, const Exec& executor, typename K::query_view queries,
+template <class K, class Store>
+void exhaustive_knn(const K& kernel, const Store& store, const executor_ref& executor, typename K::query_view queries,
                     const row_choice& choice, knn_result<typename K::distance_type>& result,
                     knn_workspace<K, Store>& work, search_statistics* statistics) {
   using collector_type = collector<K, Store>;
@@ -136,8 +136,8 @@ void exhaustive_knn(const K& kernel, const Store& store, const Exec& executor, t
 }
 
 /// Every row within `radius` of each query, the radius included.
-template <class K, class Store, Executor Exec>
-range_result<typename K::distance_type> exhaustive_range(const K& kernel, const Store& store, const Exec& executor,
+template <class K, class Store>
+range_result<typename K::distance_type> exhaustive_range(const K& kernel, const Store& store, const executor_ref& executor,
                                                          typename K::query_view queries,
                                                          typename K::distance_type radius, const row_choice& choice,
                                                          search_statistics* statistics) {
@@ -194,8 +194,8 @@ using gathered_queries = std::conditional_t<std::same_as<QueryView, level_view>,
 
 /// Reports every pair of chosen rows a < b within `radius` once, in no particular order, until that is stopped. The
 /// rows are their own queries, a superblock of them at a time.
-template <class K, class Store, Executor Exec>
-void exhaustive_pairs(const K& kernel, const Store& store, const Exec& executor, typename K::distance_type radius,
+template <class K, class Store>
+void exhaustive_pairs(const K& kernel, const Store& store, const executor_ref& executor, typename K::distance_type radius,
                       const row_choice& choice, pair_report<typename K::distance_type>& report) {
   using distance = typename K::distance_type;
   const std::size_t rows = store.size();

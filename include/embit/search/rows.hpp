@@ -19,6 +19,8 @@
 #include <cstddef>
 #include <span>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace embit::inline EMBIT_ABI::detail {
@@ -49,10 +51,25 @@ void require_finite_rows([[maybe_unused]] const Rows& rows, [[maybe_unused]] std
         raise(errc::not_finite, what, ": row ", i, " has a number that is not finite");
 }
 
+/// A row as a store shows it, or as a copy of it is scored.
+template <class Store>
+struct row_code {
+  using type = typename Store::code_type;
+};
+template <class Store>
+  requires requires(const Store& store, std::size_t row) { store[row]; }
+struct row_code<Store> {
+  using type = std::remove_cvref_t<decltype(std::declval<const Store&>()[std::size_t{}])>;
+};
+template <class Store>
+using row_code_t = typename row_code<Store>::type;
+
 /// Up to `Capacity` rows of a store at hand: in place where the store can show them, else copied.
 template <class Store, std::size_t Capacity>
 class row_tile {
  public:
+  using code_type = row_code_t<Store>;
+
   explicit row_tile(const Store& store) : store_(store) {
     if constexpr (!in_place) codes_.resize(Capacity * words_for(store.bits()));
   }
@@ -67,11 +84,11 @@ class row_tile {
   }
 
   row_id id(std::size_t i) const noexcept { return ids_[i]; }
-  auto operator[](std::size_t i) noexcept {
+  code_type operator[](std::size_t i) noexcept {
     if constexpr (in_place)
       return store_[ids_[i]];
     else
-      return typename Store::code_type{copied(i)};
+      return code_type{copied(i)};
   }
 
  private:

@@ -13,6 +13,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <span>
@@ -33,8 +34,9 @@ struct knn_sink {
   const row_choice& accepts;
   std::size_t offers = 0;
 
-  auto threshold(std::size_t query) const noexcept { return tops[query].threshold(); }
-  auto limit(std::size_t query) const noexcept {
+  std::uint32_t threshold(std::size_t query) const noexcept requires requires(const Collector& top) { top.threshold(); }
+  { return tops[query].threshold(); }
+  std::optional<decltype(Collector::neighbor_type::distance)> limit(std::size_t query) const noexcept {
     const Collector& top = tops[query];
     return top.full() ? std::optional(top.worst().distance) : std::nullopt;
   }

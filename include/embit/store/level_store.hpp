@@ -38,6 +38,7 @@ namespace embit::inline EMBIT_ABI {
 class level_store {
  public:
   using code_type = level_row;
+  using rows_view = level_view;  ///< what is added
 
   /// No rows, of no format.
   level_store() : level_store(level_format{}, 0) {}

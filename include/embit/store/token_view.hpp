@@ -73,6 +73,9 @@ class token_view {
  public:
   using element = detail::token_element<T>;
   static constexpr bool has_scales = std::is_same_v<T, std::int8_t>;
+  /// A document as `chamfer_of<T>` scores it.
+  using code_type = std::conditional_t<std::is_same_v<T, sign_token>, code_view<>,
+                                       std::conditional_t<has_scales, scaled_rows, row_set<const T>>>;
 
   token_view() = default;
   /// @param offsets  one more than there are documents, from 0 on, never falling; not checked here
@@ -88,7 +91,7 @@ class token_view {
   std::span<const std::uint64_t> offsets() const noexcept { return offsets_; }
 
   /// The tokens of a document as `chamfer_of<T>` scores them: rows of floats or halves, `scaled_rows`, or codes.
-  auto operator[](std::size_t document) const noexcept {
+  code_type operator[](std::size_t document) const noexcept {
     EMBIT_ASSERT(document < size());
     const auto first = static_cast<std::size_t>(offsets_[document]);
     const std::size_t count = static_cast<std::size_t>(offsets_[document + 1]) - first;

@@ -8,12 +8,10 @@
 #include <embit/core/moved.hpp>
 #include <embit/kernel/gemm.hpp>
 #include <embit/linalg/fht_kac.hpp>
-#include <embit/linalg/random_rotation.hpp>
 
 #include <cstddef>
 #include <memory>
 #include <optional>
-#include <random>
 
 namespace embit::inline EMBIT_ABI {
 
@@ -28,13 +26,6 @@ namespace detail {
 /// A rotation of either kind; copies share it.
 class code_rotation {
  public:
-  template <std::uniform_random_bit_generator Engine>
-  code_rotation(std::size_t dim, rotation_kind kind, Engine& engine) {
-    if (kind == rotation_kind::fht_kac)
-      fast_.emplace(dim, engine);
-    else
-      panels_ = std::make_shared<const row_panels>(matrix_view<const float>(random_rotation(dim, engine)));
-  }
   explicit code_rotation(const fht_kac& fast) : fast_(fast) {}
   /// @param rows  of an orthogonal matrix
   explicit code_rotation(matrix_view<const float> rows) : panels_(std::make_shared<const row_panels>(rows)) {}

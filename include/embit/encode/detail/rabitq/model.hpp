@@ -96,7 +96,7 @@ struct rabitq_model {
   /// @throws error errc::not_finite naming the row.
   matrix_view<float> residuals(matrix_view<const float> rows, std::size_t first, std::size_t count,
                                rabitq_memory& memory) const {
-    const auto square = quantize_level_for(active_isa()).square;
+    const auto square = ops_at<quantize_ops>(active_isa()).square;
     if (memory.residuals.rows() < count || memory.residuals.cols() != dim()) {
       memory.residuals = matrix<float>(count, dim());
       memory.rotated = matrix<float>(count, dim());
@@ -129,7 +129,7 @@ struct rabitq_model {
       store.set_levels(row, memory.sweep.levels);
       return;
     }
-    const auto& level = quantize_level_for(active_isa());
+    const auto& level = ops_at<quantize_ops>(active_isa());
     const double step = r.square > 0 ? normal_grid[bits - 1] * std::sqrt(static_cast<double>(dim()) / r.square) : 0;
     const auto at = [&](double factor, std::uint8_t* out) {
       return level.row(residual.data(), dim(), static_cast<float>(step * factor), bits, out);

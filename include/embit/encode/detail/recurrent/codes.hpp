@@ -10,7 +10,6 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/kernel/gemm.hpp>
 #include <embit/kernel/inner_product.hpp>
-#include <embit/learn/skip_block.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -50,14 +49,12 @@ struct packed_block {
         hidden_bias(of_hidden.begin(), of_hidden.end()),
         output_bias(of_output.begin(), of_output.end()) {}
 
-  explicit packed_block(const skip_block& trained) : packed_block(of_folded(trained.folded())) {}
-
   std::size_t in() const noexcept { return output.dim() - hidden_bias.size(); }
   std::size_t out() const noexcept { return output.rows(); }
   std::size_t width() const noexcept { return output.dim(); }
 
   /// @param joined  x in its first columns; room for the hidden values behind. @param y  without the bias.
-  void run(const product_level& level, matrix_view<float> joined, matrix_view<float> y) const {
+  void run(const product_ops& level, matrix_view<float> joined, matrix_view<float> y) const {
     const std::size_t h = hidden_bias.size();
     if (h != 0) {
       const matrix_view<const float> x(joined.data(), joined.rows(), in(), joined.stride());
@@ -69,11 +66,6 @@ struct packed_block {
   }
 
  private:
-  static packed_block of_folded(const skip_block& b) {
-    return packed_block(b.hidden.weight.value, b.hidden.bias.value.values(), b.output.weight.value,
-                        b.output.bias.value.values());
-  }
-
   static void bend(const float* EMBIT_RESTRICT bias, float* EMBIT_RESTRICT x, std::size_t n) noexcept {
     in_steps(n, [=](std::size_t k, auto count) {
       float sum[count];
@@ -111,7 +103,7 @@ struct recurrent_codes {
   };
 
   /// The codes of no more rows than `work` has, as multiples of 2^-loops in [-2, 2], into the first rows of work.codes.
-  void run(const product_level& level, matrix_view<const float> rows, workspace& work) const {
+  void run(const product_ops& level, matrix_view<const float> rows, workspace& work) const {
     const std::size_t n = rows.rows(), m = dims();
     const auto first = [n](matrix<float>& all) { return all.view().middle_rows(0, n); };
     const auto row_side = first(work.row_side), decisions = first(work.decisions), codes = first(work.codes);
@@ -141,7 +133,7 @@ struct recurrent_codes {
   /// f(first row, codes as floats) for all rows, block by block.
   template <Executor Exec, class F>
   void for_each_block(matrix_view<const float> rows, const Exec& executor, F&& f) const {
-    const auto level = product_level_for(active_isa());
+    const auto& level = ops_at<product_ops>(active_isa());
     std::vector<std::vector<workspace>> work(executor.concurrency());
     run_ranges(executor, rows.rows(), block_rows, executor.concurrency() * 4,
                [&](std::size_t begin, std::size_t end, std::size_t worker) {

@@ -11,7 +11,7 @@
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/metric.hpp>
-#include <embit/encode/detail/gaussian_levels.hpp>
+#include <embit/encode/detail/transform/nearest_level.hpp>
 #include <embit/kernel/gemm.hpp>
 #include <embit/kernel/inner_product.hpp>
 

@@ -86,12 +86,6 @@ class probe_plan {
   /// Predicted cost of being certain of all rows within a distance that has many rows at it, of which few are wanted.
   double cost_within(std::size_t distance) const noexcept { return cost(0, distance) + tie_cost(distance); }
 
-  /// Multiplies all costs, once it is known how long real searches take.
-  void scale(double factor) noexcept {
-    for (double& c : cost_) c *= factor;
-    for (tie_step& t : ties_) t.cost *= factor;
-  }
-
   std::size_t memory() const noexcept {
     return steps_.capacity() * sizeof(probe_step) + cost_.capacity() * sizeof(double) +
            ties_.capacity() * sizeof(tie_step);

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace embit::inline EMBIT_ABI::detail {
 
@@ -39,5 +40,12 @@ inline constexpr std::size_t bucket_hit_room = 64;
 using bucket_scan_function = std::size_t (*)(const word* codes, std::size_t words, const code_range* ranges,
                                              std::size_t count, bucket_cursor& at, const word* query,
                                              std::uint32_t threshold, bucket_hit* hits);
+
+/// The kernels of one level by number of words; the first serves every other number.
+struct bucket_ops {
+  static constexpr std::string_view operation = "bucket_scan";
+
+  bucket_scan_function any, one, two, four;
+};
 
 }  // namespace embit::inline EMBIT_ABI::detail

@@ -4,10 +4,12 @@
 
 #include <embit/config.hpp>
 #include <embit/core/isa.hpp>
+#include <embit/kernel/detail/dispatch.hpp>
 #include <embit/kernel/detail/floats/batch.hpp>
 
 #include <cstddef>
 #include <span>
+#include <string_view>
 
 #if EMBIT_X86
 #include <immintrin.h>
@@ -114,15 +116,30 @@ EMBIT_TARGET_AVX512 float pair_avx512(const float* x, const float* y, std::size_
 
 using pair_function = float (*)(const float*, const float*, std::size_t) noexcept;
 
-template <pair_sum Sum>
-pair_function pair_function_for(isa level) noexcept {
+/// The functions of one level.
+struct pair_ops {
+  static constexpr std::string_view operation = "pair";
+
+  pair_function product, squared_difference;
+};
+
+#if EMBIT_KERNELS_HERE
+template <>
+EMBIT_KERNELS_INLINE const dispatch_table<pair_ops>& table_of() noexcept {
+  static constexpr auto table = [] {
+    dispatch_table<pair_ops> serving({pair_portable<pair_sum::product>, pair_portable<pair_sum::squared_difference>});
 #if EMBIT_X86
-  if (level == isa::avx512 || level == isa::vpopcnt) return pair_avx512<Sum>;
-  if (level == isa::avx2) return pair_avx2<Sum>;
+    serving.add(isa::avx2, {pair_avx2<pair_sum::product>, pair_avx2<pair_sum::squared_difference>});
+    serving.add(isa::avx512, {pair_avx512<pair_sum::product>, pair_avx512<pair_sum::squared_difference>});
 #endif
-  static_cast<void>(level);
-  return pair_portable<Sum>;
+    return serving;
+  }();
+  return table;
 }
+#else
+template <>
+const dispatch_table<pair_ops>& table_of() noexcept;
+#endif
 
 /// A row with the function that scores it against another: what a float kernel's `prepare` returns.
 struct prepared_row {

@@ -100,6 +100,6 @@ EMBIT_STAMP_TARGET inline void scale(float* x, float factor, std::size_t n) noex
   for (; j < n; ++j) x[j] *= factor;
 }
 
-inline constexpr hadamard_level level{transform, flip, turn, scale, signs};
+inline constexpr hadamard_ops ops{transform, flip, turn, scale, signs};
 
 #endif  // EMBIT_STAMP_TARGET

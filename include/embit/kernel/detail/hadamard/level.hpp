@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 namespace embit::inline EMBIT_ABI {
 
@@ -18,7 +19,9 @@ namespace detail {
 
 /// The part of randomized Hadamard transforms that is written once a level. Every output is a fixed tree of additions
 /// and subtractions, or rounded once, so that all levels give the same floats.
-struct hadamard_level {
+struct hadamard_ops {
+  static constexpr std::string_view operation = "hadamard";
+
   /// x ← H x for n floats, n a power of two: H[i][j] = (-1)^popcount(i & j), the stages in the order of their strides,
   /// the smallest first.
   void (*transform)(float* x, std::size_t n) noexcept;

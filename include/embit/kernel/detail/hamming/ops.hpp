@@ -10,6 +10,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace embit::inline EMBIT_ABI::detail {
 
@@ -105,6 +106,8 @@ struct hamming_sliced_ops {
 
 /// The kernels of one level. `sliced` is null where there are none.
 struct hamming_ops {
+  static constexpr std::string_view operation = "hamming";
+
   hamming_interleaved_scan interleaved;
   const hamming_sliced_ops* sliced;
 

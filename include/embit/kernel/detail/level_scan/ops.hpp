@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 namespace embit::inline EMBIT_ABI::detail {
 
@@ -83,6 +84,13 @@ struct level_stop {
 };
 
 using level_scan_function = level_stop (*)(const level_scan_job&);
+
+/// The scan of one level.
+struct level_scan_ops {
+  static constexpr std::string_view operation = "level_scan";
+
+  level_scan_function scan;
+};
 
 /// The sum of whole groups of sections over one row, `byte(p)` of which is its byte p.
 template <class Byte>

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace embit::inline EMBIT_ABI::detail {
 
@@ -51,5 +52,12 @@ struct line_scan_job {
 /// with `at` before the end, when fewer than a line's hits have room.
 using line_scan_function = std::size_t (*)(const line_scan_job& job, std::size_t& at, std::uint32_t threshold,
                                            bucket_hit* hits);
+
+/// The kernels of one level by number of words.
+struct line_ops {
+  static constexpr std::string_view operation = "line_scan";
+
+  line_scan_function one, two, four;
+};
 
 }  // namespace embit::inline EMBIT_ABI::detail

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 
 namespace embit::inline EMBIT_ABI {
@@ -24,7 +25,9 @@ inline constexpr std::size_t group_panels = 4;
 /// Every output is summed over the dimensions in order, in one chain of fused multiply-adds (of a multiplication and
 /// an addition where the machine has no fused one): it does not depend on the tile that it fell into, and it is the
 /// same float at all fused levels.
-struct product_level {
+struct product_ops {
+  static constexpr std::string_view operation = "product";
+
   /// Rows that `tile` takes at full speed.
   std::size_t rows;
 

@@ -98,7 +98,7 @@ EMBIT_TARGET_AVX2 inline grid_sums row(const float* x, std::size_t dims, float i
   return sums;
 }
 
-inline constexpr quantize_level level{square, row};
+inline constexpr quantize_ops ops{square, row};
 
 }  // namespace embit::inline EMBIT_ABI::detail::quantize_avx2
 

@@ -93,7 +93,7 @@ EMBIT_TARGET_AVX512 inline grid_sums row(const float* x, std::size_t dims, float
   return sums;
 }
 
-inline constexpr quantize_level level{square, row};
+inline constexpr quantize_ops ops{square, row};
 
 }  // namespace embit::inline EMBIT_ABI::detail::quantize_avx512
 

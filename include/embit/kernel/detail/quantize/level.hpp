@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace embit::inline EMBIT_ABI {
 
@@ -37,7 +38,9 @@ inline double sum_lanes(double* lanes) noexcept {
 
 /// The part of the quantization that is written once a level. `row` writes the planes of a row as they lie in a block
 /// (see `level_run`), the most significant first, into bytes `level_block_rows` apart; without `out` it only sums.
-struct quantize_level {
+struct quantize_ops {
+  static constexpr std::string_view operation = "quantize";
+
   double (*square)(const float* x, std::size_t dims) noexcept;
   grid_sums (*row)(const float* x, std::size_t dims, float inverse_step, std::size_t bits, std::uint8_t* out) noexcept;
 };
@@ -82,7 +85,7 @@ inline grid_sums row(const float* x, std::size_t dims, float inverse_step, std::
   return sums;
 }
 
-inline constexpr quantize_level level{square, row};
+inline constexpr quantize_ops ops{square, row};
 
 }  // namespace quantize_portable
 

@@ -4,11 +4,13 @@
 
 #include <embit/config.hpp>
 #include <embit/core/buffer.hpp>
+#include <embit/core/types.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace embit::inline EMBIT_ABI::detail {
@@ -152,5 +154,23 @@ using add_tokens_function = std::size_t (*)(const token_plan& plan, token_scratc
 /// Writes the repetitions · partitions · columns numbers of a document of at least one token.
 using finish_document_function = void (*)(const token_plan& plan, const document_form& form, token_scratch& scratch,
                                           const token_sums& sums, float* out);
+
+/// The functions of one level that add up tokens.
+struct token_ops {
+  static constexpr std::string_view operation = "token_sums";
+
+  add_tokens_function add;
+  finish_document_function finish_document;
+};
+
+/// The functions of one level that find the best products of query tokens.
+struct chamfer_ops {
+  static constexpr std::string_view operation = "chamfer";
+
+  void (*products)(const float* panel, std::size_t panels, std::size_t dim, const float* values, std::size_t stride,
+                   std::size_t count, float* best);
+  void (*signs)(const float* tables, std::size_t panels, std::size_t nibbles, const word* codes, std::size_t words,
+                std::size_t count, float* best);
+};
 
 }  // namespace embit::inline EMBIT_ABI::detail
