@@ -162,6 +162,7 @@
 #include <embit/search/scan_store.hpp>
 #include <embit/search/set_scan.hpp>
 #include <embit/search/sinks.hpp>
+#include <embit/search/store_pairs.hpp>
 #include <embit/search/top_k.hpp>
 #include <embit/store/block_layout.hpp>
 #include <embit/store/block_store.hpp>
