@@ -150,6 +150,7 @@
 #include <embit/search/exhaustive.hpp>
 #include <embit/search/join.hpp>
 #include <embit/search/live_rows.hpp>
+#include <embit/search/merge_results.hpp>
 #include <embit/search/pair_report.hpp>
 #include <embit/search/partition.hpp>
 #include <embit/search/require_queries.hpp>
