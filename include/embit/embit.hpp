@@ -147,6 +147,7 @@
 #include <embit/retrieve/retriever.hpp>
 #include <embit/search/compiled.hpp>
 #include <embit/search/default_kernel.hpp>
+#include <embit/search/duplicate_groups.hpp>
 #include <embit/search/exhaustive.hpp>
 #include <embit/search/join.hpp>
 #include <embit/search/live_rows.hpp>
