@@ -147,11 +147,13 @@
 #include <embit/retrieve/retriever.hpp>
 #include <embit/search/compiled.hpp>
 #include <embit/search/default_kernel.hpp>
+#include <embit/search/duplicate_groups.hpp>
 #include <embit/search/exhaustive.hpp>
 #include <embit/search/index_frame.hpp>
 #include <embit/search/join.hpp>
 #include <embit/search/knn_scan.hpp>
 #include <embit/search/live_rows.hpp>
+#include <embit/search/merge_results.hpp>
 #include <embit/search/pair_report.hpp>
 #include <embit/search/partition.hpp>
 #include <embit/search/require_queries.hpp>
@@ -164,6 +166,7 @@
 #include <embit/search/scan_store.hpp>
 #include <embit/search/set_scan.hpp>
 #include <embit/search/sinks.hpp>
+#include <embit/search/store_pairs.hpp>
 #include <embit/search/top_k.hpp>
 #include <embit/store/block_layout.hpp>
 #include <embit/store/block_store.hpp>

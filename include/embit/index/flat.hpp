@@ -25,6 +25,7 @@
 #include <embit/search/scan.hpp>
 #include <embit/search/scan_store.hpp>
 #include <embit/search/set_scan.hpp>
+#include <embit/search/store_pairs.hpp>
 #include <embit/store/block_store.hpp>
 #include <embit/store/code_store.hpp>
 #include <embit/store/level_store.hpp>
@@ -98,14 +99,19 @@ class flat_index : public detail::index_frame<flat_index<Store, K, Exec>, typena
 
   /// Finds every pair of rows within `radius` of each other, the radius included: deduplication. Calls
   /// `found(a, b, distance)` once a pair, with a < b, one call at a time and in no particular order; where it returns
-  /// bool, false ends the search. Pairs are streamed: memory does not grow with their number. O(rows² · width / 2).
-  template <class Found>
+  /// bool, false ends the search. Pairs are streamed: memory does not grow with their number. Hamming distances are
+  /// joined as by the free `pairs_within`, on a copy of the codes; others take O(rows² · width / 2).
+  /// @param filter  only pairs of two rows that it accepts are found
+  /// @throws error errc::shape for a bitset of another size, errc::not_finite for a radius that is NaN; what `found`
+  /// throws.
+  template <class Found, RowFilter Filter = accept_all>
     requires std::invocable<Found&, row_id, row_id, distance_type> && CodeStore<Store> &&
         detail::CodeQueries<query_view>
-  void pairs_within(distance_type radius, Found&& found) const {
-    this->report_pairs(radius, found, [&](const row_choice& choice, detail::pair_report<distance_type>& report) {
-      detail::exhaustive_pairs(kernel_, store_, executor_, radius, choice, report);
-    });
+  void pairs_within(distance_type radius, Found&& found, const Filter& filter = {}) const {
+    this->report_pairs(radius, found, filter,
+                       [&](const row_choice& choice, detail::pair_report<distance_type>& report) {
+                         detail::store_pairs(kernel_, store_, executor_, radius, choice, report);
+                       });
   }
 
   /// The distances of each query to the given rows, query by query; removed rows included.

@@ -28,6 +28,7 @@
 #include <embit/search/row_bitset.hpp>
 #include <embit/search/row_choice.hpp>
 #include <embit/search/scan.hpp>
+#include <embit/search/store_pairs.hpp>
 #include <embit/store/block_store.hpp>
 #include <embit/store/code_store.hpp>
 
@@ -143,13 +144,17 @@ class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_v
 
   /// Finds every pair of rows within `radius` of each other, the radius included: deduplication. Calls
   /// `found(a, b, distance)` once a pair, with a < b, one call at a time and in no particular order; where it returns
-  /// bool, false ends the search. Pairs are streamed: memory grows with those of one row only.
-  template <class Found>
+  /// bool, false ends the search. Pairs are streamed: memory does not grow with their number. The rows are joined as by
+  /// the free `pairs_within`, on a copy of the codes.
+  /// @param filter  only pairs of two rows that it accepts are found
+  /// @throws error errc::shape for a bitset of another size; what `found` throws.
+  template <class Found, RowFilter Filter = accept_all>
     requires std::invocable<Found&, row_id, row_id, std::uint32_t>
-  void pairs_within(std::uint32_t radius, Found&& found) const {
-    this->report_pairs(radius, found, [&](const row_choice& choice, detail::pair_report<std::uint32_t>& report) {
-      answer_pairs(radius, choice, report);
-    });
+  void pairs_within(std::uint32_t radius, Found&& found, const Filter& filter = {}) const {
+    this->report_pairs(radius, found, filter,
+                       [&](const row_choice& choice, detail::pair_report<std::uint32_t>& report) {
+                         detail::store_pairs(hamming{}, store_, executor_, radius, choice, report);
+                       });
   }
 
   /// Adds rows; returns the id of the first, the others follow. New rows are scanned until they are a third of those in
@@ -353,37 +358,6 @@ class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_v
       result.append(work->gave_up[q] != 0 ? left[i++] : std::span<const neighbor_type>(lists[q]));
     work->report(statistics);
     return result;
-  }
-
-  // Every row is a query for the rows after it.
-  void answer_pairs(std::uint32_t radius, const row_choice& choice, detail::pair_report<std::uint32_t>& report) const {
-    constexpr double half = 0.5;  // a scan compares each pair once
-    if (tables_.empty() || tables_.plan().cost(0, std::size_t{radius} + 1) > half * scan_cost(scan_costs::full_batch))
-      return detail::exhaustive_pairs(hamming{}, store_, executor_, radius, choice, report);
-    const detail::table_set set = tables_.set(store_);
-    std::vector<detail::probe_worker> workers(executor_.concurrency());
-    constexpr std::size_t rows_at_a_time = 256;
-    run_ranges(executor_, rows(), rows_at_a_time, rows(), [&](std::size_t first, std::size_t last, std::size_t worker) {
-      detail::probe_worker& mine = workers[worker];
-      code_store<> query(1, width());
-      for (std::size_t row = first; row < last && !report.stopped(); ++row) {
-        const auto a = static_cast<row_id>(row);
-        if (!choice(a)) continue;
-        store_.copy_row(row, query.row(0));
-        mine.within.reset(radius);
-        const auto after = [&](row_id b) { return b > a && choice(b); };
-        const row_choice later(after);
-        scan_tail(query.view(), 0, later, mine.within, mine);
-        tables_.probe(set, query.data(), mine.within, later, detail::radius_goal{radius}, detail::infinity<double>(),
-                      mine.probe, mine.counts);
-        mine.pairs.clear();
-        for (const std::uint64_t key : mine.within.sorted()) {
-          const neighbor_type b = detail::neighbor_of(key);
-          mine.pairs.push_back({a, b.id, b.distance});
-        }
-        if (!mine.pairs.empty()) report(mine.pairs);
-      }
-    });
   }
 
   // Rows that are not yet in the tables, and a few before them that share a superblock with them.

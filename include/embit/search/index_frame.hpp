@@ -151,12 +151,13 @@ class index_frame {
   }
 
   /// `find(choice, report)` reports the pairs of chosen rows within the radius to `found`.
-  template <class Found, class Find>
-  void report_pairs(Distance radius, Found& found, Find&& find) const {
+  template <class Found, class Filter, class Find>
+  void report_pairs(Distance radius, Found& found, const Filter& filter, Find&& find) const {
     require_radius(radius);
+    const row_choice choice = live_.choose(filter);
     if (rows() == 0) return;
     pair_report<Distance> report(found);
-    find(live_.choose(accept_all{}), report);
+    find(choice, report);
   }
 
   /// @throws error errc::out_of_range for a row that is not there.

@@ -38,7 +38,7 @@ struct knn_sink {
   std::uint32_t threshold(std::size_t query) const noexcept requires requires(const Collector& top) { top.threshold(); }
   { return tops[query].threshold(); }
   template <class Top = Collector>
-  std::optional<decltype(std::declval<const Top&>().worst().distance)> limit(std::size_t query) const noexcept {
+  std::optional<decltype(std::declval<const Top&>().bound())> limit(std::size_t query) const noexcept {
     const Collector& top = tops[query];
     return top.bounded() ? std::optional(top.bound()) : std::nullopt;
   }

@@ -11,7 +11,6 @@
 #include <embit/index/detail/multi/table_probe.hpp>
 #include <embit/kernel/hamming.hpp>
 #include <embit/search/exhaustive.hpp>
-#include <embit/search/pair_report.hpp>
 #include <embit/search/scan.hpp>
 #include <embit/store/block_store.hpp>
 
@@ -27,7 +26,6 @@ struct probe_worker {
   probe_counts counts;
   distinct_top_k nearest;
   distinct_in_radius within;
-  std::vector<pair_found<std::uint32_t>> pairs;
   std::vector<neighbor<std::uint32_t>> delivered;
   prepared_queries<hamming, block_store<>> tail_query;
   scan_scratch<hamming, block_store<>> tail_scratch;

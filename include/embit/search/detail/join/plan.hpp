@@ -32,10 +32,10 @@ struct join_costs {
 };
 
 inline const join_costs& join_costs_of(isa level) noexcept {
-  static constexpr join_costs vpopcnt{10, 3, 5, 1, 2, 0.03, 0.1, 0.033};
-  static constexpr join_costs avx512{10, 3, 5, 1, 2, 1, 0.7, 0.033};
-  static constexpr join_costs avx2{10, 3, 5, 1, 2, 1, 0.7, 0.066};
-  static constexpr join_costs other{10, 3, 5, 1, 2, 1.5, 2, 0.3};
+  static constexpr join_costs vpopcnt{10, 3, 5, 1.5, 3.6, 0.03, 0.1, 0.033};
+  static constexpr join_costs avx512{10, 3, 5, 1.5, 3.6, 0.3, 0.45, 0.045};
+  static constexpr join_costs avx2{10, 3, 5, 1.5, 3.6, 0.3, 0.45, 0.1};
+  static constexpr join_costs other{10, 3, 5, 1.5, 3.6, 1.5, 2, 0.3};
   switch (level) {
     case isa::vpopcnt: return vpopcnt;
     case isa::avx512: return avx512;

@@ -47,6 +47,17 @@ class join_key {
 
   std::size_t length() const noexcept { return length_; }
 
+  /// Calls `f(of)` with a function that does what `of` does, for codes one after another.
+  template <class F>
+  void for_many(F&& f) const {
+    const std::size_t w = runs_[0].first / word_bits, shift = runs_[0].first % word_bits;
+    const word mask = (word{1} << length_) - 1;
+    if (runs_.size() == 1 && shift + length_ <= word_bits)
+      f([w, shift, mask](const word* code) { return static_cast<std::uint32_t>(code[w] >> shift & mask); });
+    else
+      f([this](const word* code) { return of(code); });
+  }
+
   std::uint32_t of(const word* code) const noexcept {
     word key = take(code, runs_[0]);
     std::size_t shift = runs_[0].length;

@@ -132,16 +132,20 @@ class join_run {
   }
 
   void sort(const join_rows& rows, const join_key& key, const std::vector<std::size_t>& kept, sorted_rows& into) const {
-    into.codes.resize(rows.size * kept.size());
+    const std::size_t count = kept.size(), only = kept[0];
+    into.codes.resize(rows.size * count);
     into.ids.resize(rows.size);
-    sort_into_buckets(
-        executor_, rows.size, std::size_t{1} << key.length(), into.start,
-        [&](std::size_t i) { return key.of(rows.code(i)); },
-        [&](std::size_t i, std::size_t place) {
-          const word* code = rows.code(i);
-          for (std::size_t w = 0; w < kept.size(); ++w) into.codes[place * kept.size() + w] = code[kept[w]];
-          into.ids[place] = rows.id(i);
-        });
+    key.for_many([&](const auto& key_of) {
+      sort_into_buckets(
+          executor_, rows.size, std::size_t{1} << key.length(), into.start,
+          [&, key_of](std::size_t i) { return key_of(rows.code(i)); },
+          [&, count, only, to = into.codes.data(), ids = into.ids.data()](std::size_t i, std::size_t place) {
+            const word* code = rows.code(i);
+            ids[place] = rows.id(i);
+            to[place * count] = code[only];
+            for (std::size_t w = 1; w < count; ++w) to[place * count + w] = code[kept[w]];
+          });
+    });
   }
 
   /// Takes what the kernel finds near a row of `a`.
