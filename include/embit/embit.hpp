@@ -48,6 +48,7 @@
 #include <embit/encode/transformed.hpp>
 #include <embit/eval/compatibility.hpp>
 #include <embit/eval/ground_truth.hpp>
+#include <embit/eval/held_out.hpp>
 #include <embit/eval/metrics.hpp>
 #include <embit/fit/fit_itq.hpp>
 #include <embit/fit/fit_pca_sign.hpp>
