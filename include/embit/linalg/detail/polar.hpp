@@ -61,13 +61,16 @@ inline std::optional<matrix<double>> polar_factor(const matrix<double>& m) {
   const std::size_t n = m.rows();
   matrix<double> x = m, factor(n, n), product(n, n);
   matrix<float> rounded(n, n), square(n, n), fourth(n, n);
+  double off_before = std::sqrt(static_cast<double>(n));  // singular values of zero never come nearer to 1
   for (std::size_t done = 0; done < most_steps; ++done) {
     std::ranges::transform(x.values(), rounded.values().begin(), [](double v) { return static_cast<float>(v); });
     gemm(rounded, rounded, square);
     bool last = false;
     if (done >= polar_steps.size()) {
-      last = off_identity(square) < near_enough;
-      if (!last && done + 1 == most_steps) return {};
+      const double off = off_identity(square);
+      last = off < near_enough;
+      if (!last && (done + 1 == most_steps || off > .98 * off_before)) return {};
+      off_before = off;
     }
     gemm(square, square, fourth);
     double scale = 1;  // of singular values
