@@ -131,8 +131,8 @@ knn_result<float> ground_truth(matrix_view<const float> rows, matrix_view<const 
   detail::require_finite(rows, "rows");
   detail::require_finite(queries, "queries");
   const std::size_t dim = rows.cols();
-  const auto squared = detail::pair_function_for<detail::pair_sum::squared_difference>(active_isa());
-  const auto product = detail::pair_function_for<detail::pair_sum::product>(active_isa());
+  const auto squared = detail::ops_at<detail::pair_ops>(active_isa()).squared_difference;
+  const auto product = detail::ops_at<detail::pair_ops>(active_isa()).product;
   std::vector<float> of_rows, of_queries;
   if (options.metric == metric::cosine)
     of_rows = detail::inverse_norms(rows), of_queries = detail::inverse_norms(queries);
