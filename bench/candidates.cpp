@@ -1,7 +1,6 @@
 // Candidate lists: what a search for the k nearest costs as k grows from 10 to 10,000, against the same search for 10,
-// in turns. Binary codes by Hamming distance, one query, batches of 16 and of 1000; RaBitQ codes with float queries; and
-// ranges that hold as many rows.
-// SPDX-License-Identifier: MIT
+// in turns. Binary codes by Hamming distance, one query, batches of 16 and of 1000; RaBitQ codes with float queries;
+// and ranges that hold as many rows. SPDX-License-Identifier: MIT
 #include <embit/core/matrix.hpp>
 #include <embit/core/random.hpp>
 #include <embit/fit/fit_rabitq.hpp>
@@ -73,18 +72,18 @@ void binary(std::size_t bits, std::size_t rows, std::size_t queries, std::size_t
 
 void levels(std::size_t rows, std::size_t dims) {
   for (const std::size_t k : {10u, 100u, 400u, 1000u})
-    benchmark::RegisterBenchmark(("rabitq/1bits/" + std::to_string(rows) + "rows/" + std::to_string(dims) + "dims/k" +
-                                  std::to_string(k))
-                                     .c_str(),
-                                 [=](auto& state) {
-                                   embit::rng rng{1};
-                                   embit::matrix<float> x(rows, dims), asked(32, dims);
-                                   for (float& v : x.values()) v = embit::normal(rng);
-                                   for (float& v : asked.values()) v = embit::normal(rng);
-                                   const auto coder = embit::fit_rabitq(x, {.bits_per_dim = 1}, rng);
-                                   const embit::flat_index index{coder.encode(x), coder.estimator({.query_bits = 6})};
-                                   k_nearest(state, index, asked.view(), 1, k);
-                                 })
+    benchmark::RegisterBenchmark(
+        ("rabitq/1bits/" + std::to_string(rows) + "rows/" + std::to_string(dims) + "dims/k" + std::to_string(k))
+            .c_str(),
+        [=](auto& state) {
+          embit::rng rng{1};
+          embit::matrix<float> x(rows, dims), asked(32, dims);
+          for (float& v : x.values()) v = embit::normal(rng);
+          for (float& v : asked.values()) v = embit::normal(rng);
+          const auto coder = embit::fit_rabitq(x, {.bits_per_dim = 1}, rng);
+          const embit::flat_index index{coder.encode(x), coder.estimator({.query_bits = 6})};
+          k_nearest(state, index, asked.view(), 1, k);
+        })
         ->UseManualTime();
 }
 
