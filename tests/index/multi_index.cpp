@@ -385,6 +385,34 @@ TEST_CASE("multi_index counts with the costs that it is given") {
   REQUIRE(statistics.lookups == 0);
 }
 
+TEST_CASE("multi_index builds its tables anew once searches have paid for it") {
+  const auto codes = make(kind::clustered, 30'000, 64, 3, 60), more = make(kind::clustered, 5000, 64, 4, 60);
+  auto costs = embit::multi_index_costs::of(embit::isa::avx2);
+  costs.scan.row = 1000;
+  embit::multi_index index{codes, {.substrings = 5, .costs = costs}};
+  // Rows that the searches of a few queries scan, one query at a time.
+  const auto scanned = [&](std::size_t searches) {
+    embit::multi_index_statistics statistics;
+    for (std::size_t q = 0; q < searches; ++q)
+      (void)index.search(more.view().middle_rows(q, 1), 10, embit::accept_all{}, &statistics);
+    REQUIRE(statistics.probed == searches);
+    return statistics.scan.rows_scanned;
+  };
+  for (std::size_t i = 0; i < more.size(); ++i) index.add(more.view().middle_rows(i, 1));
+  REQUIRE(scanned(1) >= more.size());  // adds alone have built nothing
+  REQUIRE(scanned(9) >= 9 * more.size());
+  const embit::multi_index copy = index;
+  index.add(more.view().middle_rows(0, 1));
+  REQUIRE(scanned(3) == 0);
+  index.add(more.view().middle_rows(0, 1));
+  REQUIRE(scanned(3) > 0);
+  embit::flat_index flat{codes};
+  flat.add(more);
+  REQUIRE(same(copy.search(more, 10), flat.search(more, 10)));
+  for (int again = 0; again < 2; ++again) flat.add(more.view().middle_rows(0, 1));
+  REQUIRE(same(index.search(more, 10), flat.search(more, 10)));
+}
+
 TEST_CASE("multi_index reports its memory, and tables of ids are small") {
   const std::size_t n = 300'000;
   const auto codes = make(kind::clustered, n, 64, 1, 300);

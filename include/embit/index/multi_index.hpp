@@ -15,6 +15,7 @@
 #include <embit/index/detail/multi/distinct_top_k.hpp>
 #include <embit/index/detail/multi/multi_tables.hpp>
 #include <embit/index/detail/multi/probe_workspace.hpp>
+#include <embit/index/detail/multi/search_debt.hpp>
 #include <embit/index/detail/multi/table_choice.hpp>
 #include <embit/index/detail/multi/table_probe.hpp>
 #include <embit/index/flat.hpp>
@@ -158,14 +159,15 @@ class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_v
   }
 
   /// Adds rows; returns the id of the first, the others follow. New rows are scanned until they are a third of those in
-  /// the tables, which are then built anew; where a scan was faster than tables, they are tried again once there are
+  /// the tables, or until searches have spent as much on that as the tables take to build: then these are built anew,
+  /// so that adds copy a row O(1) times amortized, or have been paid for by searches. After adds without searches
+  /// between, `compact` builds them, too. Where a scan was faster than tables, they are tried again once there are
   /// twice as many rows.
   /// @throws error errc::shape for another width, errc::argument for bits beyond the width or too many rows; the
   /// index is unchanged then.
   row_id add(code_view<> codes) {
     return this->grow(codes.size(), [&] {
-      const std::size_t most_scanned = tables_.empty() ? tables_.rows() : tables_.rows() / 3;
-      if (rows() + codes.size() - tables_.rows() <= (std::max)(most_scanned, detail::fewest_rows)) {
+      if (!rebuild_pays(rows() + codes.size())) {
         store_.append(codes);
       } else {
         block_store<> all = store_;
@@ -253,9 +255,16 @@ class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_v
     return store;
   }
 
+  // Whether an add that ends with so many rows builds the tables anew.
+  bool rebuild_pays(std::size_t grown) const noexcept {
+    const std::size_t most_scanned = tables_.empty() ? tables_.rows() : tables_.rows() / 3;
+    if (grown - tables_.rows() > (std::max)(most_scanned, detail::fewest_rows)) return true;
+    return !tables_.empty() && static_cast<double>(debt_.lost()) > tables_.build_cost(store_);
+  }
   void rebuild(block_store<> codes) {
     tables_ = detail::multi_tables<Layout::copies>(codes, wishes(options_), executor_);
     store_ = std::move(codes);
+    debt_ = {};
   }
 
   void require_queries(const code_view<>& queries) const {
@@ -293,6 +302,7 @@ class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_v
       return;
     }
     work->reset(queries.size(), executor_.concurrency());
+    owe_tail(queries.size());
     const detail::table_set set = tables_.set(store_);
     detail::for_each_query(executor_, queries.size(), [&](std::size_t q, std::size_t worker) {
       detail::probe_worker& mine = work->workers[worker];
@@ -333,6 +343,7 @@ class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_v
     }
     const auto work = workspaces_.take();
     work->reset(queries.size(), executor_.concurrency());
+    owe_tail(queries.size());
     const detail::table_set set = tables_.set(store_);
     std::vector<std::vector<neighbor_type>> lists(queries.size());
     detail::for_each_query(executor_, queries.size(), [&](std::size_t q, std::size_t worker) {
@@ -360,6 +371,12 @@ class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_v
     return result;
   }
 
+  // So many queries scan the rows that are not yet in the tables.
+  void owe_tail(std::size_t queries) const {
+    const double each = costs(options_).scan.for_each_of(1, 1, rows() - tables_.rows(), store_.words());
+    debt_.add(each * static_cast<double>(queries));
+  }
+
   // Rows that are not yet in the tables, and a few before them that share a superblock with them.
   template <class Found>
   void scan_tail(code_view<> queries, std::size_t q, const row_choice& choice, Found& found,
@@ -376,6 +393,7 @@ class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_v
   hamming hamming_;
   block_store<> store_;
   detail::multi_tables<Layout::copies> tables_;
+  mutable detail::search_debt debt_;
   mutable reuse_pool<detail::probe_workspace> workspaces_;
 };
 

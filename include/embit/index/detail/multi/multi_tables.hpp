@@ -60,6 +60,13 @@ class multi_tables {
   const key_split& keys() const noexcept { return keys_; }
   const probe_plan& plan() const noexcept { return plan_; }
 
+  /// About what it takes to build as many tables over so many codes, in nanoseconds.
+  double build_cost(const block_store<>& store) const noexcept {
+    constexpr double choice = 10e6, row = 10, each_word = 4;
+    const double keys = static_cast<double>(tables_.size()), words = static_cast<double>(store.words());
+    return choice + static_cast<double>(store.size()) * keys * (row + each_word * words);
+  }
+
   table_set set(const block_store<>& store) const noexcept {
     return {store, keys_, tables_, flips_, plan_, scan_, by_line_, costs_};
   }
