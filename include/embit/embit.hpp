@@ -48,6 +48,7 @@
 #include <embit/encode/transformed.hpp>
 #include <embit/eval/compatibility.hpp>
 #include <embit/eval/ground_truth.hpp>
+#include <embit/eval/held_out.hpp>
 #include <embit/eval/metrics.hpp>
 #include <embit/fit/fit_itq.hpp>
 #include <embit/fit/fit_pca_sign.hpp>
@@ -149,7 +150,9 @@
 #include <embit/search/default_kernel.hpp>
 #include <embit/search/duplicate_groups.hpp>
 #include <embit/search/exhaustive.hpp>
+#include <embit/search/index_frame.hpp>
 #include <embit/search/join.hpp>
+#include <embit/search/knn_scan.hpp>
 #include <embit/search/live_rows.hpp>
 #include <embit/search/merge_results.hpp>
 #include <embit/search/pair_report.hpp>

@@ -111,15 +111,15 @@ TEST_CASE("a map with gaps inside its rows is refused", "[matrix_view]") {
 }
 
 TEST_CASE("NaN and infinity are found where they are", "[matrix_view]") {
+  using embit::detail::require_finite;
   std::vector<float> numbers(7 * 65, 1.0f);
   const matrix_view<const float> m(numbers.data(), 7, 65);
-  CHECK_NOTHROW(embit::detail::require_finite(m, "rows"));
+  CHECK_NOTHROW(require_finite(m, "rows"));
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
                           -std::numeric_limits<float>::infinity()}) {
     numbers[5 * 65 + 64] = bad;
-    CHECK_THROWS_WITH(embit::detail::require_finite(m, "rows"),
-                      Catch::Matchers::StartsWith("rows: row 5, column 64 is "));
+    CHECK_THROWS_WITH(require_finite(m, "rows"), Catch::Matchers::StartsWith("rows: row 5, column 64 is "));
   }
   numbers[5 * 65 + 64] = std::numeric_limits<float>::max();  // large is not infinite
-  CHECK_NOTHROW(embit::detail::require_finite(m, "rows"));
+  CHECK_NOTHROW(require_finite(m, "rows"));
 }

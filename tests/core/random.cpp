@@ -205,12 +205,13 @@ TEST_CASE("numbers are computed at compile time alike", "[random]") {
 }
 
 TEST_CASE("a product by halves is the product that a wider type gives", "[random]") {
+  using embit::detail::multiply_128, embit::detail::multiply_halves;
   const auto same = [](std::uint64_t a, std::uint64_t b) {
-    const auto halves = embit::detail::multiply_halves(a, b), whole = embit::detail::multiply_128(a, b);
+    const auto halves = multiply_halves(a, b), whole = multiply_128(a, b);
     return halves.high == whole.high && halves.low == whole.low;
   };
   constexpr std::uint64_t all = ~std::uint64_t{0};
-  constexpr auto square = embit::detail::multiply_halves(all, all);  // 2^128 - 2^65 + 1
+  constexpr auto square = multiply_halves(all, all);  // 2^128 - 2^65 + 1
   CHECK(square.high == all - 1);
   CHECK(square.low == 1);
   rng engine(11);

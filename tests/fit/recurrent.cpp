@@ -31,6 +31,9 @@ using support::refusal;
 
 namespace {
 
+using embit::detail::codes_of, embit::detail::grid_start, embit::detail::network_of, embit::detail::recurrent_net,
+    embit::detail::trained_net, embit::detail::unit_copy;
+
 // Rows whose components spread less and less, turned so that no axis is special.
 embit::matrix<float> spectrum_rows(std::size_t n, std::size_t dim, std::uint64_t seed) {
   embit::rng rng{seed}, turn{1};
@@ -70,14 +73,14 @@ struct clipped_identity {
 embit::recurrent drawn_encoder(std::size_t dim, std::size_t dims, std::size_t loops, std::size_t hidden) {
   embit::rng rng{dim + dims};
   const auto pca = embit::fit_pca(spectrum_rows(500, dim, 7));
-  auto net = embit::detail::grid_start<embit::detail::trained_net>(pca, {dims, loops}, hidden, rng);
-  embit::detail::trained_net::trace kept;
+  auto net = grid_start<trained_net>(pca, {dims, loops}, hidden, rng);
+  trained_net::trace kept;
   auto rows = spectrum_rows(200, dim, 8);
   net.standardize(rows.view());
   net.forward(rows, kept, embit::inline_executor{});
   for (embit::parameter* p : net.parameters())
     for (float& x : p->value.values()) x += .05f * embit::normal(rng);
-  return embit::recurrent(embit::detail::codes_of(net));
+  return embit::recurrent(codes_of(net));
 }
 
 }  // namespace
@@ -87,8 +90,8 @@ TEST_CASE("the gradients of the recurrence are those of its codes") {
   embit::rng rng{1};
   for (const std::size_t loops : {0u, 2u}) {
     const auto forward = normal_rows(dims, dim, 2, .3f), backward = normal_rows(dim, dims, 3, .3f);
-    auto net = embit::detail::network_of<embit::detail::recurrent_net<clipped_identity>>(
-        std::vector<float>(dim), 1, forward, backward, loops, 9, rng);
+    auto net =
+        network_of<recurrent_net<clipped_identity>>(std::vector<float>(dim), 1, forward, backward, loops, 9, rng);
     for (embit::parameter* p : net.parameters())
       for (float& x : p->value.values()) x += .1f * embit::normal(rng);
     const auto u = normal_rows(n, dim, 4), slope = normal_rows(n, dims, 5);
@@ -156,17 +159,17 @@ TEST_CASE("codes are what the blocks say, for a row alone, in a batch, on thread
 TEST_CASE("encoding agrees with the network in its inference form, step by step") {
   const std::size_t dim = 24, dims = 10, loops = 3, n = 50;
   embit::rng rng{6};
-  const auto pca = embit::fit_pca(embit::detail::unit_copy(spectrum_rows(500, dim, 7)));
-  auto net = embit::detail::grid_start<embit::detail::trained_net>(pca, {dims, loops}, 16, rng);
-  embit::detail::trained_net::trace kept;
-  auto batch = embit::detail::unit_copy(spectrum_rows(200, dim, 8));
+  const auto pca = embit::fit_pca(unit_copy(spectrum_rows(500, dim, 7)));
+  auto net = grid_start<trained_net>(pca, {dims, loops}, 16, rng);
+  trained_net::trace kept;
+  auto batch = unit_copy(spectrum_rows(200, dim, 8));
   net.standardize(batch.view());
   net.forward(batch, kept, embit::inline_executor{});
   for (embit::parameter* p : net.parameters())
     for (float& x : p->value.values()) x += .05f * embit::normal(rng);
 
   const auto rows = spectrum_rows(n, dim, 9);
-  auto u = embit::detail::unit_copy(rows);
+  auto u = unit_copy(rows);
   net.standardize(u.view());
   embit::matrix<float> z(n, dims), codes(n, dims, 0.f), rebuilt(n, dim);
   double nearest = 1;  // a decision so near to zero that rounding could turn it
@@ -186,7 +189,7 @@ TEST_CASE("encoding agrees with the network in its inference form, step by step"
     decide(std::ldexp(1.f, -static_cast<int>(t) - 1));
   }
   REQUIRE(nearest > 1e-5);
-  REQUIRE(embit::recurrent(embit::detail::codes_of(net)).values(rows) == codes);
+  REQUIRE(embit::recurrent(codes_of(net)).values(rows) == codes);
 }
 
 TEST_CASE("fewer loops are a prefix of the bit planes") {
@@ -210,10 +213,10 @@ TEST_CASE("fewer loops are a prefix of the bit planes") {
 
 TEST_CASE("before training the codes are the uniform grid") {
   embit::rng rng{11};
-  const auto rows = embit::detail::unit_copy(spectrum_rows(1000, 48, 12));
+  const auto rows = unit_copy(spectrum_rows(1000, 48, 12));
   const auto pca = embit::fit_pca(rows);
-  const auto net = embit::detail::grid_start<embit::detail::trained_net>(pca, {16, 3}, 8, rng);
-  const auto values = embit::recurrent(embit::detail::codes_of(net)).values(rows);
+  const auto net = grid_start<trained_net>(pca, {16, 3}, 8, rng);
+  const auto values = embit::recurrent(codes_of(net)).values(rows);
   auto u = rows;
   net.standardize(u.view());
   embit::matrix<float> z(1000, 16);

@@ -29,6 +29,8 @@
 
 namespace {
 
+using embit::detail::flips_by_margin, embit::detail::flips_by_weight;
+
 using embit::row_id;
 using support::code_kind;
 using support::normal_rows;
@@ -60,7 +62,7 @@ std::vector<embit::neighbor<std::uint32_t>> by_definition(embit::code_view<> cod
 
 TEST_CASE("probes come with fewer flips first, each once") {
   for (const std::size_t bits : {1u, 2u, 5u, 11u}) {
-    embit::detail::flips_by_weight flips(bits);
+    flips_by_weight flips(bits);
     std::set<std::uint32_t> seen;
     std::pair<int, std::uint32_t> last{-1, 0};
     do {
@@ -71,7 +73,7 @@ TEST_CASE("probes come with fewer flips first, each once") {
     } while (flips.next());
     REQUIRE(seen.size() == std::size_t{1} << bits);
   }
-  embit::detail::flips_by_weight wide(32);
+  flips_by_weight wide(32);
   for (int i = 0; i < 33; ++i) wide.next();
   REQUIRE(wide.mask() == 3);
 }
@@ -81,11 +83,11 @@ TEST_CASE("probes with margins come in the order of their cost, each once") {
     auto margins = normal_rows(1, tables * bits, tables * bits);
     margins[0][0] = 0;
     margins[0][margins.cols() - 1] = margins[0][margins.cols() / 2];
-    embit::detail::flips_by_margin flips;
+    flips_by_margin flips;
     flips.reset(margins[0], tables, bits);
     std::set<std::pair<std::size_t, std::uint32_t>> seen;
     double last = 0;
-    embit::detail::flips_by_margin::probe p;
+    flips_by_margin::probe p;
     while (flips.next(p)) {
       double cost = 0;
       for (std::size_t b = 0; b < bits; ++b)

@@ -30,7 +30,7 @@ constexpr std::size_t sizes[] = {0, 1, 7, 8, 513, 2000};
 template <class K>
 std::vector<list<K>> search_at(embit::isa level, const K& kernel, const embit::popcount_store<>& store,
                                embit::code_view<> queries, std::size_t k, std::size_t parts) {
-  using collector = embit::heap_top_k<typename K::distance_type, std::greater<>>;
+  using collector = embit::best_top_k<typename K::distance_type, std::greater<>>;
   embit::detail::prepared_queries<K, embit::popcount_store<>> prepared;
   prepared.assign(kernel, queries, store.size(), level);
   std::vector<list<K>> found(queries.size());

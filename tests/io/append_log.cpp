@@ -22,7 +22,7 @@ using support::spill;
 
 namespace {
 
-constexpr std::size_t header_size = sizeof(embit::detail::log_header);
+constexpr std::size_t header_size = support::log_header_size;
 
 std::vector<std::string> records_in(const std::string& path, std::uint64_t generation = 1) {
   std::vector<std::string> found;
@@ -46,13 +46,12 @@ std::string log_of(const std::vector<std::string>& records, const support::temp_
 /// A log as version 1 wrote it.
 std::string old_log_of(const std::vector<std::string>& records, std::uint64_t generation) {
   std::string bytes(header_size, '\0');
-  const auto& magic = embit::detail::log_magic;
-  std::copy(magic.begin(), magic.end(), bytes.begin());
+  std::copy(support::log_magic.begin(), support::log_magic.end(), bytes.begin());
   support::put(bytes, 8, 1u);
   support::put(bytes, 16, generation);
   for (const std::string& record : records) {
     const std::size_t at = bytes.size();
-    bytes.resize(at + sizeof(embit::detail::record_header_1));
+    bytes.resize(at + support::record_header_size(1));
     support::put(bytes, at, static_cast<std::uint32_t>(record.size()));
     bytes += record;
     bytes.resize((bytes.size() + 7) / 8 * 8);

@@ -14,7 +14,7 @@
 namespace {
 
 using embit::word;
-using embit::detail::code_range;
+using embit::detail::bucket_scan, embit::detail::code_range;
 using hit_list = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
 
 struct sink {
@@ -51,8 +51,8 @@ TEST_CASE("bucket_scan finds every code below the threshold, at every level and 
     std::vector<code_range> ranges{{0, 0}, {990, 10}, {3, 1}, {100, 333}};
     for (std::uint32_t count = 0; count < 20; ++count) ranges.push_back({500 + 20 * count, count});
     for (const embit::isa level : embit::supported_isas()) {
-      const embit::detail::bucket_scan scan(words, level);
-      embit::detail::bucket_scan::scratch scratch;
+      const bucket_scan scan(words, level);
+      bucket_scan::scratch scratch;
       for (const std::uint32_t threshold :
            {0u, 1u, static_cast<unsigned>(30 * words), std::numeric_limits<unsigned>::max()}) {
         CAPTURE(words, threshold, embit::name_of(level));
@@ -71,17 +71,17 @@ TEST_CASE("bucket_scan reads no code beyond its ranges") {
     for (std::uint32_t n = 1; n < 20; ++n)
       for (const embit::isa level : embit::supported_isas()) {
         const std::vector<word> codes(n * words, 7), query(words, 7);
-        embit::detail::bucket_scan::scratch scratch;
+        bucket_scan::scratch scratch;
         sink to{1};
         const code_range all{0, n};
-        embit::detail::bucket_scan(words, level)(codes.data(), {&all, 1}, query.data(), scratch, to);
+        bucket_scan(words, level)(codes.data(), {&all, 1}, query.data(), scratch, to);
         REQUIRE(to.hits.size() == n);
       }
 }
 
 TEST_CASE("bucket_scan refuses widths and levels it has no kernel for") {
-  REQUIRE_THROWS_AS(embit::detail::bucket_scan(0), embit::error);
-  REQUIRE_THROWS_AS(embit::detail::bucket_scan(9), embit::error);
+  REQUIRE_THROWS_AS(bucket_scan(0), embit::error);
+  REQUIRE_THROWS_AS(bucket_scan(9), embit::error);
   for (const embit::isa level : {embit::isa::avx2, embit::isa::vpopcnt, embit::isa::neon})
-    if (!embit::supports(level)) REQUIRE_THROWS_AS(embit::detail::bucket_scan(1, level), embit::error);
+    if (!embit::supports(level)) REQUIRE_THROWS_AS(bucket_scan(1, level), embit::error);
 }

@@ -5,6 +5,7 @@
 
 #include <support/catch.hpp>
 #include <support/codes.hpp>
+#include <support/numbers.hpp>
 #include <support/token_sets.hpp>
 
 #include <cmath>
@@ -88,12 +89,12 @@ TEST_CASE("masked tokens are as if they were not there, and nothing scores lowes
       if (q == 2 || q == 4)
         CHECK(found == 0);  // no query tokens
       else if (d == 2 || d == 4)
-        CHECK(embit::detail::bits_of(found) == minus_infinity);
+        CHECK(support::bits_of(found) == minus_infinity);
       else
         CHECK(double{found} == Approx(support::chamfer(view[q], view[d])).margin(1e-5));
     }
   const embit::chamfer_signs signs;
-  CHECK(embit::detail::bits_of(signs(signs.prepare(view[0]), embit::code_view<>(nullptr, 0, 40))) == minus_infinity);
+  CHECK(support::bits_of(signs(signs.prepare(view[0]), embit::code_view<>(nullptr, 0, 40))) == minus_infinity);
   const embit::word code = 5;
   CHECK(signs(signs.prepare(view[4]), embit::code_view<>(&code, 1, 40)) == 0);
 }

@@ -17,8 +17,7 @@
 namespace {
 
 using embit::word;
-using embit::detail::code_line;
-using embit::detail::code_range;
+using embit::detail::bucket_scan, embit::detail::line_scan, embit::detail::code_line, embit::detail::code_range;
 using hit_list = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
 
 struct sink {
@@ -28,11 +27,11 @@ struct sink {
   void offer(std::uint32_t position, std::uint32_t distance) { hits.emplace_back(position, distance); }
 };
 
-std::vector<code_line> lines_of(const word* codes, std::size_t words, const std::vector<code_range>& ranges) {
+std::vector<code_line> all_lines_of(const word* codes, std::size_t words, const std::vector<code_range>& ranges) {
   std::vector<code_line> lines;
   for (const code_range range : ranges) {
     std::vector<code_line> more(range.count + embit::detail::listed_step + 1);
-    more.resize(embit::detail::lines_of(codes, words, range, more.data()));
+    more.resize(lines_of(codes, words, range, more.data()));
     lines.insert(lines.end(), more.begin(), more.end());
   }
   return lines;
@@ -52,11 +51,11 @@ TEST_CASE("line_scan finds what bucket_scan finds, at every level and width", "[
       std::copy_n(query.begin(), words, codes.begin() + static_cast<std::ptrdiff_t>(i));
     std::vector<code_range> ranges{{0, 0}, {990, 10}, {3, 1}, {100, 333}};
     for (std::uint32_t count = 0; count < 30; ++count) ranges.push_back({200 + 25 * count, count});
-    const auto lines = lines_of(codes.data(), words, ranges);
+    const auto lines = all_lines_of(codes.data(), words, ranges);
     for (const embit::isa level : embit::supported_isas()) {
-      const embit::detail::bucket_scan by_bucket(words, level);
-      const embit::detail::line_scan by_line(words, level);
-      embit::detail::bucket_scan::scratch scratch;
+      const bucket_scan by_bucket(words, level);
+      const line_scan by_line(words, level);
+      bucket_scan::scratch scratch;
       for (const std::uint32_t threshold :
            {0u, 1u, static_cast<unsigned>(30 * words), std::numeric_limits<unsigned>::max()})
         for (const std::size_t ahead : {std::size_t{0}, std::size_t{5}, lines.size()}) {
@@ -74,7 +73,7 @@ TEST_CASE("line_scan finds what bucket_scan finds, at every level and width", "[
 
 TEST_CASE("a line knows its address and which of its codes count", "[line_scan]") {
   embit::aligned_vector<word> codes(32);
-  const auto lines = lines_of(codes.data(), 1, {{5, 14}, {24, 3}});
+  const auto lines = all_lines_of(codes.data(), 1, {{5, 14}, {24, 3}});
   REQUIRE(lines.size() == 4);
   const std::array<std::array<std::uint32_t, 3>, 4> expected{{{0, 5, 7}, {1, 0, 7}, {2, 0, 2}, {3, 0, 2}}};
   for (std::size_t i = 0; i < 4; ++i) {

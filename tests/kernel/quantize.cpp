@@ -13,6 +13,8 @@
 
 namespace {
 
+using embit::detail::ops_at, embit::detail::quantize_ops;
+
 std::vector<float> row_of(std::size_t dims, std::uint64_t seed) {
   embit::rng rng{seed};
   std::vector<float> x(dims);
@@ -23,8 +25,8 @@ std::vector<float> row_of(std::size_t dims, std::uint64_t seed) {
 }
 
 // The planes of one row of a block, 32 bytes apart; 0xcc marks bytes of other rows.
-std::vector<std::uint8_t> planes_of(const embit::detail::quantize_ops& level, const std::vector<float>& x,
-                                    float inverse_step, std::size_t bits, embit::grid_sums& sums) {
+std::vector<std::uint8_t> planes_of(const quantize_ops& level, const std::vector<float>& x, float inverse_step,
+                                    std::size_t bits, embit::grid_sums& sums) {
   std::vector<std::uint8_t> out(bits * ((x.size() + 7) / 8) * 32, 0xcc);
   sums = level.row(x.data(), x.size(), inverse_step, bits, out.data());
   return out;
@@ -45,7 +47,7 @@ TEST_CASE("a row on the grid has the levels and sums of their definition, the sa
       const auto x = row_of(dims, dims);
       const float inverse_step = .3f * static_cast<float>(1u << (bits - 1));
       embit::grid_sums expected;
-      const auto planes = planes_of(embit::detail::quantize_portable::ops, x, inverse_step, bits, expected);
+      const auto planes = planes_of(ops_at<quantize_ops>(embit::isa::portable), x, inverse_step, bits, expected);
       double magnitude = 0, product = 0;
       std::uint64_t energy = 0;
       for (std::size_t j = 0; j < dims; ++j) {
@@ -64,12 +66,12 @@ TEST_CASE("a row on the grid has the levels and sums of their definition, the sa
         if (i % 32 != 0) REQUIRE(planes[i] == 0xcc);
       for (const embit::isa level : embit::supported_isas()) {
         embit::grid_sums sums;
-        const auto& functions = embit::detail::ops_at<embit::detail::quantize_ops>(level);
+        const auto& functions = ops_at<quantize_ops>(level);
         REQUIRE(planes_of(functions, x, inverse_step, bits, sums) == planes);
         REQUIRE(sums.magnitude == expected.magnitude);
         REQUIRE(sums.product == expected.product);
         REQUIRE(sums.energy == expected.energy);
-        REQUIRE(functions.square(x.data(), dims) == embit::detail::quantize_portable::square(x.data(), dims));
+        REQUIRE(functions.square(x.data(), dims) == ops_at<quantize_ops>(embit::isa::portable).square(x.data(), dims));
       }
     }
 }
@@ -80,7 +82,7 @@ TEST_CASE("padding bits stay clear, and steps beyond all bounds give the outermo
       for (const float inverse_step : {0.f, std::numeric_limits<float>::infinity()}) {
         const std::vector<float> x(dims, -2.f);
         embit::grid_sums sums;
-        const auto planes = planes_of(embit::detail::ops_at<embit::detail::quantize_ops>(level), x, inverse_step, 3, sums);
+        const auto planes = planes_of(ops_at<quantize_ops>(level), x, inverse_step, 3, sums);
         for (std::size_t j = 0; j < (dims + 7) / 8 * 8; ++j)
           REQUIRE(level_at(planes, dims, 3, j) == (j < dims && inverse_step == 0 ? 3u : 0u));
         REQUIRE(sums.energy == dims * (inverse_step == 0 ? 1 : 49));
@@ -91,7 +93,7 @@ TEST_CASE("dropping low planes of a code on a uniform grid gives the code of the
   for (const std::size_t dims : {7u, 64u, 100u}) {
     const auto x = row_of(dims, 7);
     embit::grid_sums sums;
-    const auto& functions = embit::detail::ops_at<embit::detail::quantize_ops>(embit::active_isa());
+    const auto& functions = ops_at<quantize_ops>(embit::active_isa());
     const auto longest = planes_of(functions, x, 37.f, 8, sums);
     for (std::size_t bits = 1; bits < 8; ++bits) {
       const auto planes = planes_of(functions, x, 37.f / static_cast<float>(1u << (8 - bits)), bits, sums);

@@ -108,6 +108,38 @@ TEST_CASE("nearest_rotation maximizes the trace, for singular matrices too") {
   }
 }
 
+TEST_CASE("nearest_rotation is the product of the singular vectors, whatever the singular values") {
+  // Sizes and spreads for which it is found by products, and some for which it cannot be: singular values too far
+  // apart, so that it must be found by eigenvalues.
+  embit::rng rng{5};
+  for (const std::size_t n : {64u, 97u}) {
+    for (const double smallest : {1., .3, 1e-2, 1e-3, 1e-4, 1e-5}) {
+      const auto u = embit::random_rotation<double>(n, rng), w = embit::random_rotation<double>(n, rng);
+      embit::matrix<double> m(n, n), expected(n, n);
+      for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t k = 0; k < n; ++k)
+          for (std::size_t j = 0; j < n; ++j) {
+            const double part = u[j][i] * w[j][k];
+            m[i][k] += 1e5 * std::pow(smallest, static_cast<double>(j) / static_cast<double>(n - 1)) * part;
+            expected[i][k] += part;
+          }
+      const auto found = embit::nearest_rotation(m.view());
+      REQUIRE(off_orthonormal(found) < 1e-12);
+      double off = 0;
+      for (std::size_t i = 0; i < n * n; ++i) off = std::max(off, std::abs(found.values()[i] - expected.values()[i]));
+      CAPTURE(n, smallest);
+      REQUIRE(off < 1e-5);
+      embit::matrix<float> rounded(n, n);
+      std::ranges::transform(m.values(), rounded.values().begin(), [](double x) { return static_cast<float>(x); });
+      if (smallest >= 1e-2) {  // what rounding m leaves of the smaller singular vectors
+        const auto in_floats = embit::nearest_rotation(rounded.view());
+        for (std::size_t i = 0; i < n * n; ++i)
+          REQUIRE(std::abs(static_cast<double>(in_floats.values()[i]) - expected.values()[i]) < 1e-4);
+      }
+    }
+  }
+}
+
 TEST_CASE("nearest_rotation finds a rotation that was hidden") {
   embit::rng rng{4};
   for (const std::size_t n : {3u, 40u}) {

@@ -1,6 +1,5 @@
 // NaN and infinity at every door of indexes, rerankers and stores, and scores of finite rows that are no numbers.
 #include <embit/codes/pack.hpp>
-#include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/ragged_view.hpp>
 #include <embit/core/thread_pool.hpp>
@@ -23,6 +22,7 @@
 #include <support/catch.hpp>
 #include <support/container_bytes.hpp>
 #include <support/normal_rows.hpp>
+#include <support/numbers.hpp>
 #include <support/refusal.hpp>
 #include <support/temp_dir.hpp>
 
@@ -147,7 +147,7 @@ TEST_CASE("every door refuses NaN and infinity, and lets the largest numbers in"
     INFO(d.name);
     for (const std::uint32_t bits : {0x7fc00000u, 0x7f800001u, 0xffc12345u, 0x7f800000u, 0xff800000u}) {
       auto bad = normal_rows(rows, dim, 1);
-      bad[50][3] = embit::detail::number_of<float>(bits);
+      bad[50][3] = support::number_of(bits);
       const auto said = refusal([&] { d.enter(bad, bad[50][3]); });
       CHECK((said.starts_with("not_finite: ") || said.starts_with("argument: ")));
     }
@@ -160,7 +160,7 @@ TEST_CASE("a radius that is NaN is refused, infinity is one") {
   const auto x = normal_rows(rows, dim, 1);
   const embit::flat_index index{x, embit::l2{}};
   const embit::lsh_table table{x, keys(), {.tables = 1, .bits = 1}, embit::l2{}};
-  const float nan = embit::detail::number_of<float>(0x7fc00000u), inf = embit::detail::infinity<float>();
+  const float nan = support::quiet_nan(), inf = support::infinity();
   const auto one = x.view().middle_rows(0, 1);
   const matrix<std::uint32_t> key(1, 1, 0u);
   CHECK(refusal([&] { index.range_search(one, nan); }).starts_with("not_finite: radius"));
@@ -179,13 +179,13 @@ TEST_CASE("a radius that is NaN is refused, infinity is one") {
 
 TEST_CASE("tokens that a mask leaves out are not looked at") {
   auto x = normal_rows(rows, dim, 1);
-  x[50][3] = embit::detail::number_of<float>(0x7fc00000u);
+  x[50][3] = support::quiet_nan();
   std::vector<std::uint8_t> mask(rows, 1);
   mask[50] = 0;
   const auto documents = tokens_of(x, mask);
   const embit::chamfer_rerank rerank{documents};
   const embit::token_store<float> store{documents};
-  CHECK(embit::detail::is_finite(rerank(documents[1], 1)));
+  CHECK(support::is_finite(rerank(documents[1], 1)));
   CHECK(refusal([&] { embit::flat_index(store, embit::chamfer{}).search(documents, 2); }) == "accepted");
 }
 
@@ -242,11 +242,11 @@ TEST_CASE("scores of finite rows that overflow have a place, the same on any num
         REQUIRE((a[q].size() == k && b[q].size() == k));
         for (std::size_t i = 0; i < k; ++i) {
           wrong += a[q][i].id != b[q][i].id;
-          const bool none = embit::detail::is_nan(a[q][i].distance);
+          const bool none = support::is_nan(a[q][i].distance);
           not_numbers += none;
           if (i == 0) continue;
           wrong += embit::neighbor_order<typename K::compare>{}(a[q][i], a[q][i - 1]);
-          wrong += !none && embit::detail::is_nan(a[q][i - 1].distance);
+          wrong += !none && support::is_nan(a[q][i - 1].distance);
         }
       }
       CHECK(wrong == 0);
@@ -259,10 +259,10 @@ TEST_CASE("scores of finite rows that overflow have a place, the same on any num
 
 TEST_CASE("rows that are said to be right are taken as they are, and what is no number comes last") {
   auto x = normal_rows(rows, dim, 1);
-  x[50][3] = embit::detail::number_of<float>(0x7fc00000u);
+  x[50][3] = support::quiet_nan();
   const embit::float_rerank rerank(x, embit::l2{}, embit::unchecked);
   CHECK(rerank.size() == rows);
-  CHECK(embit::detail::is_finite(rerank(x[0], 1)));
+  CHECK(support::is_finite(rerank(x[0], 1)));
   const embit::chamfer_rerank chamfer(tokens_of(x), {}, embit::unchecked);
   CHECK(chamfer.size() == 2);
 }

@@ -25,6 +25,9 @@ using pair_list = std::vector<std::tuple<row_id, row_id, std::uint32_t>>;
 
 namespace {
 
+using embit::detail::equal_codes, embit::detail::join_between, embit::detail::join_tuning, embit::detail::join_within,
+    embit::detail::masks_within, embit::detail::pair_report;
+
 pair_list brute_within(code_view<> codes, std::uint32_t radius) {
   pair_list pairs;
   for (row_id a = 0; a < codes.size(); ++a)
@@ -45,14 +48,14 @@ template <class Join>
 pair_list sorted(Join&& join) {
   pair_list pairs;
   auto found = [&](row_id a, row_id b, std::uint32_t d) { pairs.emplace_back(a, b, d); };
-  embit::detail::pair_report<std::uint32_t> report(found);
+  pair_report<std::uint32_t> report(found);
   join(report);
   std::sort(pairs.begin(), pairs.end());
   return pairs;
 }
 
 /// Every way a join can be done: as costs say, compared, by so many substrings, and with large buckets joined again.
-std::vector<embit::detail::join_tuning> tunings() {
+std::vector<join_tuning> tunings() {
   return {{}, {0, true}, {1}, {2, false, 5000}, {3}, {4, false, 2000}, {7, false, 3000}, {100}};
 }
 
@@ -60,9 +63,7 @@ template <class Exec>
 void require_pairs(code_view<> codes, std::uint32_t radius, const Exec& executor) {
   const pair_list expected = brute_within(codes, radius);
   for (const auto& tuning : tunings())
-    REQUIRE(sorted([&](auto& report) {
-              embit::detail::join_within(codes, nullptr, radius, executor, report, tuning);
-            }) == expected);
+    REQUIRE(sorted([&](auto& report) { join_within(codes, nullptr, radius, executor, report, tuning); }) == expected);
 }
 
 /// Codes of a few shapes: half of them in one bucket of the first substring, bits that never vary, near copies.
@@ -119,7 +120,7 @@ TEST_CASE("pairs between two sets are those of brute force", "[join]") {
       REQUIRE(!expected.empty());
       for (const auto& tuning : tunings()) {
         REQUIRE(sorted([&](auto& report) {
-                  embit::detail::join_between(code_view<>(a), code_view<>(b), radius, three, report, tuning);
+                  join_between(code_view<>(a), code_view<>(b), radius, three, report, tuning);
                 }) == expected);
       }
     }
@@ -129,7 +130,7 @@ TEST_CASE("pairs between two sets are those of brute force", "[join]") {
       if (i < b.size()) b.row(i)[0] &= ~embit::word{3};
     }
     REQUIRE(sorted([&](auto& report) {
-              embit::detail::join_between(code_view<>(a), code_view<>(b).middle_rows(0, 600), 3, three, report, {2});
+              join_between(code_view<>(a), code_view<>(b).middle_rows(0, 600), 3, three, report, {2});
             }) == brute_between(a, code_view<>(b).middle_rows(0, 600), 3));
   }
 }
@@ -144,7 +145,7 @@ TEST_CASE("a join of many rows takes tables by itself, and splits a bucket that 
     codes.row(i * 100)[0] ^= embit::word{1} << i % 64 | embit::word{1} << i * 5 % 64;
   }
   const pair_list scanned = sorted([&](auto& report) {
-    embit::detail::join_within(code_view<>(codes), nullptr, 3, embit::inline_executor{}, report, {0, true});
+    join_within(code_view<>(codes), nullptr, 3, embit::inline_executor{}, report, {0, true});
   });
   REQUIRE(scanned.size() >= 599);
   pair_list joined;
@@ -153,7 +154,7 @@ TEST_CASE("a join of many rows takes tables by itself, and splits a bucket that 
   std::sort(joined.begin(), joined.end());
   CHECK(joined == scanned);
   const pair_list again = sorted([&](auto& report) {
-    embit::detail::join_within(code_view<>(codes), nullptr, 3, embit::inline_executor{}, report, {4, false, 1e5});
+    join_within(code_view<>(codes), nullptr, 3, embit::inline_executor{}, report, {4, false, 1e5});
   });
   CHECK(again == scanned);
 }
@@ -161,7 +162,7 @@ TEST_CASE("a join of many rows takes tables by itself, and splits a bucket that 
 TEST_CASE("the number of masks within a radius is the sum of the binomials, each mask once", "[join]") {
   for (const std::size_t bits : std::initializer_list<std::size_t>{1, 5, 12})
     for (std::uint32_t radius = 0; radius <= bits; ++radius) {
-      auto masks = embit::detail::masks_within(bits, radius);
+      auto masks = masks_within(bits, radius);
       std::size_t expected = 0;
       for (std::uint32_t m = 0; m < 1u << bits; ++m) expected += static_cast<std::uint32_t>(std::popcount(m)) <= radius;
       REQUIRE(masks.size() == expected);
@@ -177,11 +178,11 @@ TEST_CASE("equal codes are chained in the order of their rows", "[join]") {
   const code_store<> codes = support::make_codes(n, 70, support::code_kind::clustered, rng);
   code_store<> folded(n, 70);
   for (std::size_t i = 0; i < n; ++i) codes.copy_row(i % 7 == 0 ? i / 2 : i, folded.row(i));
-  const embit::detail::equal_codes equal(folded, {}, embit::thread_pool(2));
+  const equal_codes equal(folded, {}, embit::thread_pool(2));
   std::vector<bool> seen(n, false);
   std::size_t chained = 0;
   for (const row_id head : equal.heads()) {
-    for (row_id row = head; row != embit::detail::equal_codes::none; row = equal.next(row)) {
+    for (row_id row = head; row != equal_codes::none; row = equal.next(row)) {
       REQUIRE(!seen[row]);
       REQUIRE(support::hamming_distance(folded[row], folded[head]) == 0);
       REQUIRE((equal.next(row) > row));

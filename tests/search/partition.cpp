@@ -4,9 +4,7 @@
 
 #include <support/catch.hpp>
 
-using embit::detail::cut;
-using embit::detail::partition;
-using embit::detail::piece;
+using embit::detail::cut, embit::detail::partition, embit::detail::piece;
 
 TEST_CASE("cuts cover everything once, on grain borders", "[partition]") {
   const std::size_t n = GENERATE(as<std::size_t>{}, 0, 1, 7, 512, 513, 100000),

@@ -106,7 +106,9 @@ struct by_columns {
 
 // ---- rows that are no numbers at all ----
 
+struct common_prefix;
 struct names_view {
+  using default_kernel = common_prefix;
   std::span<const std::string> names;
 
   std::size_t size() const { return names.size(); }
@@ -171,6 +173,9 @@ TEST_CASE("a store tells what rows it takes, which need not be numbers", "[scan_
   embit::flat_index index{names_view{names}, common_prefix{}};
   static_assert(std::same_as<decltype(index)::store_type, name_store>);
   static_assert(std::same_as<decltype(index)::codes_view, names_view>);
+  const embit::flat_index by_default{names_view{names}};
+  static_assert(std::same_as<decltype(by_default)::kernel_type, common_prefix>);
+  REQUIRE(by_default.search({queries}, 1)[0][0].id == 2);
   REQUIRE(index.add({more}) == 4);
   const auto found = index.search({queries}, 3);
   REQUIRE(found[0].size() == 3);

@@ -1,4 +1,5 @@
 #include <embit/index/flat.hpp>
+#include <embit/io/metadata.hpp>
 #include <embit/io/save.hpp>
 #include <embit/store/block_store.hpp>
 #include <embit/store/code_store.hpp>
@@ -7,6 +8,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <support/catch.hpp>
@@ -31,11 +33,13 @@ void require_rows(const Store& store, embit::code_view<> codes) {
 
 // A file whose 7 codes of 60 bits are zero but for one word.
 struct dirty {
-  static constexpr embit::file_kind file = embit::detail::codes_file;
+  static constexpr embit::file_kind file = embit::code_store<>::file;
   std::size_t row;
   embit::word bits;
   void write_to(const embit::section_writer& out) const {
-    embit::detail::write_shape(out, {60, 7});
+    embit::metadata_writer shape;
+    shape.u64(60).u64(7);
+    out.add("shape", std::move(shape));
     out.add_stream("blocks", [this](embit::section_sink& sink) {
       std::vector<embit::word> blocks(8, 0);
       blocks[row] = bits;

@@ -2,9 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/io/append_log.hpp>
 #include <embit/io/checksum.hpp>
-#include <embit/io/container_layout.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -12,6 +10,7 @@
 #include <cstring>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace support {
 
@@ -27,9 +26,16 @@ void put(std::string& bytes, std::size_t at, T value) {
   std::memcpy(bytes.data() + at, &value, sizeof value);
 }
 
+// What files begin with and how long headers are, as they are written down in the formats: not asked of the code.
+inline constexpr std::string_view container_magic =
+                                      "\x89"
+                                      "embit\r\n",
+                                  log_magic = "embitlog";
+inline constexpr std::size_t log_header_size = 32;
+constexpr std::size_t record_header_size(std::uint32_t version) { return version == 1 ? 24 : 32; }
+
 inline bool looks_like_container(const std::string& bytes) {
-  const auto& magic = embit::detail::container_magic;
-  return bytes.size() >= 64 && std::equal(magic.begin(), magic.end(), bytes.begin());
+  return bytes.size() >= 64 && bytes.starts_with(container_magic);
 }
 
 /// How many entries the section table has that are wholly there.
@@ -64,19 +70,19 @@ inline void repair_container(std::string& bytes) {
 /// Makes every checksum of an append log of either version right: of the header, and of one record after another as far
 /// as they go, which become records of this place and generation.
 inline void repair_log(std::string& bytes) {
-  if (bytes.size() < sizeof(embit::detail::log_header)) return;
+  if (bytes.size() < log_header_size) return;
   put(bytes, 12, 0u);
-  put(bytes, 12, checksum_of(bytes, 0, sizeof(embit::detail::log_header)));
-  const embit::detail::record_format format{.version = get<std::uint32_t>(bytes, 8),
-                                            .generation = get<std::uint64_t>(bytes, 16)};
-  const std::size_t header = format.header_size();
-  for (std::size_t at = sizeof(embit::detail::log_header); bytes.size() - at >= header;) {
+  put(bytes, 12, checksum_of(bytes, 0, log_header_size));
+  const auto version = get<std::uint32_t>(bytes, 8);
+  const auto generation = get<std::uint64_t>(bytes, 16);
+  const std::size_t header = record_header_size(version);
+  for (std::size_t at = log_header_size; bytes.size() - at >= header;) {
     const std::size_t left = bytes.size() - at - header;
     const std::size_t size = std::min<std::size_t>(get<std::uint32_t>(bytes, at), left);
     put(bytes, at, static_cast<std::uint32_t>(size));
     put(bytes, at + 4, checksum_of(bytes, at + header, size));
     put(bytes, at + 8, std::uint64_t{at});
-    if (format.version != 1) put(bytes, at + 16, format.generation);
+    if (version != 1) put(bytes, at + 16, generation);
     put(bytes, at + header - 4, checksum_of(bytes, at, header - 4));
     at += header + std::min<std::size_t>((size + 7) / 8 * 8, left);
   }
@@ -84,8 +90,7 @@ inline void repair_log(std::string& bytes) {
 
 /// Makes the checksums of a file right, if it is of this library.
 inline void repair(std::string& bytes) {
-  const auto& magic = embit::detail::log_magic;
-  if (bytes.size() >= magic.size() && std::equal(magic.begin(), magic.end(), bytes.begin()))
+  if (bytes.starts_with(log_magic))
     repair_log(bytes);
   else
     repair_container(bytes);

@@ -57,6 +57,10 @@ concept BlockStore = CodeStore<S> && requires(const S& store, std::size_t block)
 
 /// Scores a prepared query against a code. `query_view` is a batch of queries, indexable and sized; `prepare` may
 /// do work and throw; the call itself is noexcept and is the hot loop.
+///
+/// It may also name the store that an index keeps `Source` in for it, `template <class Source> using store_for` (see
+/// `scan_store_t`), and say itself which queries fit the rows, by a `require_queries(queries, store)` that throws; else
+/// these are as wide as `dim()` of the kernel where it has one, or as the rows.
 template <class K, class Code = std::span<const word>>
 concept Kernel = std::copy_constructible<K> && requires(const K& kernel, typename K::query_view queries, Code code) {
   typename K::distance_type;

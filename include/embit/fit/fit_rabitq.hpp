@@ -10,6 +10,7 @@
 #include <embit/core/metric.hpp>
 #include <embit/core/progress.hpp>
 #include <embit/encode/rabitq.hpp>
+#include <embit/eval/held_out.hpp>
 #include <embit/fit/detail/rabitq/calibrate.hpp>
 #include <embit/linalg/fht_kac.hpp>
 #include <embit/linalg/mean.hpp>
@@ -18,9 +19,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <random>
 #include <span>
-#include <utility>
 #include <vector>
 
 namespace embit::inline EMBIT_ABI {
@@ -97,6 +98,7 @@ code_rotation draw_rotation(std::size_t dim, rotation_kind kind, Engine& engine)
   return code_rotation(random_rotation(dim, engine));
 }
 
+/// What rows are taken from, and whether they keep what scales their estimates.
 struct rabitq_variant {
   std::vector<float> centroid;
   bool scales;
@@ -116,6 +118,32 @@ inline std::vector<rabitq_variant> rabitq_variants(matrix_view<const float> rows
   return variants;
 }
 
+/// The variants as `held_out::choose` takes them: of those of about the same recall the one of the fewest bytes.
+struct rabitq_choice {
+  matrix_view<const float> rows;
+  const rabitq_options& options;
+  code_rotation rotation;
+  std::vector<rabitq_variant> variants;
+
+  std::size_t size() const noexcept { return variants.size(); }
+  std::optional<rabitq_model> make(std::size_t i) const {
+    rabitq_model model{.bits = options.bits_per_dim,
+                       .metric = options.metric,
+                       .swept = options.encoding == rabitq_encoding::exact,
+                       .centroid = variants[i].centroid,
+                       .rotation = rotation,
+                       .format = {}};
+    calibrate(model, rows, variants[i].scales, options.refine, options.compress_factors && options.bits_per_dim <= 6);
+    return model;
+  }
+  static product_scores scores(const rabitq_model& model, matrix_view<const float> from,
+                               matrix_view<const float> queries) {
+    return scores_of(model, from, queries);
+  }
+  static double worth(const rabitq_model&, double recall) noexcept { return recall; }
+  static std::size_t cost(const rabitq_model& model) noexcept { return model.format.factor_bytes(); }
+};
+
 }  // namespace detail
 
 /// An encoder for rows like these. The rotation is drawn from `engine`; centroid and scales are, unless given, chosen
@@ -129,36 +157,15 @@ template <std::uniform_random_bit_generator Engine>
 rabitq fit_rabitq(matrix_view<const float> rows, rabitq_options options, Engine& engine,
                   const progress_callback& progress = {}) {
   detail::require_rabitq_options(rows, options);
-  const detail::code_rotation rotation = detail::draw_rotation(rows.cols(), options.rotation, engine);
-  auto variants = detail::rabitq_variants(rows, options);
-  const bool halves = options.compress_factors && options.bits_per_dim <= 6;
-  const auto model_of = [&](detail::rabitq_variant& v) {
-    detail::rabitq_model model{.bits = options.bits_per_dim,
-                               .metric = options.metric,
-                               .swept = options.encoding == rabitq_encoding::exact,
-                               .centroid = std::move(v.centroid),
-                               .rotation = rotation,
-                               .format = {}};
-    detail::calibrate(model, rows, v.scales, options.refine, halves);
-    return model;
-  };
-  if (variants.size() == 1) return rabitq(model_of(variants[0]));
-  const detail::held_out_rows held_out(rows, options.metric, engine);
-  if (held_out.empty()) return rabitq(model_of(variants[0]));
-
-  std::vector<detail::rabitq_model> models;
-  std::vector<double> recalls;
-  for (detail::rabitq_variant& v : variants) {
-    models.push_back(model_of(v));
-    recalls.push_back(held_out.recall(models.back()));
-    if (!detail::go_on(progress, {"rabitq", models.size(), variants.size(), 1 - recalls.back()})) break;
-  }
-  const auto best = static_cast<std::size_t>(std::ranges::max_element(recalls) - recalls.begin());
-  std::size_t chosen = best;
-  for (std::size_t i = 0; i < models.size(); ++i)
-    if (recalls[i] >= recalls[best] - .005 && models[i].format.factor_bytes() < models[chosen].format.factor_bytes())
-      chosen = i;
-  return rabitq(std::move(models[chosen]));
+  const detail::rabitq_choice choice{rows, options, detail::draw_rotation(rows.cols(), options.rotation, engine),
+                                     detail::rabitq_variants(rows, options)};
+  std::optional<held_out> held;
+  if (choice.size() > 1) held = detail::draw_held_out(rows, options.metric, engine);
+  if (!held) return rabitq(*choice.make(0));
+  constexpr double tolerance = .005;
+  return rabitq(*held->choose(choice, tolerance, [&](const judged_variant& judged) {
+    return detail::go_on(progress, {"rabitq", judged.number, choice.size(), 1 - judged.worth});
+  }));
 }
 
 }  // namespace embit::inline EMBIT_ABI

@@ -15,7 +15,7 @@
 #include <embit/search/compiled.hpp>
 #include <embit/search/default_kernel.hpp>
 #include <embit/search/exhaustive.hpp>
-#include <embit/search/live_rows.hpp>
+#include <embit/search/index_frame.hpp>
 #include <embit/search/pair_report.hpp>
 #include <embit/search/require_queries.hpp>
 #include <embit/search/row_bitset.hpp>
@@ -44,29 +44,33 @@ namespace embit::inline EMBIT_ABI {
 /// Exact search by scoring every row. `flat_index{codes}` keeps binary codes in interleaved blocks and searches
 /// them by Hamming distance; `flat_index{store, kernel, executor}` scores any store with any kernel that takes its
 /// rows, in the layout that the kernel scans best (`scan_store_t`). Results are sorted by (distance, row), the same for
-/// every SIMD level, number of threads and batch size. An index that was moved from is empty, and can be assigned to.
-/// Const members may be called from many threads at once; `add`, `remove` and `compact` need the index to themselves.
+/// every SIMD level, number of threads and batch size; a search takes O(queries · rows · width). Queries of another
+/// width are refused (errc::shape), also bits beyond the width (errc::argument), NaN and infinity (errc::not_finite).
+/// An index that was moved from is empty, and can be assigned to. Const members may be called from many threads at
+/// once; `add`, `remove` and `compact` need the index to themselves.
 template <class Store = block_store<>, class K = default_kernel<Store>, Executor Exec = inline_executor>
-class flat_index {
+class flat_index : public detail::index_frame<flat_index<Store, K, Exec>, typename K::query_view,
+                                              typename K::distance_type, typename K::compare, search_statistics> {
+  using frame = detail::index_frame<flat_index, typename K::query_view, typename K::distance_type, typename K::compare,
+                                    search_statistics>;
+  friend frame;
+
  public:
   using store_type = Store;
   using kernel_type = K;
   using query_view = typename K::query_view;
   using distance_type = typename K::distance_type;
-  using compare = typename K::compare;
   using codes_view = typename detail::rows_view<Store>::type;
-  using neighbor_type = neighbor<distance_type>;
 
   /// @param store  the rows; codes in another layout than `Store` are copied into it
   /// @throws error errc::not_finite for NaN or infinity in float rows or tokens, but for those of a
   /// `mapped_token_store`, which is not read (its `verify` does that); errc::shape or errc::argument as the kernel
   /// does.
   explicit flat_index(detail::store_argument<Store> store, K kernel = {}, Exec executor = {})
-      : store_(std::move(store.value)),
+      : frame(store.value.size()),
+        store_(std::move(store.value)),
         kernel_(std::move(kernel)),
-        executor_(std::move(executor)),
-        live_(store_.size()) {
-    detail::require_row_count(store_.size());
+        executor_(std::move(executor)) {
     detail::require_finite_rows(store_);
     if constexpr (requires { kernel_.require_format(store_.format()); })
       kernel_.require_format(store_.format());
@@ -81,10 +85,6 @@ class flat_index {
   flat_index& operator=(flat_index&&) = default;
   ~flat_index() = default;
 
-  /// Rows that can be found: those added and not removed.
-  std::size_t size() const noexcept { return live_.size(); }
-  /// One more than the largest row id ever given out since the last `compact`.
-  std::size_t rows() const noexcept { return live_.rows(); }
   /// Bits of the codes, or numbers of the float rows.
   std::size_t width() const noexcept { return detail::width_of(store_); }
   const Store& store() const& noexcept { return store_; }
@@ -94,50 +94,7 @@ class flat_index {
   Exec executor() const noexcept { return executor_; }
 
   index_memory memory() const noexcept {
-    return {detail::rows_memory(store_), 0, live_.memory(), workspaces_.memory()};
-  }
-
-  /// The `k` nearest rows of each query. Fewer rows than `k` give shorter lists. O(queries · rows · width).
-  /// @param filter      rows it refuses are not found: a predicate on `row_id`, or a `row_bitset` of `rows()` bits,
-  ///                    which also spares the blocks that have no member.
-  /// @param statistics  added to, where given
-  /// @throws error errc::shape for queries of another width or a bitset of another size, errc::argument for k = 0 or
-  /// bits beyond the width, errc::not_finite for NaN or infinity in float queries.
-  template <RowFilter Filter = accept_all>
-  knn_result<distance_type> search(query_view queries, std::size_t k, const Filter& filter = {},
-                                   search_statistics* statistics = nullptr) const {
-    knn_result<distance_type> result;
-    search_into(queries, k, result, filter, statistics);
-    return result;
-  }
-
-  /// `search` into a result that is reused. `result` is unchanged when this throws for its arguments.
-  template <RowFilter Filter = accept_all>
-  void search_into(query_view queries, std::size_t k, knn_result<distance_type>& result, const Filter& filter = {},
-                   search_statistics* statistics = nullptr) const {
-    detail::require_queries(kernel_, queries, store_);
-    if (k == 0) raise(errc::argument, "k: 0, but at least 1 neighbour must be asked for");
-    const row_choice choice = live_.choose(filter);
-    result.reset(queries.size(), (std::min)(k, rows()));
-    if (queries.size() == 0 || rows() == 0) return;
-
-    const auto work = workspaces_.take();
-    detail::exhaustive_knn(kernel_, store_, executor_, queries, choice, result, *work, statistics);
-  }
-
-  /// Every row within `radius` of each query, the radius included, nearest first.
-  /// @throws error as `search` does, and errc::not_finite for a radius that is NaN.
-  template <RowFilter Filter = accept_all>
-  range_result<distance_type> range_search(query_view queries, distance_type radius, const Filter& filter = {},
-                                           search_statistics* statistics = nullptr) const {
-    detail::require_radius(radius);
-    detail::require_queries(kernel_, queries, store_);
-    const row_choice choice = live_.choose(filter);
-    if (rows() != 0)
-      return detail::exhaustive_range(kernel_, store_, executor_, queries, radius, choice, statistics);
-    range_result<distance_type> nothing;
-    nothing.reset(queries.size());
-    return nothing;
+    return {detail::rows_memory(store_), 0, this->rows_left().memory(), workspaces_.memory()};
   }
 
   /// Finds every pair of rows within `radius` of each other, the radius included: deduplication. Calls
@@ -151,16 +108,17 @@ class flat_index {
     requires std::invocable<Found&, row_id, row_id, distance_type> && CodeStore<Store> &&
         detail::CodeQueries<query_view>
   void pairs_within(distance_type radius, Found&& found, const Filter& filter = {}) const {
-    detail::require_radius(radius);
-    detail::pair_report<distance_type> report(found);
-    detail::store_pairs(kernel_, store_, executor_, radius, live_.choose(filter), report);
+    this->report_pairs(radius, found, filter,
+                       [&](const row_choice& choice, detail::pair_report<distance_type>& report) {
+                         detail::store_pairs(kernel_, store_, executor_, radius, choice, report);
+                       });
   }
 
   /// The distances of each query to the given rows, query by query; removed rows included.
   /// @throws error errc::shape for queries of another width, errc::out_of_range for a row that is not there.
   std::vector<distance_type> distances_to(query_view queries, std::span<const row_id> rows) const {
     detail::require_queries(kernel_, queries, store_);
-    for (const row_id row : rows) live_.require(row);
+    for (const row_id row : rows) this->require_row(row);
     std::vector<distance_type> distances;
     distances.reserve(queries.size() * rows.size());
     detail::row_tile<Store, 1> at(store_);
@@ -187,32 +145,14 @@ class flat_index {
   /// index is unchanged then.
   row_id add(codes_view codes) requires requires(Store& store, codes_view rows) { store.append(rows); }
   {
-    detail::require_row_count(rows() + codes.size());
     detail::require_finite_rows(codes);
-    const std::size_t first = rows();
-    live_.reserve(first + codes.size());
-    store_.append(codes);
-    live_.grow(store_.size());
-    return static_cast<row_id>(first);
+    return this->grow(codes.size(), [&] { store_.append(codes); });
   }
-
-  /// Makes sure that `remove` of any row, also of `added` ones that are yet to come, cannot fail for lack of memory.
-  void reserve_removal(std::size_t added = 0) { live_.reserve_removal(rows() + added); }
-
-  /// Takes a row out of every later search; its id is not given out again before `compact`. False if it was already
-  /// removed. O(1), but O(rows) the first time.
-  /// @throws error errc::out_of_range for a row that is not there.
-  bool remove(row_id row) { return live_.remove(row); }
-
-  bool contains(row_id row) const noexcept { return live_.contains(row); }
 
   /// Drops removed rows and numbers the others anew, in their order. Returns the new id of every old one, `no_row`
   /// for those removed. O(rows · width).
   std::vector<row_id> compact() requires std::constructible_from<Store, const Store&, std::span<const row_id>> {
-    auto numbering = live_.number();
-    store_ = Store(store_, numbering.survivors);
-    live_ = detail::live_rows(numbering.survivors.size());
-    return std::move(numbering.renumbered);
+    return this->renumber([&](const auto& numbering) { store_ = Store(store_, numbering.survivors); });
   }
 
   static constexpr file_kind file{"flat_index", 2};
@@ -225,7 +165,7 @@ class flat_index {
   void write_to(const section_writer& out) const requires Savable<Store> {
     detail::write_kernel<K, Store>(out, kernel_);
     detail::write_part<Store>(out, "store", store_);
-    live_.write_to(out);
+    this->rows_left().write_to(out);
   }
 
   /// @param kernel    of the index, given again where files do not name it; `executor` likewise
@@ -241,14 +181,25 @@ class flat_index {
  private:
   static flat_index read_rows(const section_reader& in, K kernel, Exec executor) {
     flat_index index(detail::read_part<Store>(in, "store"), std::move(kernel), std::move(executor));
-    index.live_ = detail::live_rows::read_from(in, index.rows());
+    index.read_rows_left(in);
     return index;
+  }
+
+  void require_queries(const query_view& queries) const { detail::require_queries(kernel_, queries, store_); }
+
+  void answer(const query_view& queries, const row_choice& choice, knn_result<distance_type>& result,
+              search_statistics* statistics) const {
+    const auto work = workspaces_.take();
+    detail::exhaustive_knn(kernel_, store_, executor_, queries, choice, result, *work, statistics);
+  }
+  range_result<distance_type> answer_range(const query_view& queries, distance_type radius, const row_choice& choice,
+                                           search_statistics* statistics) const {
+    return detail::exhaustive_range(kernel_, store_, executor_, queries, radius, choice, statistics);
   }
 
   Store store_;
   [[no_unique_address]] K kernel_;
   [[no_unique_address]] Exec executor_;
-  detail::live_rows live_;
   mutable reuse_pool<detail::knn_workspace<K, Store>> workspaces_;
 };
 

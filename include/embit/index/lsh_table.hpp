@@ -21,6 +21,7 @@
 #include <embit/index/lsh_queries.hpp>
 #include <embit/io/save.hpp>
 #include <embit/search/default_kernel.hpp>
+#include <embit/search/index_frame.hpp>
 #include <embit/search/live_rows.hpp>
 #include <embit/search/row_choice.hpp>
 #include <embit/search/rows.hpp>
@@ -76,18 +77,27 @@ concept GrowingStore = requires(Store& store, typename rows_view<Store>::type ad
 /// `lsh_table{rows, keys, options, kernel}` scores any store by any kernel, and a reranker scores as a kernel does.
 /// Near buckets are those whose keys differ in few bits, or, for queries with margins, in bits that cost least (Lv et
 /// al., "Multi-probe LSH", VLDB 2007). Results are sorted by (distance, row), the same on any number of threads and
-/// however the rows were added; with all buckets probed they are those of `flat_index`. A file of it holds the rows,
-/// and keys that were given.
+/// however the rows were added; with all buckets probed they are those of `flat_index`, and else some of them, fewer
+/// where there are fewer candidates. Queries, keys and margins of another size are refused (errc::shape), also keys
+/// beyond their bits and queries without keys where none can be cut (errc::argument), NaN and infinity
+/// (errc::not_finite). A file of it holds the rows, and keys that were given.
 /// Const members may be called from many threads at once; `add`, `remove` and `compact` need the index to themselves.
 template <class Store = code_store<>, class Scorer = default_kernel<Store>, Executor Exec = inline_executor>
-class lsh_table {
+class lsh_table : public detail::index_frame<lsh_table<Store, Scorer, Exec>, lsh_queries<typename Scorer::query_view>,
+                                             typename detail::scorer_types<Scorer>::distance_type,
+                                             typename Scorer::compare, lsh_statistics> {
+  using frame = detail::index_frame<lsh_table, lsh_queries<typename Scorer::query_view>,
+                                    typename detail::scorer_types<Scorer>::distance_type, typename Scorer::compare,
+                                    lsh_statistics>;
+  friend frame;
+
  public:
   using store_type = Store;
-  using query_view = lsh_queries<typename Scorer::query_view>;
   using codes_view = typename detail::rows_view<Store>::type;
-  using distance_type = typename detail::scorer_types<Scorer>::distance_type;
-  using compare = typename Scorer::compare;
-  using neighbor_type = neighbor<distance_type>;
+  using typename frame::compare;
+  using typename frame::distance_type;
+  using typename frame::neighbor_type;
+  using typename frame::query_view;
 
   /// Keys cut from the codes.
   /// @throws error errc::argument for tables and keys that do not fit the width, or no probes.
@@ -116,10 +126,6 @@ class lsh_table {
   lsh_table& operator=(lsh_table&&) = default;
   ~lsh_table() = default;
 
-  /// Rows that can be found: those added and not removed.
-  std::size_t size() const noexcept { return live_.size(); }
-  /// One more than the largest row id ever given out since the last `compact`.
-  std::size_t rows() const noexcept { return live_.rows(); }
   /// Bits of the codes, or numbers of the float rows.
   std::size_t width() const noexcept { return detail::width_of(store_); }
   const Store& store() const& noexcept { return store_; }
@@ -128,41 +134,7 @@ class lsh_table {
   Exec executor() const noexcept { return executor_; }
 
   index_memory memory() const noexcept {
-    return {detail::rows_memory(store_), tables_.memory(), live_.memory(), workspaces_.memory()};
-  }
-
-  /// The `k` nearest of each query's candidates; fewer candidates give shorter lists.
-  /// @param filter      rows it refuses are not found: a predicate on `row_id`, or a `row_bitset` of `rows()` bits
-  /// @param statistics  added to, where given
-  /// @throws error errc::shape for queries, keys, margins or a bitset of another size, errc::argument for k = 0, keys
-  /// beyond their bits, or queries without keys where none can be cut, errc::not_finite for NaN or infinity in queries
-  /// or margins.
-  template <RowFilter Filter = accept_all>
-  knn_result<distance_type> search(const query_view& queries, std::size_t k, const Filter& filter = {},
-                                   lsh_statistics* statistics = nullptr) const {
-    knn_result<distance_type> result;
-    search_into(queries, k, result, filter, statistics);
-    return result;
-  }
-
-  /// `search` into a result that is reused. `result` is unchanged when this throws for its arguments.
-  template <RowFilter Filter = accept_all>
-  void search_into(const query_view& queries, std::size_t k, knn_result<distance_type>& result,
-                   const Filter& filter = {}, lsh_statistics* statistics = nullptr) const {
-    require_queries(queries);
-    if (k == 0) raise(errc::argument, "k: 0, but at least 1 neighbour must be asked for");
-    search_chosen(queries, k, live_.choose(filter), result, statistics);
-  }
-
-  /// The candidates of each query within `radius`, the radius included, nearest first: some of the rows that
-  /// `flat_index` finds, or all of them where all buckets are probed.
-  /// @throws error as `search` does, and errc::not_finite for a radius that is NaN.
-  template <RowFilter Filter = accept_all>
-  range_result<distance_type> range_search(const query_view& queries, distance_type radius, const Filter& filter = {},
-                                           lsh_statistics* statistics = nullptr) const {
-    detail::require_radius(radius);
-    require_queries(queries);
-    return range_chosen(queries, radius, live_.choose(filter), statistics);
+    return {detail::rows_memory(store_), tables_.memory(), this->rows_left().memory(), workspaces_.memory()};
   }
 
   /// Adds codes; returns the id of the first, the others follow. Amortized O(log rows) sorts of a row.
@@ -197,25 +169,14 @@ class lsh_table {
     options_.probes = probes;
   }
 
-  /// Makes sure that `remove` of any row, also of `added` ones that are yet to come, cannot fail for lack of memory.
-  void reserve_removal(std::size_t added = 0) { live_.reserve_removal(rows() + added); }
-
-  /// Takes a row out of every later search; its id is not given out again before `compact`. False if it was already
-  /// removed. O(1), but O(rows) the first time.
-  /// @throws error errc::out_of_range for a row that is not there.
-  bool remove(row_id row) { return live_.remove(row); }
-
-  bool contains(row_id row) const noexcept { return live_.contains(row); }
-
   /// Drops removed rows and numbers the others anew, in their order. Returns the new id of every old one, `no_row`
   /// for those removed; what a reranker knows of the rows has to follow.
   std::vector<row_id> compact() requires std::constructible_from<Store, const Store&, std::span<const row_id>> {
-    auto numbering = live_.number();
-    Store store(store_, numbering.survivors);
-    tables_ = tables_.renumber(numbering.renumbered, no_row, options_.tables, options_.bits, executor_);
-    store_ = std::move(store);
-    live_ = detail::live_rows(store_.size());
-    return std::move(numbering.renumbered);
+    return this->renumber([&](const auto& numbering) {
+      Store left(store_, numbering.survivors);
+      tables_ = tables_.renumber(numbering.renumbered, no_row, options_.tables, options_.bits, executor_);
+      store_ = std::move(left);
+    });
   }
 
   static constexpr file_kind file{"lsh_table", 1};
@@ -231,13 +192,13 @@ class lsh_table {
     detail::write_rows(out, store_);
     if (keyed_)
       out.add_stream("keys", [this](section_sink& sink) {
-        std::vector<std::uint32_t> keys(rows());
+        std::vector<std::uint32_t> keys(this->rows());
         for (std::size_t t = 0; t < options_.tables; ++t) {
           tables_.for_each(t, [&](std::uint32_t key, row_id row) { keys[row] = key; });
           sink.write(std::span<const std::uint32_t>(keys));
         }
       });
-    live_.write_to(out);
+    this->rows_left().write_to(out);
   }
 
   /// @param scorer  of the index, given again where it is not a default one; `executor` likewise
@@ -261,7 +222,7 @@ class lsh_table {
     } else {
       index.insert_cut_keys();
     }
-    index.live_ = detail::live_rows::read_from(in, index.rows());
+    index.read_rows_left(in);
     return index;
   }
   static lsh_table read_from(const section_reader& in) requires(
@@ -324,22 +285,20 @@ class lsh_table {
   };
 
   lsh_table(Store store, lsh_table_options options, Scorer scorer, Exec executor, bool keyed)
-      : options_(options),
+      : frame(store.size()),
+        options_(options),
         keyed_(keyed),
         scorer_(std::move(scorer)),
         executor_(std::move(executor)),
-        store_(std::move(store)),
-        live_(store_.size()) {
+        store_(std::move(store)) {
     detail::require_lsh(options_.tables, options_.bits);
     require_probes(options_.probes);
-    detail::require_row_count(store_.size());
     detail::require_finite_rows(store_);
   }
 
-  void search_chosen(const query_view& queries, std::size_t k, const row_choice& choice,
-                     knn_result<distance_type>& result, lsh_statistics* statistics) const {
-    result.reset(queries.size(), (std::min)(k, rows()));
-    for_each_query(queries, statistics, [&](std::size_t q, worker_state& mine) {
+  void answer(const query_view& queries, const row_choice& choice, knn_result<distance_type>& result,
+              lsh_statistics* statistics) const {
+    score_each(queries, statistics, [&](std::size_t q, worker_state& mine) {
       const std::size_t scored =
           mine.scorer.nearest(store_, scorer_, queries.queries(), q, mine.candidates, choice, result.k(), mine.scored);
       result.assign(q, select_top_k<compare>(mine.scored, result.k()));
@@ -347,10 +306,10 @@ class lsh_table {
     });
   }
 
-  range_result<distance_type> range_chosen(const query_view& queries, distance_type radius, const row_choice& choice,
+  range_result<distance_type> answer_range(const query_view& queries, distance_type radius, const row_choice& choice,
                                            lsh_statistics* statistics) const {
     std::vector<std::vector<neighbor_type>> lists(queries.size());
-    for_each_query(queries, statistics, [&](std::size_t q, worker_state& mine) {
+    score_each(queries, statistics, [&](std::size_t q, worker_state& mine) {
       const std::size_t scored =
           mine.scorer.within(store_, scorer_, queries.queries(), q, mine.candidates, choice, radius, mine.scored);
       std::sort(mine.scored.begin(), mine.scored.end(), neighbor_order<compare>{});
@@ -368,7 +327,7 @@ class lsh_table {
 
   template <class Key>
   void insert_all(Key&& key) {
-    tables_.commit(tables_.prepare(0, rows(), options_.tables, options_.bits, executor_, key));
+    tables_.commit(tables_.prepare(0, this->rows(), options_.tables, options_.bits, executor_, key));
   }
   void insert_cut_keys() {
     if constexpr (CodeStore<Store>)
@@ -377,15 +336,13 @@ class lsh_table {
 
   template <class Rows, class Key>
   row_id append(const Rows& added, Key&& key) {
-    detail::require_row_count(rows() + added.size());
-    const std::size_t first = rows();
-    auto addition = tables_.prepare(first, added.size(), options_.tables, options_.bits, executor_,
-                                    [&](std::size_t row, std::size_t t) { return key(row - first, t); });
-    live_.reserve(first + added.size());
-    store_.append(added);
-    tables_.commit(std::move(addition));
-    live_.grow(store_.size());
-    return static_cast<row_id>(first);
+    return this->grow(added.size(), [&] {
+      const std::size_t first = this->rows();
+      auto addition = tables_.prepare(first, added.size(), options_.tables, options_.bits, executor_,
+                                      [&](std::size_t row, std::size_t t) { return key(row - first, t); });
+      store_.append(added);
+      tables_.commit(std::move(addition));
+    });
   }
 
   void require_row_keys(matrix_view<const std::uint32_t> keys, std::size_t rows) const {
@@ -401,9 +358,7 @@ class lsh_table {
     if (given.size() == 0) return;
     const auto& queries = given.queries();
     const std::size_t tables = options_.tables;
-    if constexpr (!Reranker<Scorer> && queries_are_codes == CodeStore<Store>)
-      if (detail::width_of(queries) != width())
-        raise(errc::shape, "queries: width ", detail::width_of(queries), ", the index holds rows of width ", width());
+    if constexpr (!Reranker<Scorer> && queries_are_codes == CodeStore<Store>) detail::require_width(queries, width());
     const auto keys = given.keys();
     if (keys.cols() != 0) {
       if (keys.rows() != given.size() || keys.cols() % tables != 0)
@@ -427,24 +382,19 @@ class lsh_table {
 
   // Calls `score(query, worker)` once the candidates of a query are there; it returns how many of them it scored.
   template <class Score>
-  void for_each_query(const query_view& queries, lsh_statistics* statistics, Score&& score) const {
-    if (queries.size() == 0 || rows() == 0) return;
+  void score_each(const query_view& queries, lsh_statistics* statistics, Score&& score) const {
     const auto work = workspaces_.take();
     work->workers.resize(executor_.concurrency());
     for (worker_state& mine : work->workers) {
-      mine.begin(rows());
+      mine.begin(this->rows());
       mine.did = {};
     }
-    constexpr std::size_t queries_at_a_time = 8;
-    run_ranges(executor_, queries.size(), queries_at_a_time, queries.size(),
-               [&](std::size_t first, std::size_t last, std::size_t worker) {
-                 worker_state& mine = work->workers[worker];
-                 for (std::size_t q = first; q < last; ++q) {
-                   collect(queries, q, mine);
-                   mine.did.candidates += score(q, mine);
-                   mine.forget();
-                 }
-               });
+    detail::for_each_query(executor_, queries.size(), [&](std::size_t q, std::size_t worker) {
+      worker_state& mine = work->workers[worker];
+      collect(queries, q, mine);
+      mine.did.candidates += score(q, mine);
+      mine.forget();
+    });
     if (statistics != nullptr)
       for (const worker_state& mine : work->workers) *statistics += mine.did;
   }
@@ -466,7 +416,7 @@ class lsh_table {
       const bucket& b = coming[read++ % waiting];
       ++mine.did.probes;
       tables_.find(b.table, b.key, [&](std::span<const row_id> found) { mine.visit(found); });
-      return mine.candidates.size() < rows();  // beyond, nothing new can come
+      return mine.candidates.size() < this->rows();  // beyond, nothing new can come
     };
     bool more = true;
     probe(queries, q, mine, [&](std::size_t table, std::uint32_t key) {
@@ -517,7 +467,6 @@ class lsh_table {
   [[no_unique_address]] Exec executor_;
   Store store_;
   detail::lsh_segments tables_;
-  detail::live_rows live_;
   mutable reuse_pool<workspace> workspaces_;
 };
 

@@ -14,6 +14,7 @@
 #include <embit/core/types.hpp>
 #include <embit/index/detail/multi/distinct_top_k.hpp>
 #include <embit/index/detail/multi/multi_tables.hpp>
+#include <embit/index/detail/multi/probe_workspace.hpp>
 #include <embit/index/detail/multi/table_choice.hpp>
 #include <embit/index/detail/multi/table_probe.hpp>
 #include <embit/index/flat.hpp>
@@ -22,7 +23,7 @@
 #include <embit/io/save.hpp>
 #include <embit/kernel/hamming.hpp>
 #include <embit/search/exhaustive.hpp>
-#include <embit/search/live_rows.hpp>
+#include <embit/search/index_frame.hpp>
 #include <embit/search/pair_report.hpp>
 #include <embit/search/row_bitset.hpp>
 #include <embit/search/row_choice.hpp>
@@ -97,14 +98,16 @@ struct multi_index_statistics {
 /// times only, so that the same codes have the same tables, and searches the same statistics, in every run.
 /// Const members may be called from many threads at once; `add`, `remove` and `compact` need the index to themselves.
 template <class Layout = inlined_codes, Executor Exec = inline_executor>
-class multi_index {
+class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_view<>, std::uint32_t, std::less<>,
+                                               multi_index_statistics> {
+  using frame = detail::index_frame<multi_index, code_view<>, std::uint32_t, std::less<>, multi_index_statistics>;
+  friend frame;
+
  public:
-  using query_view = code_view<>;
   using codes_view = code_view<>;
-  using distance_type = std::uint32_t;
-  using compare = std::less<>;
-  using neighbor_type = neighbor<std::uint32_t>;
   using layout_type = Layout;
+  using frame::rows;
+  using typename frame::neighbor_type;
 
   static constexpr std::size_t min_width = 32, max_width = 512;
 
@@ -113,11 +116,11 @@ class multi_index {
   /// not fit the width, for typical_k = 0, and for bits beyond the width. O(rows · words · substrings).
   explicit multi_index(detail::store_argument<block_store<>> codes, multi_index_options options = {},
                        Exec executor = {})
-      : options_(options),
+      : frame(codes.value.size()),
+        options_(options),
         executor_(std::move(executor)),
         store_(checked(std::move(codes.value), options)),
-        tables_(store_, wishes(options), executor_),
-        live_(store_.size()) {}
+        tables_(store_, wishes(options), executor_) {}
 
   multi_index(const multi_index&) = default;
   multi_index(multi_index&&) = default;
@@ -126,10 +129,6 @@ class multi_index {
   multi_index& operator=(multi_index&&) = default;
   ~multi_index() = default;
 
-  /// Rows that can be found: those added and not removed.
-  std::size_t size() const noexcept { return live_.size(); }
-  /// One more than the largest row id ever given out since the last `compact`.
-  std::size_t rows() const noexcept { return live_.rows(); }
   /// Bits of the codes.
   std::size_t width() const noexcept { return store_.bits(); }
   /// Tables there are: 0 where scanning is faster.
@@ -140,39 +139,7 @@ class multi_index {
   Exec executor() const noexcept { return executor_; }
 
   index_memory memory() const noexcept {
-    return {store_.memory(), tables_.memory(), live_.memory(), workspaces_.memory()};
-  }
-
-  /// The `k` nearest rows of each query. Fewer rows than `k` give shorter lists.
-  /// @param filter      rows it refuses are not found: a predicate on `row_id`, or a `row_bitset` of `rows()` bits
-  /// @param statistics  added to, where given
-  /// @throws error errc::shape for queries of another width or a bitset of another size, errc::argument for k = 0.
-  template <RowFilter Filter = accept_all>
-  knn_result<std::uint32_t> search(code_view<> queries, std::size_t k, const Filter& filter = {},
-                                   multi_index_statistics* statistics = nullptr) const {
-    knn_result<std::uint32_t> result;
-    search_into(queries, k, result, filter, statistics);
-    return result;
-  }
-
-  /// `search` into a result that is reused. `result` is unchanged when this throws for its arguments.
-  template <RowFilter Filter = accept_all>
-  void search_into(code_view<> queries, std::size_t k, knn_result<std::uint32_t>& result, const Filter& filter = {},
-                   multi_index_statistics* statistics = nullptr) const {
-    require_queries(queries);
-    if (k == 0) raise(errc::argument, "k: 0, but at least 1 neighbour must be asked for");
-    const row_choice choice = live_.choose(filter);
-    result.reset(queries.size(), (std::min)(k, rows()));
-    if (queries.size() != 0 && rows() != 0) search_chosen(queries, result, choice, statistics);
-  }
-
-  /// Every row within `radius` of each query, the radius included, nearest first.
-  /// @throws error errc::shape as `search` does.
-  template <RowFilter Filter = accept_all>
-  range_result<std::uint32_t> range_search(code_view<> queries, std::uint32_t radius, const Filter& filter = {},
-                                           multi_index_statistics* statistics = nullptr) const {
-    require_queries(queries);
-    return range_chosen(queries, radius, live_.choose(filter), statistics);
+    return {store_.memory(), tables_.memory(), this->rows_left().memory(), workspaces_.memory()};
   }
 
   /// Finds every pair of rows within `radius` of each other, the radius included: deduplication. Calls
@@ -184,8 +151,10 @@ class multi_index {
   template <class Found, RowFilter Filter = accept_all>
     requires std::invocable<Found&, row_id, row_id, std::uint32_t>
   void pairs_within(std::uint32_t radius, Found&& found, const Filter& filter = {}) const {
-    detail::pair_report<std::uint32_t> report(found);
-    detail::store_pairs(hamming{}, store_, executor_, radius, live_.choose(filter), report);
+    this->report_pairs(radius, found, filter,
+                       [&](const row_choice& choice, detail::pair_report<std::uint32_t>& report) {
+                         detail::store_pairs(hamming{}, store_, executor_, radius, choice, report);
+                       });
   }
 
   /// Adds rows; returns the id of the first, the others follow. New rows are scanned until they are a third of those in
@@ -194,41 +163,22 @@ class multi_index {
   /// @throws error errc::shape for another width, errc::argument for bits beyond the width or too many rows; the
   /// index is unchanged then.
   row_id add(code_view<> codes) {
-    detail::require_row_count(rows() + codes.size());
-    const std::size_t first = rows(), grown = first + codes.size();
-    live_.reserve(grown);
-    const std::size_t most_scanned = tables_.empty() ? tables_.rows() : tables_.rows() / 3;
-    if (grown - tables_.rows() <= (std::max)(most_scanned, detail::fewest_rows)) {
-      store_.append(codes);
-    } else {
-      block_store<> store = store_;
-      store.append(codes);
-      tables_ = detail::multi_tables<Layout::copies>(store, wishes(options_), executor_);
-      store_ = std::move(store);
-    }
-    live_.grow(grown);
-    return static_cast<row_id>(first);
+    return this->grow(codes.size(), [&] {
+      const std::size_t most_scanned = tables_.empty() ? tables_.rows() : tables_.rows() / 3;
+      if (rows() + codes.size() - tables_.rows() <= (std::max)(most_scanned, detail::fewest_rows)) {
+        store_.append(codes);
+      } else {
+        block_store<> all = store_;
+        all.append(codes);
+        rebuild(std::move(all));
+      }
+    });
   }
-
-  /// Makes sure that `remove` of any row, also of `added` ones that are yet to come, cannot fail for lack of memory.
-  void reserve_removal(std::size_t added = 0) { live_.reserve_removal(rows() + added); }
-
-  /// Takes a row out of every later search; its id is not given out again before `compact`. False if it was already
-  /// removed. O(1), but O(rows) the first time.
-  /// @throws error errc::out_of_range for a row that is not there.
-  bool remove(row_id row) { return live_.remove(row); }
-
-  bool contains(row_id row) const noexcept { return live_.contains(row); }
 
   /// Drops removed rows, numbers the others anew, in their order, and builds the tables anew. Returns the new id of
   /// every old one, `no_row` for those removed.
   std::vector<row_id> compact() {
-    auto numbering = live_.number();
-    block_store<> store(store_, numbering.survivors);
-    tables_ = detail::multi_tables<Layout::copies>(store, wishes(options_), executor_);
-    store_ = std::move(store);
-    live_ = detail::live_rows(store_.size());
-    return std::move(numbering.renumbered);
+    return this->renumber([&](const auto& numbering) { rebuild(block_store<>(store_, numbering.survivors)); });
   }
 
   static constexpr file_kind file{"multi_index", 1};
@@ -242,7 +192,7 @@ class multi_index {
     options.u8(options_.reorder_bits).u8(options_.bail_out).u8(Layout::copies);
     out.add("options", std::move(options));
     detail::write_part<block_store<>>(out, "store", store_);
-    live_.write_to(out);
+    this->rows_left().write_to(out);
   }
   /// Whether a file holds an index with inlined codes, or one of ids only.
   static bool has_inlined_codes(const section_reader& in) {
@@ -274,87 +224,11 @@ class multi_index {
                        .reorder_bits = reorder == 1,
                        .bail_out = bail_out == 1},
                       std::move(executor));
-    index.live_ = detail::live_rows::read_from(in, index.rows());
+    index.read_rows_left(in);
     return index;
   }
 
  private:
-  using scan_workspace = detail::knn_workspace<hamming, block_store<>>;
-  using scan_queries = detail::prepared_queries<hamming, block_store<>>;
-
-  // What one worker of a search writes.
-  struct worker_state {
-    detail::probe_scratch probe;
-    detail::probe_counts counts;
-    detail::distinct_top_k nearest;
-    detail::distinct_in_radius within;
-    std::vector<neighbor_type> delivered;
-    scan_queries tail_query;
-    scan_queries::scratch tail_scratch;
-    search_statistics tail;
-    std::size_t probed = 0;
-
-    std::size_t memory() const noexcept {
-      return nearest.memory() + within.memory() + delivered.capacity() * sizeof(neighbor_type);
-    }
-    void trim() noexcept {
-      if (memory() <= most_idle_bytes) return;
-      nearest = {};
-      within = {};
-      delivered = {};
-    }
-  };
-
-  // What a search writes; kept between searches.
-  struct workspace {
-    std::vector<worker_state> workers;
-    std::vector<unsigned char> gave_up;  // by query
-    std::vector<std::size_t> left;       // queries that gave up
-    std::vector<word> left_codes;
-    knn_result<std::uint32_t> left_result;
-    scan_workspace scan;
-
-    void reset(std::size_t queries, std::size_t worker_count) {
-      workers.resize(worker_count);
-      for (auto& w : workers) {
-        w.counts = {};
-        w.tail = {};
-        w.probed = 0;
-      }
-      gave_up.assign(queries, 0);
-    }
-    void collect_left(code_view<> queries) {
-      left.clear();
-      left_codes.clear();
-      for (std::size_t q = 0; q < queries.size(); ++q) {
-        if (gave_up[q] == 0) continue;
-        left.push_back(q);
-        left_codes.insert(left_codes.end(), queries[q].begin(), queries[q].end());
-      }
-    }
-    std::size_t memory() const noexcept {
-      std::size_t bytes = left_result.memory() + scan.memory() + left_codes.capacity() * sizeof(word);
-      for (const auto& w : workers) bytes += sizeof w + w.memory();
-      return bytes;
-    }
-    void trim() noexcept {
-      for (auto& w : workers) w.trim();
-      scan.trim();
-      if (left_result.k() > left_result.most_in_place) left_result = {};
-    }
-    void report(multi_index_statistics* statistics) const {
-      if (statistics == nullptr) return;
-      for (const auto& w : workers) {
-        statistics->lookups += w.counts.lookups;
-        statistics->candidates += w.counts.candidates;
-        statistics->survivors += w.counts.survivors;
-        statistics->probed += w.probed;
-        statistics->scan += w.tail;
-      }
-      statistics->bailed_out += left.size();
-    }
-  };
-
   static detail::table_wishes wishes(const multi_index_options& options) {
     return {options.substrings, options.typical_k, options.reorder_bits, options.bail_out, costs(options)};
   }
@@ -375,14 +249,17 @@ class multi_index {
     if (options.substrings != 0 && (options.substrings < fewest || options.substrings > most))
       raise(errc::argument, "substrings: ", options.substrings, ", but codes of ", bits, " bits take ", fewest, " to ",
             most);
-    if (options.typical_k == 0) raise(errc::argument, "typical_k: 0, but at least 1 neighbour must be asked for");
-    detail::require_row_count(store.size());
+    detail::require_neighbors(options.typical_k, "typical_k");
     return store;
   }
 
+  void rebuild(block_store<> codes) {
+    tables_ = detail::multi_tables<Layout::copies>(codes, wishes(options_), executor_);
+    store_ = std::move(codes);
+  }
+
   void require_queries(const code_view<>& queries) const {
-    if (queries.size() != 0 && queries.bits() != width())
-      raise(errc::shape, "queries: width ", queries.bits(), ", the index holds rows of width ", width());
+    detail::require_width(queries, width());
     require_clean_tails(queries, "queries");
   }
   // The share of rows that may be found, from a few of them.
@@ -401,8 +278,8 @@ class multi_index {
     return costs(options_).scan.for_each_of(queries, executor_.concurrency(), tables_.rows(), store_.words());
   }
 
-  void search_chosen(code_view<> queries, knn_result<std::uint32_t>& result, const row_choice& choice,
-                     multi_index_statistics* statistics) const {
+  void answer(const code_view<>& queries, const row_choice& choice, knn_result<std::uint32_t>& result,
+              multi_index_statistics* statistics) const {
     const auto work = workspaces_.take();
     const double share = tables_.empty() ? 0 : share_of(choice);
     // Among fewer rows the k-th neighbour is as far as a later one among all.
@@ -417,8 +294,8 @@ class multi_index {
     }
     work->reset(queries.size(), executor_.concurrency());
     const detail::table_set set = tables_.set(store_);
-    for_each_query(queries, [&](std::size_t q, std::size_t worker) {
-      worker_state& mine = work->workers[worker];
+    detail::for_each_query(executor_, queries.size(), [&](std::size_t q, std::size_t worker) {
+      detail::probe_worker& mine = work->workers[worker];
       mine.nearest.reset(result.k());
       scan_tail(queries, q, choice, mine.nearest, mine);
       const detail::nearest_goal goal{mine.nearest, outlook.distance};
@@ -436,8 +313,8 @@ class multi_index {
   }
 
   // One scan for all queries that gave up.
-  void scan_left(code_view<> queries, knn_result<std::uint32_t>& result, const row_choice& choice, workspace& work,
-                 multi_index_statistics* statistics) const {
+  void scan_left(code_view<> queries, knn_result<std::uint32_t>& result, const row_choice& choice,
+                 detail::probe_workspace& work, multi_index_statistics* statistics) const {
     work.collect_left(queries);
     if (work.left.empty()) return;
     work.left_result.reset(work.left.size(), result.k());
@@ -446,7 +323,7 @@ class multi_index {
     for (std::size_t i = 0; i < work.left.size(); ++i) result.assign(work.left[i], work.left_result[i]);
   }
 
-  range_result<std::uint32_t> range_chosen(code_view<> queries, std::uint32_t radius, const row_choice& choice,
+  range_result<std::uint32_t> answer_range(const code_view<>& queries, std::uint32_t radius, const row_choice& choice,
                                            multi_index_statistics* statistics) const {
     search_statistics* scan_statistics = statistics != nullptr ? &statistics->scan : nullptr;
     const double limit = scan_cost(queries.size());
@@ -458,8 +335,8 @@ class multi_index {
     work->reset(queries.size(), executor_.concurrency());
     const detail::table_set set = tables_.set(store_);
     std::vector<std::vector<neighbor_type>> lists(queries.size());
-    for_each_query(queries, [&](std::size_t q, std::size_t worker) {
-      worker_state& mine = work->workers[worker];
+    detail::for_each_query(executor_, queries.size(), [&](std::size_t q, std::size_t worker) {
+      detail::probe_worker& mine = work->workers[worker];
       mine.within.reset(radius);
       scan_tail(queries, q, choice, mine.within, mine);
       if (!tables_.probe(set, queries[q].data(), mine.within, choice, detail::radius_goal{radius}, limit, mine.probe,
@@ -483,18 +360,10 @@ class multi_index {
     return result;
   }
 
-  template <class F>
-  void for_each_query(code_view<> queries, F&& f) const {
-    constexpr std::size_t queries_at_a_time = 8;
-    run_ranges(executor_, queries.size(), queries_at_a_time, queries.size(),
-               [&](std::size_t first, std::size_t last, std::size_t worker) {
-                 for (std::size_t q = first; q < last; ++q) f(q, worker);
-               });
-  }
-
   // Rows that are not yet in the tables, and a few before them that share a superblock with them.
   template <class Found>
-  void scan_tail(code_view<> queries, std::size_t q, const row_choice& choice, Found& found, worker_state& mine) const {
+  void scan_tail(code_view<> queries, std::size_t q, const row_choice& choice, Found& found,
+                 detail::probe_worker& mine) const {
     if (tables_.rows() == rows()) return;
     const std::size_t first = tables_.rows() / superblock_rows * superblock_rows;
     detail::knn_sink<Found> sink{&found, choice};
@@ -507,8 +376,7 @@ class multi_index {
   hamming hamming_;
   block_store<> store_;
   detail::multi_tables<Layout::copies> tables_;
-  detail::live_rows live_;
-  mutable reuse_pool<workspace> workspaces_;
+  mutable reuse_pool<detail::probe_workspace> workspaces_;
 };
 
 template <class Source>

@@ -18,6 +18,7 @@
 #include <embit/index/lsh_table.hpp>
 #include <embit/index/multi_index.hpp>
 #include <embit/kernel/hamming.hpp>
+#include <embit/search/index_frame.hpp>
 #include <embit/store/block_store.hpp>
 #include <embit/store/code_store.hpp>
 
@@ -210,7 +211,7 @@ tune_report tune(code_view<> codes, code_view<> queries, const tune_options& opt
     raise(errc::argument, "tune: ", codes.size(), " codes and ", queries.size(), " queries, at least 1 of each needed");
   if (queries.bits() != codes.bits())
     raise(errc::shape, "queries: width ", queries.bits(), ", the codes have ", codes.bits());
-  if (options.k == 0) raise(errc::argument, "k: 0, but at least 1 neighbour must be asked for");
+  detail::require_neighbors(options.k);
   if (options.batch == 0) raise(errc::argument, "batch: 0, but at least 1 query must be searched at a time");
   if (!detail::is_positive(options.target_recall) || options.target_recall > 1)
     raise(errc::argument, "target_recall: ", options.target_recall, ", not above 0 and at most 1");

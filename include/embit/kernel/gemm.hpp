@@ -16,6 +16,7 @@
 #if EMBIT_KERNELS_HERE
 #include <embit/kernel/detail/product/avx2.hpp>
 #include <embit/kernel/detail/product/avx512.hpp>
+#include <embit/kernel/detail/product/neon.hpp>
 #endif
 
 #include <algorithm>
@@ -96,6 +97,9 @@ EMBIT_KERNELS_INLINE const dispatch_table<product_ops>& table_of() noexcept {
 #if EMBIT_X86
     serving.add(isa::avx2, {6, product_tile_avx2, product_signs_avx2});
     serving.add(isa::avx512, {6, product_tile_avx512, product_signs_avx512});
+#endif
+#if EMBIT_NEON
+    serving.add(isa::neon, {6, product_tile_neon, product_signs_neon});
 #endif
     return serving;
   }();

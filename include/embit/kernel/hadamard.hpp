@@ -14,6 +14,7 @@
 #if EMBIT_KERNELS_HERE
 #include <embit/kernel/detail/hadamard/avx2.hpp>
 #include <embit/kernel/detail/hadamard/avx512.hpp>
+#include <embit/kernel/detail/hadamard/neon.hpp>
 #endif
 
 #include <algorithm>
@@ -32,6 +33,9 @@ EMBIT_KERNELS_INLINE const dispatch_table<hadamard_ops>& table_of() noexcept {
 #if EMBIT_X86
     serving.add(isa::avx2, hadamard_avx2::ops);
     serving.add(isa::avx512, hadamard_avx512::ops);
+#endif
+#if EMBIT_NEON
+    serving.add(isa::neon, hadamard_neon::ops);
 #endif
     return serving;
   }();

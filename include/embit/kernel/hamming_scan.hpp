@@ -56,7 +56,7 @@ const dispatch_table<hamming_ops>& table_of() noexcept;
 /// Queries of one call, prepared for scanning. Immutable, shared by the workers of the call, each with its scratch.
 ///
 /// A few queries are compared word by word, which reads codes as fast as memory gives them. Many queries go through
-/// bit slices (see detail/hamming_slices.hpp), whose work per query is less than one popcount a word.
+/// bit slices (see detail/hamming/slices.hpp), whose work per query is less than one popcount a word.
 class hamming_batch {
  public:
   using run_type = block_run;
@@ -275,7 +275,7 @@ class hamming_batch {
         for (std::size_t i = 0; i < stop.hits; ++i) {
           const auto& hit = job.hits[i];
           sink.offer(hit.query, static_cast<row_id>(run.first_row + hit.row), hit.distance);
-          read_threshold(hit.query, s, sink);
+          if (i + 1 == stop.hits || job.hits[i + 1].query != hit.query) read_threshold(hit.query, s, sink);
         }
         job.first_query = stop.at;
       }

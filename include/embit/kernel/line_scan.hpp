@@ -8,6 +8,7 @@
 #include <embit/kernel/detail/dispatch.hpp>
 #include <embit/kernel/detail/line_scan/ops.hpp>
 #if EMBIT_KERNELS_HERE
+#include <embit/kernel/detail/line_scan/neon.hpp>
 #include <embit/kernel/detail/line_scan/scalar.hpp>
 #include <embit/kernel/detail/line_scan/vpopcnt.hpp>
 #endif
@@ -27,6 +28,9 @@ EMBIT_KERNELS_INLINE const dispatch_table<line_ops>& table_of() noexcept {
 #if EMBIT_X86
     serving.add(isa::avx2, {line_scan_avx2<1>, line_scan_avx2<2>, line_scan_avx2<4>});
     serving.add(isa::vpopcnt, {line_scan_vpopcnt<1>, line_scan_vpopcnt<2>, line_scan_vpopcnt<4>});
+#endif
+#if EMBIT_NEON
+    serving.add(isa::neon, {line_scan_neon<1>, line_scan_neon<2>, line_scan_neon<4>});
 #endif
     return serving;
   }();

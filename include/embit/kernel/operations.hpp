@@ -58,18 +58,18 @@ void for_each_table(Visit&& visit) {
 ///     operation    used by                                   avx2  avx512  vpopcnt  neon
 ///     bucket_scan  multi_index, lsh_table                    own   avx2    own      own
 ///     chamfer      chamfer, chamfer_signs                    own   own     avx512   portable
-///     hadamard     walsh_hadamard, fht_kac, hadamard_lsh     own   own     avx512   portable
+///     hadamard     walsh_hadamard, fht_kac, hadamard_lsh     own   own     avx512   own
 ///     hamming      hamming                                   own   own     own      own
 ///     level_scan   symmetric, asymmetric                     own   own     avx512   own
-///     line_scan    multi_index                               own   avx2    own      portable
+///     line_scan    multi_index                               own   avx2    own      own
 ///     pair         inner_product, l2                         own   own     avx512   portable
-///     product      gemm, project                             own   own     avx512   portable
-///     quantize     rabitq, muvera                            own   own     avx512   portable
+///     product      gemm, project                             own   own     avx512   own
+///     quantize     rabitq, muvera                            own   own     avx512   own
 ///     token_sums   muvera                                    own   own     avx512   portable
 ///     widen        halves and bytes of token sets            own   avx2    avx2     own
 ///
 /// The portable functions are plain C++, or batches of floats for whatever registers the compiler's flags allow
-/// (xsimd); on AArch64 these are those of NEON in all of chamfer, hadamard, pair, product and token_sums.
+/// (xsimd); on AArch64 these are those of NEON in all of chamfer, pair and token_sums.
 inline std::vector<operation> operations() {
   std::vector<operation> all;
   detail::for_each_table([&]<class Ops>(const detail::dispatch_table<Ops>& table) {

@@ -9,6 +9,7 @@
 #if EMBIT_KERNELS_HERE
 #include <embit/kernel/detail/quantize/avx2.hpp>
 #include <embit/kernel/detail/quantize/avx512.hpp>
+#include <embit/kernel/detail/quantize/neon.hpp>
 #endif
 
 namespace embit::inline EMBIT_ABI::detail {
@@ -21,6 +22,9 @@ EMBIT_KERNELS_INLINE const dispatch_table<quantize_ops>& table_of() noexcept {
 #if EMBIT_X86
     serving.add(isa::avx2, quantize_avx2::ops);
     serving.add(isa::avx512, quantize_avx512::ops);
+#endif
+#if EMBIT_NEON
+    serving.add(isa::neon, quantize_neon::ops);
 #endif
     return serving;
   }();

@@ -10,6 +10,7 @@
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/save.hpp>
+#include <embit/search/index_frame.hpp>
 #include <embit/search/top_k.hpp>
 
 #include <algorithm>
@@ -98,7 +99,7 @@ class retriever {
       const std::size_t wanted = options.candidates != 0 ? options.candidates : saturated_times_ten(k);
       require_query_width(queries);
       require_rows();
-      if (k == 0) raise(errc::argument, "k: 0, but at least 1 neighbour must be asked for");
+      detail::require_neighbors(k);
       const auto work = workspaces_.take();
       search_index(queries, (std::max)(wanted, k), work->candidates, filter);
       rerank(queries, *work, k, result);

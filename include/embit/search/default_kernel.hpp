@@ -37,10 +37,22 @@ struct default_kernel_of<Codes> {
   using type = symmetric;
 };
 
+template <class Store>
+concept NamesKernel = requires {
+  typename Store::default_kernel;
+};
+template <class Store>
+struct kernel_of_store : default_kernel_of<Store> {};
+template <NamesKernel Store>
+struct kernel_of_store<Store> {
+  using type = typename Store::default_kernel;
+};
+
 }  // namespace detail
 
-/// Hamming distance for binary codes, symmetric distance for B-bit codes, inner product for float rows.
+/// Hamming distance for binary codes, symmetric distance for B-bit codes, inner product for float rows;
+/// `Store::default_kernel` where a store, or a view of rows, names one.
 template <class Store>
-using default_kernel = typename detail::default_kernel_of<Store>::type;
+using default_kernel = typename detail::kernel_of_store<Store>::type;
 
 }  // namespace embit::inline EMBIT_ABI

@@ -10,6 +10,7 @@
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
+#include <embit/search/knn_scan.hpp>
 #include <embit/search/pair_report.hpp>
 #include <embit/search/partition.hpp>
 #include <embit/search/row_choice.hpp>
@@ -27,39 +28,51 @@
 
 namespace embit::inline EMBIT_ABI::detail {
 
-/// Whether distances are small whole numbers of which the smaller is nearer: histograms then keep the k nearest.
+/// Puts in order what was found in ranges of rows, one range after the other: distances that are counted were found in
+/// the order of the rows.
 template <class K, class Store>
-inline constexpr bool counts_distances = TileKernel<K, Store>&& requires {
-  K::max_distance(std::size_t{});
-};
+struct found_order {
+  using neighbor_type = neighbor<typename K::distance_type>;
 
-template <class K, class Store>
-using collector = std::conditional_t<counts_distances<K, Store>, histogram_top_k,
-                                     heap_top_k<typename K::distance_type, typename K::compare>>;
+  std::vector<neighbor_type> candidates;
+  struct comparing {};
+  [[no_unique_address]] std::conditional_t<counts_distances<K, Store>, counting_sort, comparing> sort;
+
+  std::span<const neighbor_type> select(std::size_t k) {
+    if constexpr (counts_distances<K, Store>)
+      return sort.select(candidates, k);
+    else
+      return select_top_k<typename K::compare>(candidates, k);
+  }
+  std::size_t memory() const noexcept {
+    std::size_t bytes = candidates.capacity() * sizeof(neighbor_type);
+    if constexpr (counts_distances<K, Store>) bytes += sort.memory();
+    return bytes;
+  }
+};
 
 /// What a k-nearest-neighbour search works with; kept between searches, so that they allocate nothing.
 template <class K, class Store>
 struct knn_workspace {
-  using neighbor_type = neighbor<typename K::distance_type>;
 
   std::vector<prepared_queries<K, Store>> groups;
-  std::vector<collector<K, Store>> kept;               // a collector a query of an item
-  std::vector<search_statistics> done;                 // one an item
-  std::vector<scan_scratch<K, Store>> scratch;         // one a worker
-  std::vector<std::vector<neighbor_type>> candidates;  // one a worker
+  std::vector<collector<K, Store>> kept;        // a collector a query of an item
+  std::vector<search_statistics> done;          // one an item
+  std::vector<scan_scratch<K, Store>> scratch;  // one a worker
+  std::vector<found_order<K, Store>> orders;      // one a worker
 
   /// Bytes of the lists.
   std::size_t memory() const noexcept {
     std::size_t bytes = kept.capacity() * sizeof(collector<K, Store>);
     for (const auto& list : kept) bytes += list.memory();
-    for (const auto& list : candidates) bytes += list.capacity() * sizeof(neighbor_type);
+    for (const auto& order : orders) bytes += order.memory();
     return bytes;
   }
   /// Gives back the lists that only a search for very many neighbours needs.
   void trim() noexcept {
     for (auto& list : kept) trim(list);
-    for (auto& list : candidates)
-      if (list.capacity() * sizeof(neighbor_type) > most_idle_bytes) list = {};
+    for (auto& order : orders)
+      if (order.memory() > most_idle_bytes) order = {};
   }
   static void trim(collector<K, Store>& list) noexcept {
     if (list.memory() > most_idle_list) list = {};
@@ -96,21 +109,21 @@ void exhaustive_knn(const K& kernel, const Store& store, const executor_ref& exe
   work.kept.resize(places * largest);
   work.done.assign(parts.items(), {});
   work.scratch.resize(workers);
-  work.candidates.resize(workers);
+  work.orders.resize(workers);
 
   // What the items in places from `first` on have found for a group.
   const auto deliver = [&](std::size_t g, std::size_t first, std::size_t worker) {
     const piece group = cut(nq, parts.groups, g);
-    auto& candidates = work.candidates[worker];
+    found_order<K, Store>& order = work.orders[worker];
     for (std::size_t q = 0; q < group.size(); ++q) {
-      candidates.clear();
+      order.candidates.clear();
       for (std::size_t r = 0; r < parts.ranges; ++r) {
         collector_type& top = work.kept[(first + r) * largest + q];
         const auto list = top.kept();
-        candidates.insert(candidates.end(), list.begin(), list.end());
+        order.candidates.insert(order.candidates.end(), list.begin(), list.end());
         work.trim(top);
       }
-      result.assign(group.first + q, select_top_k<typename K::compare>(candidates, result.k()));
+      result.assign(group.first + q, order.select(result.k()));
     }
   };
   run_bulk(executor, parts.items(), [&](std::size_t item, std::size_t worker) {
@@ -119,14 +132,9 @@ void exhaustive_knn(const K& kernel, const Store& store, const executor_ref& exe
     auto& prepared = work.groups[whole ? place : item / parts.ranges];
     if (whole) prepared.assign(kernel, queries.middle_rows(group.first, group.size()), store.size());
     collector_type* tops = work.kept.data() + place * largest;
-    for (std::size_t q = 0; q < group.size(); ++q) {
-      if constexpr (counts_distances<K, Store>)
-        tops[q].reset(result.k(), K::max_distance(width_of(store)));
-      else
-        tops[q].reset(result.k());
-    }
-    knn_sink<collector_type> sink{tops, choice};
-    work.done[item] = prepared.scan(store, rows.first, rows.last, choice.members(), work.scratch[worker], sink);
+    const knn_scan<K, Store> scan(kernel, queries.middle_rows(group.first, group.size()), prepared, store, choice,
+                                  work.scratch[worker]);
+    work.done[item] = scan.collect(rows, result.k(), tops);
     if (whole) deliver(item, place, worker);
   });
   if (!whole)
@@ -161,12 +169,12 @@ range_result<typename K::distance_type> exhaustive_range(const K& kernel, const 
     for (const search_statistics& s : done) *statistics += s;
 
   range_result<distance> result;
+  found_order<K, Store> order;
   for (std::size_t q = 0; q < nq; ++q) {
-    auto& list = kept[q];
-    for (std::size_t r = 1; r < parts.ranges; ++r)
-      list.insert(list.end(), kept[r * nq + q].begin(), kept[r * nq + q].end());
-    std::sort(list.begin(), list.end(), neighbor_order<typename K::compare>{});
-    result.append(list);
+    order.candidates.clear();
+    for (std::size_t r = 0; r < parts.ranges; ++r)
+      order.candidates.insert(order.candidates.end(), kept[r * nq + q].begin(), kept[r * nq + q].end());
+    result.append(order.select(order.candidates.size()));
   }
   return result;
 }

@@ -17,6 +17,7 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace embit::inline EMBIT_ABI::detail {
@@ -36,9 +37,10 @@ struct knn_sink {
 
   std::uint32_t threshold(std::size_t query) const noexcept requires requires(const Collector& top) { top.threshold(); }
   { return tops[query].threshold(); }
-  std::optional<decltype(Collector::neighbor_type::distance)> limit(std::size_t query) const noexcept {
+  template <class Top = Collector>
+  std::optional<decltype(std::declval<const Top&>().bound())> limit(std::size_t query) const noexcept {
     const Collector& top = tops[query];
-    return top.full() ? std::optional(top.worst().distance) : std::nullopt;
+    return top.bounded() ? std::optional(top.bound()) : std::nullopt;
   }
 
   template <class Distance>

@@ -101,8 +101,7 @@ class mutator {
       case 4: change(parts.header, other), parts.header.resize(64, '\0'); break;
       default: change(parts.sections[which].bytes, other); break;
     }
-    const auto& magic = embit::detail::container_magic;
-    std::copy(magic.begin(), magic.end(), parts.header.begin());
+    std::copy(support::container_magic.begin(), support::container_magic.end(), parts.header.begin());
     bytes = put_together(parts);
   }
 

@@ -9,8 +9,7 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/types.hpp>
-#include <embit/encode/recurrent.hpp>
-#include <embit/fit/detail/held_out.hpp>
+#include <embit/eval/held_out.hpp>
 #include <embit/fit/detail/recurrent/rows.hpp>
 #include <embit/fit/detail/recurrent/start.hpp>
 #include <embit/fit/detail/recurrent/training.hpp>
@@ -34,29 +33,27 @@ class compatible_score {
  public:
   /// @param old  unit values of the old codes of the rows that are learned from.
   compatible_score(const split_rows& rows, const matrix<float>& old, double share, const Exec& executor)
-      : executor_(&executor), share_(share), queries_(rows.held) {
-    const auto ids = rows.sample(10000);
-    base_ = split_rows::gather(rows.learned, ids);
-    old_ = split_rows::gather(old, ids);
-    truth_ = nearest_unit_rows(queries_, base_, 10, executor);
-  }
+      : executor_(&executor),
+        share_(share),
+        held_(held_out_of(rows, executor)),
+        old_(split_rows::gather(old, rows.sample(held_.rows().rows()))) {}
 
   double operator()(const trained_net& net) const {
-    const recurrent encoder(codes_of(net));
-    const auto queries = unit_copy(encoder.values(queries_, *executor_));
-    const auto base = unit_copy(encoder.values(base_, *executor_));
-    return (1 - share_) * recall(queries, base) + share_ * recall(queries, old_);
+    product_scores scores = scores_of(net, held_.rows(), held_.queries(), *executor_);
+    const double among_new = recall(scores);
+    scores.rows = old_;
+    return (1 - share_) * among_new + share_ * recall(scores);
   }
 
  private:
-  double recall(const matrix<float>& queries, const matrix<float>& base) const {
-    return mean_overlap(truth_, nearest_unit_rows(queries, base, 10, *executor_));
+  double recall(const product_scores& scores) const {
+    return held_.recall(best_by_products(scores, held_.truth().k(), *executor_));
   }
 
   const Exec* executor_;
   double share_;
-  matrix<float> queries_, base_, old_;
-  matrix<row_id> truth_;
+  held_out held_;
+  matrix<float> old_;
 };
 
 /// Steps that distil the similarities of the rows twice: into those of their codes to one another, and into those of

@@ -9,17 +9,18 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/metric.hpp>
 #include <embit/core/random.hpp>
+#include <embit/core/types.hpp>
 #include <embit/encode/rabitq.hpp>
-#include <embit/kernel/gemm.hpp>
+#include <embit/eval/held_out.hpp>
 #include <embit/store/level_store.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <numeric>
+#include <optional>
 #include <random>
-#include <span>
+#include <utility>
 #include <vector>
 
 namespace embit::inline EMBIT_ABI::detail {
@@ -70,98 +71,42 @@ inline void calibrate(rabitq_model& model, matrix_view<const float> rows, bool s
   format.half_factors = halves;
 }
 
-/// The 10 smallest of each row of scores, by column.
-inline std::vector<std::vector<std::uint32_t>> ten_smallest(const matrix<float>& scores) {
-  std::vector<std::vector<std::uint32_t>> found(scores.rows());
-  std::vector<std::uint32_t> order(scores.cols());
-  for (std::size_t q = 0; q < scores.rows(); ++q) {
-    std::iota(order.begin(), order.end(), std::uint32_t{0});
-    const std::size_t ten = std::min<std::size_t>(10, order.size());
-    const auto nearer = [&, score = scores[q]](std::uint32_t a, std::uint32_t b) {
-      return score[a] < score[b] || (score[a] == score[b] && a < b);
-    };
-    std::ranges::nth_element(order, order.begin() + static_cast<std::ptrdiff_t>(ten) - 1, nearer);
-    found[q].assign(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(ten));
-    std::ranges::sort(found[q]);
+/// Some rows as queries against some others, with their exact nearest ten: up to 128 queries against up to 2048 rows;
+/// nothing where there are fewer than 100 rows.
+template <std::uniform_random_bit_generator Engine>
+std::optional<held_out> draw_held_out(matrix_view<const float> rows, embit::metric metric, Engine& engine) {
+  if (rows.rows() < 100) return {};
+  const std::size_t queries = std::min<std::size_t>(128, rows.rows() / 5);
+  const std::size_t base = std::min<std::size_t>(2048, rows.rows() - queries);
+  std::vector<row_id> order(rows.rows());
+  std::iota(order.begin(), order.end(), row_id{0});
+  for (std::size_t i = 0; i < queries + base; ++i) {
+    using std::swap;
+    swap(order[i], order[i + static_cast<std::size_t>(uniform_index(engine, order.size() - i))]);
   }
-  return found;
+  const auto copy = [&](std::size_t first, std::size_t count) {
+    matrix<float> out(count, rows.cols());
+    for (std::size_t i = 0; i < count; ++i) std::ranges::copy(rows[order[first + i]], out[i].begin());
+    return out;
+  };
+  return held_out(copy(queries, base), copy(0, queries), metric, 10);
 }
 
-/// Some rows as queries against some others, with their exact nearest ten.
-class held_out_rows {
- public:
-  /// Up to 128 queries against up to 2048 rows; none where there are fewer than 100 rows.
-  template <std::uniform_random_bit_generator Engine>
-  held_out_rows(matrix_view<const float> rows, embit::metric metric, Engine& engine) {
-    if (rows.rows() < 100) return;
-    const std::size_t queries = std::min<std::size_t>(128, rows.rows() / 5);
-    const std::size_t base = std::min<std::size_t>(2048, rows.rows() - queries);
-    std::vector<row_id> order(rows.rows());
-    std::iota(order.begin(), order.end(), row_id{0});
-    for (std::size_t i = 0; i < queries + base; ++i) {
-      using std::swap;
-      swap(order[i], order[i + static_cast<std::size_t>(uniform_index(engine, order.size() - i))]);
-    }
-    const auto copy = [&](std::size_t first, std::size_t count) {
-      matrix<float> out(count, rows.cols());
-      for (std::size_t i = 0; i < count; ++i) std::ranges::copy(rows[order[first + i]], out[i].begin());
-      return out;
-    };
-    queries_ = copy(0, queries);
-    rows_ = copy(queries, base);
-    truth_ = ten_smallest(exact(metric));
+/// How a model estimates distances, the smaller the nearer, turned round.
+inline product_scores scores_of(const rabitq_model& model, matrix_view<const float> rows,
+                                matrix_view<const float> queries) {
+  level_store store(model.format, rows.rows());
+  rabitq_memory memory;
+  model.encode(rows, 0, rows.rows(), store, memory);
+  mapped_queries mapped = model.map(queries, 0);
+  product_scores scores{std::move(mapped.z), matrix<float>(rows.rows(), model.dim())};
+  for (std::size_t i = 0; i < rows.rows(); ++i) {
+    store[i].decode(scores.rows[i]);
+    const float scale = -mapped.terms[0].scale;  // the same for all queries
+    scores.scales.push_back(model.has(row_factor::scale) ? scale * store.factor(i, row_factor::scale) : scale);
+    if (model.has(row_factor::offset)) scores.added.push_back(-store.factor(i, row_factor::offset));
   }
-
-  bool empty() const noexcept { return queries_.empty(); }
-
-  /// The share of the true ten nearest among the ten nearest by the estimates of a model. O(n · queries · dim).
-  double recall(const rabitq_model& model) const {
-    level_store store(model.format, rows_.rows());
-    rabitq_memory memory;
-    model.encode(rows_, 0, rows_.rows(), store, memory);
-    matrix<float> values(rows_.rows(), model.dim());
-    for (std::size_t i = 0; i < values.rows(); ++i) store[i].decode(values[i]);
-    const mapped_queries mapped = model.map(queries_, 0);
-    matrix<float> scores(queries_.rows(), rows_.rows());
-    gemm(mapped.z, values, scores);
-    for (std::size_t q = 0; q < scores.rows(); ++q)
-      for (std::size_t i = 0; i < scores.cols(); ++i) {
-        float& score = scores[q][i];
-        score *= mapped.terms[q].scale;
-        if (model.has(row_factor::scale)) score *= store.factor(i, row_factor::scale);
-        if (model.has(row_factor::offset)) score += store.factor(i, row_factor::offset);
-      }
-    const auto found = ten_smallest(scores);
-    std::size_t hits = 0, all = 0;
-    std::vector<std::uint32_t> both;
-    for (std::size_t q = 0; q < found.size(); ++q) {
-      both.clear();
-      std::ranges::set_intersection(found[q], truth_[q], std::back_inserter(both));
-      hits += both.size();
-      all += truth_[q].size();
-    }
-    return static_cast<double>(hits) / static_cast<double>(all);
-  }
-
- private:
-  // Distances but for what only the query adds.
-  matrix<float> exact(embit::metric metric) const {
-    matrix<float> scores(queries_.rows(), rows_.rows());
-    gemm(queries_, rows_, scores);
-    for (std::size_t i = 0; i < rows_.rows(); ++i) {
-      double square = 0;
-      for (const float x : rows_[i]) square += double{x} * double{x};
-      const double scale = metric == metric::cosine && square > 0 ? 1 / std::sqrt(square) : 1;
-      for (std::size_t q = 0; q < scores.rows(); ++q) {
-        const double product = double{scores[q][i]};
-        scores[q][i] = static_cast<float>(metric == metric::l2 ? square - 2 * product : -scale * product);
-      }
-    }
-    return scores;
-  }
-
-  matrix<float> queries_, rows_;
-  std::vector<std::vector<std::uint32_t>> truth_;
-};
+  return scores;
+}
 
 }  // namespace embit::inline EMBIT_ABI::detail

@@ -28,8 +28,6 @@ constexpr neighbor<std::uint32_t> neighbor_of(std::uint64_t key) noexcept {
 /// which keeps an offer at O(32) moves.
 class distinct_top_k {
  public:
-  using neighbor_type = neighbor<std::uint32_t>;
-
   /// Forgets everything; keeps the memory it has.
   /// @param k  at least 1
   void reset(std::size_t k) {

@@ -5,7 +5,7 @@
 #include <embit/config.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/types.hpp>
-#include <embit/kernel/detail/bucket_scan/ops.hpp>
+#include <embit/kernel/detail/bucket_scan/scalar.hpp>
 
 #if EMBIT_NEON
 
@@ -32,22 +32,7 @@ EMBIT_ALWAYS_INLINE std::uint32_t neon_distance(const word* code, std::size_t wo
 template <std::size_t Words>
 std::size_t bucket_scan_neon(const word* codes, std::size_t words, const code_range* ranges, std::size_t count,
                              bucket_cursor& at, const word* query, std::uint32_t threshold, bucket_hit* hits) {
-  const std::size_t width = Words != 0 ? Words : words;
-  std::size_t found = 0;
-  for (; at.range < count; ++at.range, at.offset = 0) {
-    const code_range range = ranges[at.range];
-    const word* code = codes + (std::size_t{range.first} + at.offset) * width;
-    for (std::uint32_t i = at.offset; i < range.count; ++i, code += width) {
-      const std::uint32_t distance = neon_distance<Words>(code, words, query);
-      if (distance >= threshold) continue;
-      hits[found++] = {range.first + i, distance};
-      if (found == bucket_hit_room) {
-        at.offset = i + 1;
-        return found;
-      }
-    }
-  }
-  return found;
+  return bucket_scan_by<neon_distance<Words>, Words>(codes, words, ranges, count, at, query, threshold, hits);
 }
 
 }  // namespace embit::inline EMBIT_ABI::detail

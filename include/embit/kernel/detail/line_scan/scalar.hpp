@@ -5,18 +5,18 @@
 #include <embit/config.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/types.hpp>
+#include <embit/kernel/detail/bucket_scan/scalar.hpp>
 #include <embit/kernel/detail/line_scan/ops.hpp>
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 
 namespace embit::inline EMBIT_ABI::detail {
 
-/// The loop of both levels, inlined into a function of each.
-template <std::size_t Words>
-EMBIT_ALWAYS_INLINE std::size_t line_scan_words(const line_scan_job& job, std::size_t& at, std::uint32_t threshold,
-                                                bucket_hit* hits) {
+/// The loop of several levels, inlined into a function of each.
+template <auto Distance, std::size_t Words>
+EMBIT_ALWAYS_INLINE std::size_t line_scan_by(const line_scan_job& job, std::size_t& at, std::uint32_t threshold,
+                                             bucket_hit* hits) {
   constexpr std::size_t line_codes = line_words / Words;
   std::size_t found = 0;
   for (std::size_t l = at; l < job.count; ++l) {
@@ -29,9 +29,7 @@ EMBIT_ALWAYS_INLINE std::size_t line_scan_words(const line_scan_job& job, std::s
     const word* code = line.words() + line.first() * Words;
     const auto position = static_cast<std::uint32_t>(static_cast<std::size_t>(line.words() - job.codes) / Words);
     for (std::uint32_t i = line.first(); i <= line.last(); ++i, code += Words) {
-      std::uint32_t distance = 0;
-      for (std::size_t w = 0; w < Words; ++w)
-        distance += static_cast<std::uint32_t>(std::popcount(code[w] ^ job.query[w]));
+      const std::uint32_t distance = Distance(code, Words, job.query);
       if (distance < threshold) hits[found++] = {position + i, distance};
     }
   }
@@ -41,14 +39,14 @@ EMBIT_ALWAYS_INLINE std::size_t line_scan_words(const line_scan_job& job, std::s
 
 template <std::size_t Words>
 std::size_t line_scan_portable(const line_scan_job& job, std::size_t& at, std::uint32_t threshold, bucket_hit* hits) {
-  return line_scan_words<Words>(job, at, threshold, hits);
+  return line_scan_by<distance_by_words<Words>, Words>(job, at, threshold, hits);
 }
 
 #if EMBIT_X86
 template <std::size_t Words>
 EMBIT_TARGET_AVX2 std::size_t line_scan_avx2(const line_scan_job& job, std::size_t& at, std::uint32_t threshold,
                                              bucket_hit* hits) {
-  return line_scan_words<Words>(job, at, threshold, hits);
+  return line_scan_by<distance_by_words<Words>, Words>(job, at, threshold, hits);
 }
 #endif
 

@@ -16,7 +16,7 @@
 
 namespace embit::inline EMBIT_ABI::detail {
 
-/// Sums of the counts of each code, in all of its lanes. Masks are for g++ 12, as in bucket_scan_vpopcnt.hpp.
+/// Sums of the counts of each code, in all of its lanes. Masks are for g++ 12, as in bucket_scan/vpopcnt.hpp.
 template <std::size_t Words>
 EMBIT_TARGET_VPOPCNT EMBIT_ALWAYS_INLINE __m512i line_sums(__m512i counts) {
   if constexpr (Words >= 2)

@@ -4,7 +4,11 @@
 
 #include <embit/config.hpp>
 #include <embit/core/isa.hpp>
+#include <embit/core/types.hpp>
+#include <embit/kernel/detail/tokens/plan.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 

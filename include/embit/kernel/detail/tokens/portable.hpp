@@ -3,8 +3,11 @@
 #pragma once
 
 #include <embit/config.hpp>
+#include <embit/core/types.hpp>
 #include <embit/kernel/detail/floats/batch.hpp>
+#include <embit/kernel/detail/tokens/plan.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
