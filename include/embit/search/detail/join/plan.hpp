@@ -22,6 +22,7 @@ namespace embit::inline EMBIT_ABI::detail {
 /// that a join is done in one way each time.
 struct join_costs {
   double sort, sort_word;        ///< a row into a table, and each of its words there
+  double sort_bit;               ///< a row, for every bit of a key that makes more buckets than a cache holds
   double query;                  ///< a row that is compared with buckets
   double lookup;                 ///< a bucket that a bucket may meet
   double range;                  ///< a bucket that a row meets
@@ -32,10 +33,10 @@ struct join_costs {
 };
 
 inline const join_costs& join_costs_of(isa level) noexcept {
-  static constexpr join_costs vpopcnt{10, 3, 5, 1.5, 3.6, 0.03, 0.1, 0.033};
-  static constexpr join_costs avx512{10, 3, 5, 1.5, 3.6, 0.3, 0.45, 0.045};
-  static constexpr join_costs avx2{10, 3, 5, 1.5, 3.6, 0.3, 0.45, 0.1};
-  static constexpr join_costs other{10, 3, 5, 1.5, 3.6, 1.5, 2, 0.3};
+  static constexpr join_costs vpopcnt{10, 3, 8, 5, 1.5, 3.6, 0.03, 0.1, 0.033};
+  static constexpr join_costs avx512{10, 3, 8, 5, 1.5, 3.6, 0.3, 0.45, 0.045};
+  static constexpr join_costs avx2{10, 3, 8, 5, 1.5, 3.6, 0.3, 0.45, 0.1};
+  static constexpr join_costs other{10, 3, 8, 5, 1.5, 3.6, 1.5, 2, 0.3};
   switch (level) {
     case isa::vpopcnt: return vpopcnt;
     case isa::avx512: return avx512;
@@ -103,7 +104,7 @@ class join_planner {
   }
 
  private:
-  static constexpr double most_masks = 1 << 14;
+  static constexpr double most_masks = 1 << 14, cached_key = 16;
   static constexpr std::size_t most_sampled = 1 << 14, most_asked = 1 << 8, most_lookups = 1 << 18;
 
   double scan_cost() const noexcept {
@@ -182,8 +183,9 @@ class join_planner {
     if (masks > most_masks) return 2 * scan_cost();
     const auto na = static_cast<double>(a_.size), nb = static_cast<double>(b_.size);
     const double sorted = self_ ? na : na + nb, filled = 1 - std::exp(-nb / buckets);
-    return sorted * (costs_.sort + costs_.sort_word * static_cast<double>(table_words())) + na * costs_.query +
-           half() * masks * ((std::min)(na, buckets) * costs_.lookup + na * filled * costs_.range);
+    const double spread = (std::max)(static_cast<double>(table.key.length()) - cached_key, 0.);
+    return sorted * (costs_.sort + costs_.sort_word * static_cast<double>(table_words()) + costs_.sort_bit * spread) +
+           na * costs_.query + half() * masks * ((std::min)(na, buckets) * costs_.lookup + na * filled * costs_.range);
   }
 
   /// Comparing the codes that meet, from a histogram of the buckets of some rows. Where two buckets are large, all of

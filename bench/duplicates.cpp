@@ -1,0 +1,76 @@
+// Near-duplicates: all pairs of a million codes within a radius, a tenth of them near copies of others. The columns are
+// what they took, the pairs, and how many times the time of the same join by a scan.
+//   bench_duplicates --benchmark_filter=<codes>/<data>/<bits>/<radius>/<threads>
+// Of one thread the time is what that thread had of a processor, of several the time on the wall.
+// SPDX-License-Identifier: MIT
+#include <embit/core/executor.hpp>
+#include <embit/core/thread_pool.hpp>
+#include <embit/search/join.hpp>
+
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "support/measure.hpp"
+#include "support/near_copies.hpp"
+
+namespace {
+
+template <class Exec>
+double seconds_of_join(support::timer timer, embit::code_view<> codes, std::uint32_t radius, const Exec& executor,
+                       const embit::detail::join_tuning& tuning, std::size_t& pairs) {
+  pairs = 0;
+  auto count = [&](embit::row_id, embit::row_id, std::uint32_t) { ++pairs; };
+  return support::seconds_of(timer, [&] {
+    embit::detail::pair_report<std::uint32_t> report(count);
+    embit::detail::join_within(codes, nullptr, radius, executor, report, tuning);
+  });
+}
+
+void join(benchmark::State& state, std::size_t rows, bench::copies data, std::size_t bits, std::uint32_t radius,
+          std::size_t threads) {
+  const embit::code_store<>& codes = bench::near_copies_of(rows, data, bits);
+  const embit::thread_pool pool(threads);
+  std::vector<double> times;
+  std::size_t pairs = 0;
+  for (auto _ : state) {
+    times.push_back(threads == 1
+                        ? seconds_of_join(support::timer::thread, codes, radius, embit::inline_executor{}, {}, pairs)
+                        : seconds_of_join(support::timer::wall, codes, radius, pool, {}, pairs));
+    state.SetIterationTime(times.back());
+  }
+  state.counters["s"] = support::median(times);
+  state.counters["pairs"] = static_cast<double>(pairs);
+  if (threads == 1 && rows <= 200'000) {  // where a scan takes no minutes
+    std::size_t scanned = 0;
+    const double scan = seconds_of_join(support::timer::thread, codes, radius, embit::inline_executor{},
+                                        {.substrings = 0, .scan = true}, scanned);
+    state.counters["of_scan"] = support::median(times) / scan;
+    if (scanned != pairs) state.SkipWithError("a scan finds other pairs");
+  }
+}
+
+void add(std::size_t rows, bench::copies data, std::size_t bits, std::uint32_t radius, std::size_t threads) {
+  const std::string name = std::to_string(rows) + "/" + std::string(bench::name_of(data)) + "/" + std::to_string(bits) +
+                           "/" + std::to_string(radius) + "/" + std::to_string(threads);
+  benchmark::RegisterBenchmark(name.c_str(), [=](auto& state) { join(state, rows, data, bits, radius, threads); })
+      ->UseManualTime()
+      ->Iterations(3)
+      ->Unit(benchmark::kMillisecond);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using bench::copies;
+  for (const auto data : {copies::uniform, copies::skewed})
+    for (const std::size_t bits : {std::size_t{64}, std::size_t{128}, std::size_t{256}, std::size_t{1024}})
+      for (const std::uint32_t radius : {0u, 3u, 6u, 8u, 10u})
+        for (const std::size_t threads : {std::size_t{1}, std::size_t{2}}) add(1'000'000, data, bits, radius, threads);
+  for (const std::size_t threads : {std::size_t{1}, std::size_t{2}}) add(10'000'000, copies::uniform, 64, 3, threads);
+  for (std::uint32_t radius = 0; radius <= 20; radius += 4) add(200'000, copies::uniform, 64, radius, 1);
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+}
