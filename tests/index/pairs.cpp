@@ -81,4 +81,11 @@ TEST_CASE("the pairs of an index are those of its rows that were not removed and
   CHECK(pairs_of(named, [](row_label label) { return label % 2 == 0; }) ==
         brute(
             codes, [&](row_id row) { return live(row) && row % 2 == 0; }, labels[0]));
+
+  // Labels have 64 bits: what takes row numbers would be told of other labels.
+  constexpr auto takes = [](const auto& index, auto found) {
+    return requires { index.pairs_within(radius, found); };
+  };
+  CHECK(takes(named, [](row_label, row_label, std::uint32_t) {}));
+  CHECK(!takes(named, [](row_id, row_id, std::uint32_t) {}));
 }

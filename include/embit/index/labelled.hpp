@@ -138,11 +138,11 @@ class labelled_index {
     requires(!LabelFilter<Filter>)
   void range_search(query_view, distance_type, const Filter&) const = delete;  // labels have 64 bits; see by_row
 
-  /// Finds every pair of rows within `radius` of each other, by their labels: calls `found(a, b, distance)` once a pair,
-  /// the row that was added first first, as the index does.
+  /// Finds every pair of rows within `radius` of each other, by their labels: calls `found(a, b, distance)` once a
+  /// pair, the row that was added first first, as the index does. `found` takes labels whole, in 64 bits.
   /// @throws error as the index does.
   template <class Found, LabelFilter Filter = accept_all>
-    requires std::invocable<Found&, row_label, row_label, distance_type>
+    requires std::invocable<Found&, row_label, row_label, distance_type> && detail::takes_whole<Found, row_label>
   void pairs_within(distance_type radius, Found&& found, const Filter& filter = {}) const {
     auto by_label = [&](row_id a, row_id b, distance_type distance) {
       return found(map_.label_of(a), map_.label_of(b), distance);
