@@ -1,8 +1,8 @@
 # For bash scripts to source: installs what a build needs and lacks, and builds quietly.
 #
 #   need <what>...                   installs with the system's package manager what of these is missing: compiler
-#                                    cmake eigen xsimd catch2 cli11 benchmark clang aarch64
-#                                    riscv64
+#                                    cmake eigen xsimd catch2 cli11 benchmark clang clang_rt
+#                                    (its sanitizers) aarch64 riscv64
 #   build <folder> <CMake option>... [-- <target>...]   configures and builds; says how far it is, and
 #                                    the first error if it fails
 #
@@ -27,6 +27,11 @@ have_header() {
   return 1
 }
 
+# Whether a compiler has the libraries of its sanitizers.
+have_sanitizers() {
+  have_command "$1" && echo 'int main() {}' | "$1" -x c++ -fsanitize=address,undefined -o /dev/null - >/dev/null 2>&1
+}
+
 have() {
   case $1 in
     compiler) [ -n "${CXX:-}" ] || have_command c++ || have_command g++ || have_command clang++ ;;
@@ -37,6 +42,7 @@ have() {
     cli11) have_header CLI/CLI.hpp ;;
     benchmark) have_header benchmark/benchmark.h ;;
     clang) have_command clang++ ;;
+    clang_rt) have_sanitizers clang++ ;;
     aarch64) have_command aarch64-linux-gnu-g++ && have_command qemu-aarch64 ;;
     riscv64) have_command riscv64-linux-gnu-g++ && have_command qemu-riscv64 ;;
     *) say "setup.sh: nothing is known about '$1'"; return 1 ;;
@@ -54,6 +60,8 @@ packages_for() {
     apt.cli11) echo libcli11-dev ;;
     apt.benchmark) echo libbenchmark-dev ;;
     apt.clang) echo clang ;;
+    apt.clang_rt) echo libclang-rt-dev ;;
+    dnf.clang_rt) echo compiler-rt ;;
     apt.aarch64) echo g++-aarch64-linux-gnu qemu-user ;;
     apt.riscv64) echo g++-riscv64-linux-gnu qemu-user ;;
     dnf.compiler) echo gcc-c++ ;;
