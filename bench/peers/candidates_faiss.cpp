@@ -66,7 +66,7 @@ void in_range(benchmark::State& state, std::size_t bits, std::size_t queries, st
         for (std::size_t q = 0; q < queries; ++q) hits += found[q].size();
       },
       [&] {
-        faiss::RangeSearchResult found(queries);
+        faiss::RangeSearchResult found(static_cast<std::int64_t>(queries));
         pair.theirs.range_search(static_cast<std::int64_t>(queries), pair.their_queries(), static_cast<int>(radius) + 1,
                                  &found);  // theirs leaves the radius out
         their_hits = found.lims[queries];
