@@ -79,6 +79,7 @@
 #include <embit/io/container_layout.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
+#include <embit/io/delimited.hpp>
 #include <embit/io/dtype.hpp>
 #include <embit/io/file.hpp>
 #include <embit/io/file_content.hpp>
