@@ -201,12 +201,13 @@ EMBIT_STAMP_TARGET inline void add_block(const token_plan& plan, token_scratch& 
         scatter(rows, at, codes, first_cells, count, stride, out, firsts);
         continue;
       }
-      const float* from = scratch.products.data() + (r * plan.columns + at) * token_lanes;
+      const float* from = columns;
       if (plan.projection == token_projection::sketch) {
         const std::size_t list = r * plan.columns + at;
         sketch(tokens, plan.sketch_rows.data(), list == 0 ? 0 : plan.sketch_ends[list - 1],
                plan.sketch_ends.data() + list, plan.columns - at, columns);
-        from = columns;
+      } else {
+        from = scratch.products.data() + (r * plan.columns + at) * token_lanes;
       }
       for (std::size_t c = 0; c < token_lanes; ++c)
         column[c] = at + c < plan.columns ? from + c * token_lanes : scratch.zeros.data();
