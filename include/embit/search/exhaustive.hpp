@@ -54,12 +54,11 @@ struct found_order {
 /// What a k-nearest-neighbour search works with; kept between searches, so that they allocate nothing.
 template <class K, class Store>
 struct knn_workspace {
-
   std::vector<prepared_queries<K, Store>> groups;
   std::vector<collector<K, Store>> kept;        // a collector a query of an item
   std::vector<search_statistics> done;          // one an item
   std::vector<scan_scratch<K, Store>> scratch;  // one a worker
-  std::vector<found_order<K, Store>> orders;      // one a worker
+  std::vector<found_order<K, Store>> orders;    // one a worker
 
   /// Bytes of the lists.
   std::size_t memory() const noexcept {

@@ -42,16 +42,17 @@ struct bound_sample {
 
   bound_sample(std::size_t rows, std::size_t k) noexcept {
     constexpr double offer = 100;  // costs as much as to scan so many rows
-    const double n = static_cast<double>(rows), wanted = static_cast<double>(k);
-    if (rows < 16 * superblock_rows || rows / k < 4) return;
-    const double rounds = 1 + std::log(n / wanted);
+    const std::size_t most_superblocks = rows / superblock_rows / 8;
+    if (rows / k < 4) return;
+    const double n = static_cast<double>(rows), wanted = static_cast<double>(k), rounds = 1 + std::log(n / wanted);
     double least = .8 * offer * wanted * rounds;  // without a sample, and a gain that is worth it
-    for (double expected = 4; expected <= 256; expected *= 2) {
-      const double most = expected + 3 * std::sqrt(expected) + 2, sampled = expected * n / wanted;
+    for (std::size_t count = 2; count <= most_superblocks; count *= 2) {
+      const double sampled = static_cast<double>(count * superblock_rows), expected = sampled * wanted / n;
+      const double most = expected + 3 * std::sqrt(expected) + 2;
       const double cost = sampled + offer * (most * rounds + wanted * most / expected);
       if (cost >= least) continue;
       least = cost;
-      superblocks = (std::max)(static_cast<std::size_t>(sampled) / superblock_rows, std::size_t{2});
+      superblocks = count;
       rank = static_cast<std::size_t>(most);
     }
   }
