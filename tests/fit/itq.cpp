@@ -7,6 +7,7 @@
 #include <embit/index/flat.hpp>
 
 #include <support/catch.hpp>
+#include <support/orthonormal.hpp>
 #include <support/real_data.hpp>
 
 #include <cmath>
@@ -31,17 +32,6 @@ embit::matrix<float> factor_rows(std::size_t n, std::size_t dim, std::uint64_t s
     }
   }
   return x;
-}
-
-double off_orthonormal(const embit::matrix<float>& r) {
-  double worst = 0;
-  for (std::size_t i = 0; i < r.rows(); ++i)
-    for (std::size_t j = 0; j <= i; ++j) {
-      double dot = 0;
-      for (std::size_t k = 0; k < r.cols(); ++k) dot += double{r[i][k]} * double{r[j][k]};
-      worst = std::max(worst, std::abs(dot - (i == j)));
-    }
-  return worst;
 }
 
 // (n · bits)⁻¹ |sign(V R) - V R|² from the parts of the model, V scaled to mean square 1.
@@ -81,8 +71,8 @@ TEST_CASE("the loss of itq is what it says, falls, and its rotation is orthogona
       told.push_back(report);
       return true;
     });
-    REQUIRE(off_orthonormal(model.rotation) < 1e-5);
-    REQUIRE(off_orthonormal(model.basis) < 1e-5);
+    REQUIRE(support::off_orthonormal(model.rotation) < 1e-5);
+    REQUIRE(support::off_orthonormal(model.basis) < 1e-5);
     REQUIRE(std::abs(loss(x, model) - model.objectives.back()) < 1e-4 * model.objectives.back() + 1e-6);
     for (std::size_t i = 1; i < model.objectives.size(); ++i) REQUIRE(model.objectives[i] < model.objectives[i - 1]);
     if (bits > 1) REQUIRE(model.objectives.back() < .97 * model.objectives.front());
@@ -128,7 +118,7 @@ TEST_CASE("itq of few, equal and constant rows is defined") {
   embit::rng rng{1};
   const auto few = factor_rows(9, 40, 2);
   const auto model = embit::train_itq(few, {.bits = 32, .iterations = 20}, rng);
-  REQUIRE(off_orthonormal(model.rotation) < 1e-5);
+  REQUIRE(support::off_orthonormal(model.rotation) < 1e-5);
   const auto codes = model.encoder().encode(few);
   for (std::size_t i = 1; i < few.rows(); ++i)
     REQUIRE(!same(codes.view().middle_rows(0, 1), codes.view().middle_rows(i, 1)));
@@ -180,7 +170,7 @@ TEST_CASE("itq beats random planes on handwritten digits") {
     embit::rng rng{seed};
     lsh += precision(embit::sign_lsh({.dim = 256, .bits = 32}, rng)) / 5;
     const auto model = embit::train_itq(rows, {.bits = 32, .iterations = 50}, rng);
-    REQUIRE(off_orthonormal(model.rotation) < 1e-5);
+    REQUIRE(support::off_orthonormal(model.rotation) < 1e-5);
     for (std::size_t i = 1; i < model.objectives.size(); ++i) REQUIRE(model.objectives[i] < model.objectives[i - 1]);
     itq += precision(model.encoder()) / 5;
   }

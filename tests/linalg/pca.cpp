@@ -4,6 +4,7 @@
 #include <embit/linalg/random_rotation.hpp>
 
 #include <support/catch.hpp>
+#include <support/orthonormal.hpp>
 
 #include <cmath>
 #include <cstdint>
@@ -23,17 +24,6 @@ embit::matrix<float> spread_rows(std::size_t n, const embit::matrix<float>& axes
   return x;
 }
 
-double off_orthonormal(const embit::matrix<float>& r) {
-  double worst = 0;
-  for (std::size_t i = 0; i < r.rows(); ++i)
-    for (std::size_t j = 0; j <= i; ++j) {
-      double dot = 0;
-      for (std::size_t k = 0; k < r.cols(); ++k) dot += double{r[i][k]} * double{r[j][k]};
-      worst = std::max(worst, std::abs(dot - (i == j)));
-    }
-  return worst;
-}
-
 }  // namespace
 
 TEST_CASE("fit_pca finds hidden axes and their variances") {
@@ -42,7 +32,7 @@ TEST_CASE("fit_pca finds hidden axes and their variances") {
   const auto x = spread_rows(20000, axes, 2);
   const auto all = embit::fit_pca(x), some = embit::fit_pca(x, {.dims = 5});
   REQUIRE(some.directions.rows() == 5);
-  REQUIRE(off_orthonormal(all.directions) < 1e-6);
+  REQUIRE(support::off_orthonormal(all.directions) < 1e-6);
   for (std::size_t j = 0; j < 12; ++j) {
     const double variance = std::pow(.36, double(j));
     REQUIRE(std::abs(double{all.variances[j]} - variance) < .05 * variance);
@@ -59,14 +49,14 @@ TEST_CASE("fit_pca of few, equal and constant rows has orthonormal directions an
   for (const std::size_t n : {1u, 2u, 5u}) {
     const auto x = spread_rows(n, embit::random_rotation(40, rng), n);
     const auto found = embit::fit_pca(x);
-    REQUIRE(off_orthonormal(found.directions) < 1e-5);
+    REQUIRE(support::off_orthonormal(found.directions) < 1e-5);
     for (std::size_t j = 0; j < 40; ++j) {
       REQUIRE(found.variances[j] >= 0);
       if (j >= n) REQUIRE(found.variances[j] < 1e-5);
     }
   }
   const auto equal = embit::fit_pca(embit::matrix<float>(10, 6, 2.5f));
-  REQUIRE(off_orthonormal(equal.directions) < 1e-6);
+  REQUIRE(support::off_orthonormal(equal.directions) < 1e-6);
   for (const float v : equal.variances) REQUIRE(v == 0);
 }
 

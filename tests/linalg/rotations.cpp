@@ -5,6 +5,7 @@
 #include <embit/linalg/random_rotation.hpp>
 
 #include <support/catch.hpp>
+#include <support/orthonormal.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -12,19 +13,6 @@
 #include <limits>
 
 namespace {
-
-// The largest entry of |R Rᵀ - I|.
-template <class T>
-double off_orthonormal(const embit::matrix<T>& r) {
-  double worst = 0;
-  for (std::size_t i = 0; i < r.rows(); ++i)
-    for (std::size_t j = 0; j <= i; ++j) {
-      double dot = 0;
-      for (std::size_t k = 0; k < r.cols(); ++k) dot += double{r[i][k]} * double{r[j][k]};
-      worst = std::max(worst, std::abs(dot - (i == j)));
-    }
-  return worst;
-}
 
 double trace_of_product(const embit::matrix<double>& r, const embit::matrix<double>& m) {
   double trace = 0;
@@ -45,12 +33,12 @@ TEST_CASE("random rotations are orthogonal, drawn from the engine, and keep leng
   embit::rng rng{1};
   for (const std::size_t dim : {1u, 2u, 31u, 64u, 100u, 256u}) {
     const auto r = embit::random_rotation(dim, rng);
-    REQUIRE(off_orthonormal(r) < 1e-6);
+    REQUIRE(support::off_orthonormal(r) < 1e-6);
     if (dim > 1) REQUIRE(!(embit::random_rotation(dim, rng) == r));
   }
   embit::rng a{5}, b{5};
   REQUIRE(embit::random_rotation(17, a) == embit::random_rotation(17, b));
-  REQUIRE(off_orthonormal(embit::random_rotation<double>(50, a)) < 1e-14);
+  REQUIRE(support::off_orthonormal(embit::random_rotation<double>(50, a)) < 1e-14);
   REQUIRE_THROWS_AS(embit::random_rotation(0, rng), embit::error);
 }
 
@@ -58,7 +46,7 @@ TEST_CASE("orthonormalize_rows keeps the span and replaces rows that depend on o
   auto rows = normal_matrix(20, 30, 1);
   const auto before = rows;
   embit::orthonormalize_rows(rows.view());
-  REQUIRE(off_orthonormal(rows) < 1e-14);
+  REQUIRE(support::off_orthonormal(rows) < 1e-14);
   // Row i of before is a combination of the first i + 1 rows: what is left after projecting out is nothing.
   for (std::size_t i = 0; i < 20; ++i) {
     double square = 0, projected = 0;
@@ -77,7 +65,7 @@ TEST_CASE("orthonormalize_rows keeps the span and replaces rows that depend on o
     dependent[8][k] = dependent[7][k];
   }
   embit::orthonormalize_rows(dependent.view());
-  REQUIRE(off_orthonormal(dependent) < 1e-13);
+  REQUIRE(support::off_orthonormal(dependent) < 1e-13);
   REQUIRE_THROWS_AS(embit::orthonormalize_rows(embit::matrix_view<double>(dependent.data(), 4, 3)), embit::error);
 }
 
@@ -93,7 +81,7 @@ TEST_CASE("nearest_rotation maximizes the trace, for singular matrices too") {
         for (std::size_t i = 0; i < n; ++i)
           for (auto& x : m[i]) x *= std::pow(10., -300. * double(i) / double(n));
       const auto r = embit::nearest_rotation(m.view());
-      REQUIRE(off_orthonormal(r) < 1e-12);
+      REQUIRE(support::off_orthonormal(r) < 1e-12);
       const double best = trace_of_product(r, m);
       for (int trial = 0; trial < 20; ++trial) {
         auto other = embit::random_rotation<double>(n, rng);
@@ -124,7 +112,7 @@ TEST_CASE("nearest_rotation is the product of the singular vectors, whatever the
             expected[i][k] += part;
           }
       const auto found = embit::nearest_rotation(m.view());
-      REQUIRE(off_orthonormal(found) < 1e-12);
+      REQUIRE(support::off_orthonormal(found) < 1e-12);
       double off = 0;
       for (std::size_t i = 0; i < n * n; ++i) off = std::max(off, std::abs(found.values()[i] - expected.values()[i]));
       CAPTURE(n, smallest);
