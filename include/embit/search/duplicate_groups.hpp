@@ -8,8 +8,8 @@
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
 #include <embit/core/types.hpp>
+#include <embit/kernel/hamming.hpp>
 #include <embit/search/detail/join/equal_codes.hpp>
-#include <embit/search/detail/join/rows.hpp>
 #include <embit/search/join.hpp>
 #include <embit/search/pair_report.hpp>
 #include <embit/store/block_layout.hpp>
@@ -130,7 +130,7 @@ inline void cut_chains(code_view<> codes, const equal_codes& equal, std::uint32_
       if (roots[row] != equal_codes::none) continue;  // with the first of its code
       row_id to = row;
       for (const row_id other : represent) {
-        if (hamming_of(codes[row].data(), codes[other].data(), codes.words()) > most) continue;
+        if (hamming{}(codes[row], codes[other]) > most) continue;
         to = other;
         break;
       }

@@ -217,9 +217,10 @@ void exhaustive_pairs(const K& kernel, const Store& store, const executor_ref& e
     prepared_queries<K, Store> group;
     group.assign(kernel, gather_queries(store, std::span<const row_id>(ids), queries), rows - first);
     scan_scratch<K, Store> scratch;
-    pair_sink<distance, typename K::compare> sink{ids, radius, choice, report};
+    pair_buffer<distance> pairs(report);
+    pair_sink<distance, typename K::compare> sink{ids, radius, choice, pairs};
     group.scan(store, in_row_order<Store> ? first : 0, rows, choice.members(), scratch, sink);
-    sink.flush();
+    pairs.flush();
   });
 }
 

@@ -42,7 +42,7 @@ class pair_expansion {
   /// @param within  both rows of a pair are of one set, and the smaller comes first
   pair_expansion(const equal_codes& in_a, const equal_codes& in_b, const row_id* names, bool within,
                  pair_report<std::uint32_t>& report)
-      : a_(in_a), b_(in_b), names_(names), within_(within), report_(report) {}
+      : a_(in_a), b_(in_b), names_(names), within_(within), pairs_(report) {}
 
   /// Every row with the code of `a` and every one with that of `b`; false where the caller wants no more.
   bool operator()(row_id a, row_id b, std::uint32_t distance) {
@@ -58,25 +58,18 @@ class pair_expansion {
         if (y >= second && !add(x, y - second, 0)) return false;
     return true;
   }
-  bool flush() {
-    if (!pairs_.empty()) report_(pairs_);
-    pairs_.clear();
-    return !report_.stopped();
-  }
+  bool flush() { return pairs_.flush(); }
 
  private:
   bool add(row_id a, row_id b, std::uint32_t distance) {
-    pairs_.push_back({names_ != nullptr ? names_[a] : a, names_ != nullptr ? names_[b] : b, distance});
-    return pairs_.size() < buffered || flush();
+    return pairs_.add(names_ != nullptr ? names_[a] : a, names_ != nullptr ? names_[b] : b, distance);
   }
 
-  static constexpr std::size_t buffered = 4096;
   const equal_codes& a_;
   const equal_codes& b_;
   const row_id* names_;
   bool within_;
-  pair_report<std::uint32_t>& report_;
-  std::vector<pair_found<std::uint32_t>> pairs_;
+  pair_buffer<std::uint32_t> pairs_;
 };
 
 /// Joins the distinct codes of one set: reports heads of `equal`, the smaller first.

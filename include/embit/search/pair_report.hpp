@@ -8,8 +8,10 @@
 
 #include <atomic>
 #include <concepts>
+#include <cstddef>
 #include <mutex>
 #include <span>
+#include <vector>
 
 namespace embit::inline EMBIT_ABI::detail {
 
@@ -62,6 +64,30 @@ class pair_report {
   bool (*tell_)(void*, std::span<const pair_found<Distance>>);
   std::mutex one_at_a_time_;
   std::atomic<bool> stopped_{false};
+};
+
+/// Pairs of one worker, reported some thousands at a time: `flush` the last of them.
+template <class Distance>
+class pair_buffer {
+ public:
+  explicit pair_buffer(pair_report<Distance>& report) noexcept : report_(report) {}
+
+  /// False where the caller wants no more.
+  bool add(row_id a, row_id b, Distance distance) {
+    pairs_.push_back({a, b, distance});
+    return pairs_.size() < buffered || flush();
+  }
+  bool flush() {
+    if (!pairs_.empty()) report_(pairs_);
+    pairs_.clear();
+    return !report_.stopped();
+  }
+
+ private:
+  static constexpr std::size_t buffered = 4096;
+
+  pair_report<Distance>& report_;
+  std::vector<pair_found<Distance>> pairs_;
 };
 
 }  // namespace embit::inline EMBIT_ABI::detail

@@ -76,17 +76,14 @@ struct range_sink {
   }
 };
 
-/// Reports the rows after each query row within a radius, a buffer at a time. The queries are rows themselves.
+/// Takes the rows after each query row within a radius; the queries are rows themselves.
 template <class Distance, class Compare>
 struct pair_sink {
-  static constexpr std::size_t buffered = 4096;
-
   std::span<const row_id> query_rows;
   Distance radius;
   const row_choice& accepts;
-  pair_report<Distance>& report;
+  pair_buffer<Distance>& pairs;
   std::size_t offers = 0;
-  std::vector<pair_found<Distance>> pairs = {};
 
   Distance threshold(std::size_t) const noexcept requires std::integral<Distance> { return beyond(radius); }
   std::optional<Distance> limit(std::size_t) const noexcept { return radius; }
@@ -96,16 +93,11 @@ struct pair_sink {
   void keep(std::size_t query, row_id row, Distance distance) {
     if (row > query_rows[query] && is_within<Compare>(distance, radius)) add(query, row, distance);
   }
-  void flush() {
-    if (!pairs.empty()) report(pairs);
-    pairs.clear();
-  }
 
  private:
   void add(std::size_t query, row_id row, Distance distance) {
     ++offers;
-    pairs.push_back({query_rows[query], row, distance});
-    if (pairs.size() == buffered) flush();
+    pairs.add(query_rows[query], row, distance);
   }
 };
 

@@ -27,12 +27,6 @@ struct join_rows {
   const word* row(row_id row) const noexcept { return data + std::size_t{row} * words; }
 };
 
-inline std::uint32_t hamming_of(const word* a, const word* b, std::size_t words) noexcept {
-  std::uint32_t distance = 0;
-  for (std::size_t w = 0; w < words; ++w) distance += static_cast<std::uint32_t>(std::popcount(a[w] ^ b[w]));
-  return distance;
-}
-
 /// Up to 32 bits of a code, out of runs of adjacent ones.
 class join_key {
  public:

@@ -63,9 +63,6 @@ class join_run {
   void operator()(const join_rows& a, const join_rows& b) { join(a, b, self_, nullptr); }
 
  private:
-  using pair = pair_found<std::uint32_t>;
-  static constexpr std::size_t buffered = 4096;
-
   /// Rows by the bucket of their key, with some words of their codes.
   struct sorted_rows {
     aligned_vector<std::uint32_t> start;
@@ -83,22 +80,11 @@ class join_run {
     std::uint32_t a, b;
   };
 
-  /// Pairs of a worker, reported some thousands at a time.
-  struct found_pairs {
-    pair_report<std::uint32_t>& report;
-    bool ascending;
-    std::vector<pair> pairs = {};
-
-    void add(row_id a, row_id b, std::uint32_t distance) {
-      if (ascending && a > b) std::swap(a, b);
-      pairs.push_back({a, b, distance});
-      if (pairs.size() == buffered) flush();
-    }
-    void flush() {
-      if (!pairs.empty()) report(pairs);
-      pairs.clear();
-    }
-  };
+  /// Within one set the smaller row comes first.
+  void add(pair_buffer<std::uint32_t>& found, row_id a, row_id b, std::uint32_t distance) const {
+    if (self_ && a > b) std::swap(a, b);
+    found.add(a, b, distance);
+  }
 
   void join(const join_rows& a, const join_rows& b, bool self, const pair_gate* outer) {
     if (a.size < (self ? 2u : 1u) || b.size == 0 || report_.stopped()) return;
@@ -155,15 +141,15 @@ class join_run {
     const sorted_rows& in_b;
     const pair_gate& gate;
     bool whole;  // the table has all words of the codes
-    found_pairs& found;
+    pair_buffer<std::uint32_t>& found;
     row_id row = 0;
 
     std::uint32_t threshold() const noexcept { return run.radius_ + 1; }
     void offer(std::uint32_t place, std::uint32_t distance) {
       const row_id other = in_b.ids[place];
       const word *code = a.row(row), *met = b.row(other);
-      if (!whole && (distance = hamming_of(code, met, run.words_)) > run.radius_) return;
-      if (gate.admits(code, met)) found.add(row, other, distance);
+      if (!whole && (distance = hamming{}({code, run.words_}, {met, run.words_})) > run.radius_) return;
+      if (gate.admits(code, met)) run.add(found, row, other, distance);
     }
   };
 
@@ -182,7 +168,7 @@ class join_run {
                            : static_cast<std::size_t>(std::lower_bound(in_a.start.begin(), in_a.start.end() - 1, row) -
                                                       in_a.start.begin());
       };
-      found_pairs found{report_, self_};
+      pair_buffer<std::uint32_t> found(report_);
       row_sink sink{*this, a, b, in_b, gate, words == words_, found};
       bucket_scan::scratch hits;
       std::vector<code_range> ranges;
@@ -223,7 +209,7 @@ class join_run {
     std::size_t first;  // row of the tile
     bool self;
     const pair_gate* gate;
-    found_pairs& found;
+    pair_buffer<std::uint32_t>& found;
     row_choice accepts = {};
     std::size_t offers = 0;
 
@@ -231,7 +217,7 @@ class join_run {
     void offer(std::size_t query, row_id row, std::uint32_t distance) {
       if (self && row <= first + query) return;
       if (gate != nullptr && !gate->admits(a.code(first + query), b.code(row))) return;
-      found.add(a.id(first + query), b.id(row), distance);
+      run.add(found, a.id(first + query), b.id(row), distance);
     }
     void keep(std::size_t query, row_id row, std::uint32_t distance) {
       if (distance <= run.radius_) offer(query, row, distance);
@@ -258,7 +244,7 @@ class join_run {
       prepared_queries<hamming, block_store<>> group;
       group.assign(hamming{}, copy(a, first, queries), self ? b.size - first : b.size);
       scan_scratch<hamming, block_store<>> scratch;
-      found_pairs found{report_, self_};
+      pair_buffer<std::uint32_t> found(report_);
       tile_sink sink{*this, a, b, first, self, gate, found};
       group.scan(store, self ? first : 0, b.size, nullptr, scratch, sink);
       found.flush();
