@@ -73,17 +73,15 @@ class pair_expansion {
 };
 
 /// Joins the distinct codes of one set: reports heads of `equal`, the smaller first.
-template <Executor Exec>
-void join_distinct(code_view<> codes, const equal_codes& equal, std::uint32_t radius, const Exec& executor,
-                   pair_report<std::uint32_t>& report, const join_tuning& tuning) {
+inline void join_distinct(code_view<> codes, const equal_codes& equal, std::uint32_t radius,
+                          const executor_ref& executor, pair_report<std::uint32_t>& report, const join_tuning& tuning) {
   const join_rows rows = distinct_rows(codes, equal);
-  join_run<Exec>(codes.bits(), true, radius, executor, report, tuning)(rows, rows);
+  join_run(codes.bits(), true, radius, executor, report, tuning)(rows, rows);
 }
 
 /// Every pair of rows within a radius, told by `names[row]` where there are names, which ascend with the rows.
-template <Executor Exec>
-void join_within(code_view<> codes, const row_id* names, std::uint32_t radius, const Exec& executor,
-                 pair_report<std::uint32_t>& report, const join_tuning& tuning = {}) {
+inline void join_within(code_view<> codes, const row_id* names, std::uint32_t radius, const executor_ref& executor,
+                        pair_report<std::uint32_t>& report, const join_tuning& tuning = {}) {
   if (codes.size() < 2) return;
   equal_codes equal;
   if (radius == 0 || codes.size() >= fewest_to_collapse) equal = equal_codes(codes, {}, executor);
@@ -102,9 +100,8 @@ void join_within(code_view<> codes, const row_id* names, std::uint32_t radius, c
 }
 
 /// Every pair of a row of `a` and a row of `b` within a radius.
-template <Executor Exec>
-void join_between(code_view<> a, code_view<> b, std::uint32_t radius, const Exec& executor,
-                  pair_report<std::uint32_t>& report, const join_tuning& tuning = {}) {
+inline void join_between(code_view<> a, code_view<> b, std::uint32_t radius, const executor_ref& executor,
+                         pair_report<std::uint32_t>& report, const join_tuning& tuning = {}) {
   if (a.empty() || b.empty()) return;
   equal_codes in_a, in_b;
   if (radius == 0) {
@@ -119,7 +116,7 @@ void join_between(code_view<> a, code_view<> b, std::uint32_t radius, const Exec
       if (!pairs.equal_rows(head, static_cast<row_id>(a.size()))) return;
   } else {
     pair_report<std::uint32_t> heads(pairs);
-    join_run<Exec>(a.bits(), false, radius, executor, heads, tuning)(distinct_rows(a, in_a), distinct_rows(b, in_b));
+    join_run(a.bits(), false, radius, executor, heads, tuning)(distinct_rows(a, in_a), distinct_rows(b, in_b));
   }
   pairs.flush();
 }

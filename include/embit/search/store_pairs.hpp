@@ -3,7 +3,7 @@
 #pragma once
 
 #include <embit/config.hpp>
-#include <embit/core/concepts.hpp>
+#include <embit/core/executor.hpp>
 #include <embit/core/types.hpp>
 #include <embit/kernel/hamming.hpp>
 #include <embit/search/exhaustive.hpp>
@@ -19,8 +19,8 @@ namespace embit::inline EMBIT_ABI::detail {
 
 /// Reports every pair of chosen rows a < b within `radius` once, in no particular order, until that is stopped. By
 /// Hamming distance they are joined, on a copy of the codes; by another kernel every two are compared.
-template <class K, class Store, Executor Exec>
-void store_pairs(const K& kernel, const Store& store, const Exec& executor, typename K::distance_type radius,
+template <class K, class Store>
+void store_pairs(const K& kernel, const Store& store, const executor_ref& executor, typename K::distance_type radius,
                  const row_choice& choice, pair_report<typename K::distance_type>& report) {
   if (store.size() == 0) return;
   if constexpr (std::same_as<K, hamming>) {

@@ -4,7 +4,6 @@
 
 #include <embit/config.hpp>
 #include <embit/core/buffer.hpp>
-#include <embit/core/concepts.hpp>
 #include <embit/core/executor.hpp>
 #include <embit/search/partition.hpp>
 
@@ -19,9 +18,9 @@ namespace embit::inline EMBIT_ABI::detail {
 /// Puts things 0 … n - 1 into buckets, each bucket in their order: `key(i)` is the bucket of a thing, `put(i, place)`
 /// is told its place among all. Bucket b then is the places [start[b], start[b + 1]). Both are called by several
 /// workers at a time, for different things; `key` twice for each.
-template <Executor Exec, class Key, class Put>
-void sort_into_buckets(const Exec& executor, std::size_t n, std::size_t buckets, aligned_vector<std::uint32_t>& start,
-                       Key&& key, Put&& put) {
+template <class Key, class Put>
+void sort_into_buckets(const executor_ref& executor, std::size_t n, std::size_t buckets,
+                       aligned_vector<std::uint32_t>& start, Key&& key, Put&& put) {
   constexpr std::size_t fewest_things = std::size_t{1} << 15;  // a piece
   EMBIT_ASSERT(n <= (std::numeric_limits<std::uint32_t>::max)());
   // Every piece counts into buckets of its own, which must not become more than there are things.

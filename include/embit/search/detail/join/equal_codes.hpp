@@ -5,7 +5,6 @@
 #include <embit/codes/code_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/buffer.hpp>
-#include <embit/core/concepts.hpp>
 #include <embit/core/executor.hpp>
 #include <embit/core/types.hpp>
 #include <embit/search/detail/join/bucket_sort.hpp>
@@ -30,8 +29,7 @@ class equal_codes {
   equal_codes() = default;
 
   /// O(rows · words); 12 bytes a row while it works, 4 after where any are equal.
-  template <Executor Exec>
-  equal_codes(code_view<> first, code_view<> second, const Exec& executor) : first_(first), second_(second) {
+  equal_codes(code_view<> first, code_view<> second, const executor_ref& executor) : first_(first), second_(second) {
     const std::size_t rows = first.size() + second.size();
     if (rows < 2) return;
     const unsigned part_bits = parts_for(rows);

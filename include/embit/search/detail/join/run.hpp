@@ -5,7 +5,6 @@
 #include <embit/codes/code_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/buffer.hpp>
-#include <embit/core/concepts.hpp>
 #include <embit/core/executor.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/types.hpp>
@@ -46,12 +45,11 @@ struct pair_gate {
 
 /// Joins rows of one or two sets of codes, and reports every pair within a radius once, by the rows' ids: within
 /// one set the smaller first.
-template <Executor Exec>
 class join_run {
  public:
   /// @param self  the sets are one, of which each pair of rows is met once
-  join_run(std::size_t bits, bool self, std::uint32_t radius, const Exec& executor, pair_report<std::uint32_t>& report,
-           const join_tuning& tuning)
+  join_run(std::size_t bits, bool self, std::uint32_t radius, const executor_ref& executor,
+           pair_report<std::uint32_t>& report, const join_tuning& tuning)
       : bits_(bits),
         words_(words_for(bits)),
         self_(self),
@@ -254,7 +252,7 @@ class join_run {
   std::size_t bits_, words_;
   bool self_;
   std::uint32_t radius_;
-  const Exec& executor_;
+  executor_ref executor_;
   pair_report<std::uint32_t>& report_;
   const join_tuning& tuning_;
 };
