@@ -3,8 +3,8 @@
 #
 #          the tests of every room at the best SIMD level of this machine, the examples and the README's example;
 #          compiled with -O1, the kernels with -O3
-#   --all  everything with -O2, at every level, and every header alone, projects that use embit by each route, and the
-#          same results from other compilers and flags: what .ci/run asks for
+#   --all  also at every level, and every public header alone, projects that use embit by each route, and the same
+#          results from other compilers and flags: what .ci/run asks for
 set -u
 source "$(dirname "${BASH_SOURCE[0]}")/../cmake/setup.sh"
 
@@ -39,15 +39,9 @@ say_dearest() {
 }
 
 need compiler cmake eigen xsimd catch2 cli11
-if [ $all = ON ]; then
-  folder=$embit_root/build/tests-all
-  optimize=-O2
-else
-  folder=$embit_root/build/tests
-  optimize=-O1
-fi
+[ $all = ON ] && folder=$embit_root/build/tests-all || folder=$embit_root/build/tests
 say "building the tests in $folder"
-build "$folder" -DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_FLAGS_RELEASE=$optimize -DNDEBUG" -DEMBIT_BUILD_BENCH=OFF \
+build "$folder" -DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_FLAGS_RELEASE=-O1 -DNDEBUG" -DEMBIT_BUILD_BENCH=OFF \
   -DEMBIT_CHECK_HEADERS=$all -DEMBIT_TEST_EVERY_LEVEL=$all -DEMBIT_TEST_PROJECTS=$all ${options[@]+"${options[@]}"} || exit
 ctest --test-dir "$folder" --output-on-failure --no-tests=error -j "$(jobs_here)"
 status=$?

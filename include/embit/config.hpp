@@ -28,7 +28,8 @@
 #define EMBIT_EXCEPTIONS 0
 #endif
 
-// Whether kernels are compiled in this translation unit, and whether others of the program do the same.
+// Whether kernels, and other functions that every program has the same of, are compiled in this translation unit, and
+// whether others of the program do the same.
 #if !defined(EMBIT_COMPILED)
 #define EMBIT_KERNELS_HERE 1
 #define EMBIT_KERNELS_INLINE inline

@@ -242,6 +242,8 @@ TEST_CASE("an encoder that was moved from is what it was, as every handle is", "
   require_handle(embit::cross_polytope({.dim = 16, .tables = 2, .hashes = 1}, rng));
   require_handle(embit::fit_rabitq(rows, {.bits_per_dim = 2}, rng));
   require_handle(embit::fit_transform_coder(rows, {.bits = 32, .metric = embit::metric::l2}, rng));
+  require_handle(embit::fit_product_quantizer(rows, {.bytes_per_row = 4}, rng));
+  require_handle(embit::choose_encoder(rows, {.bytes_per_row = 8}, rng));
   require_handle(support::small_recurrent());
   require_handle(support::small_muvera());
   require_handle(embit::fht_kac(16, rng));

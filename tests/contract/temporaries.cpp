@@ -88,6 +88,17 @@ static_assert(only_of_named<embit::asymmetric_sign>(SHOWS(map())) &&
 static_assert(only_of_named<embit::rabitq>(SHOWS(centroid())) && only_of_named<embit::rabitq>(SHOWS(format())));
 static_assert(only_of_named<embit::transform_coder>(SHOWS(format())) &&
               only_of_named<embit::recurrent>(SHOWS(weights())));
+static_assert(only_of_named<embit::chosen_encoder>(SHOWS(format())) &&
+              only_of_named<embit::chosen_encoder>(SHOWS(tried())));
+static_assert(only_of_named<embit::product_quantizer>(SHOWS(format())) &&
+              only_of_named<embit::product_symmetric>(SHOWS(format())) &&
+              only_of_named<embit::product_symmetric>(SHOWS(map())) &&
+              only_of_named<embit::table_query>(SHOWS(nibbles())));
+static_assert(only_of_named<embit::chosen_encoder>(SHOWS(template get_if<embit::rabitq>())));
+static_assert(only_of_named<embit::any_query_map>(SHOWS(format())) &&
+              only_of_named<embit::any_code_map>(SHOWS(format())));
+static_assert(only_of_named<embit::any_symmetric>(SHOWS(map())) &&
+              only_of_named<embit::any_symmetric>(SHOWS(format())));
 static_assert(only_of_named<embit::transformed_encoder<embit::centering, embit::sign_projection>>(SHOWS(encoder())));
 static_assert(only_of_named<embit::transformed_encoder<embit::centering, embit::sign_projection>>(SHOWS(transform())));
 static_assert(only_of_named<embit::muvera>(SHOWS(options())) && only_of_named<embit::muvera>(SHOWS(centers())));
@@ -103,8 +114,7 @@ static_assert(only_of_named<embit::input_file>(SHOWS(path())) && only_of_named<e
 static_assert(only_of_named<embit::container_reader>(SHOWS(kind())));
 static_assert(only_of_named<embit::container_reader>(SHOWS(table())));
 static_assert(only_of_named<embit::container_reader>(SHOWS(sections())));
-static_assert(only_of_named<embit::detail::vecs_file<float>>(SHOWS(path())) &&
-              only_of_named<embit::safetensors_reader>(SHOWS(tensors())));
+static_assert(only_of_named<embit::safetensors_reader>(SHOWS(tensors())));
 static_assert(only_of_named<embit::safetensors_reader>(SHOWS(find("x"))));
 
 // What a temporary gives of plain numbers is a list of its own.

@@ -107,6 +107,19 @@ TEST_CASE("what users write works", "[contract][threads]") {
     const embit::retriever retriever{itq, embit::flat_index{itq.encode(x)}, embit::float_rerank{x}};
     CHECK(retriever.search(q, 5, {.candidates = 200})[2][0].id == 2);
   }
+  SECTION("codes in memory, rows on a disk") {
+    const support::temp_dir dir;
+    embit::write_npy(dir / "rows.npy", x);
+    const embit::retriever two_stage{lsh, flat, embit::file_rerank{dir / "rows.npy"}};
+    CHECK(two_stage.search(q, 5, {.candidates = 100})[8][0].id == 8);
+    const embit::retriever staged{lsh, flat,
+                                  embit::rerank_stages{embit::code_rerank{itq.encode(x), itq.asymmetric()}, 50,
+                                                       embit::file_rerank{dir / "rows.npy",
+                                                                          {.metric = embit::metric::cosine,
+                                                                           .cache_bytes = 1 << 20,
+                                                                           .reads = embit::file_reads::pread}}}};
+    CHECK(staged.search(q, 5, {.candidates = 200})[8][0].id == 8);
+  }
   SECTION("sets of vectors: MUVERA, inner product, Chamfer rerank") {
     std::vector<std::size_t> offsets;
     for (std::size_t i = 0; i <= 100; ++i) offsets.push_back(i * 20);

@@ -36,12 +36,22 @@ TEST_CASE("each feature that a target names is asked for by a name that is known
   std::ifstream file("/proc/cpuinfo");
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   const auto listed = [&](const char* name) { return text.find(' ' + std::string(name) + ' ') != std::string::npos; };
-  const std::pair<const char*, const char*> names[] = {
-      {"avx2", "avx2"},         {"fma", "fma"},           {"f16c", "f16c"},
-      {"bmi", "bmi1"},          {"bmi2", "bmi2"},         {"popcnt", "popcnt"},
-      {"lzcnt", "abm"},         {"avx512f", "avx512f"},   {"avx512bw", "avx512bw"},
-      {"avx512dq", "avx512dq"}, {"avx512vl", "avx512vl"}, {"avx512vpopcntdq", "avx512_vpopcntdq"},
-      {"sse4.2", "sse4_2"},     {"pclmul", "pclmulqdq"},  {"vpclmulqdq", "vpclmulqdq"}};
+  const std::pair<const char*, const char*> names[] = {{"avx2", "avx2"},
+                                                       {"fma", "fma"},
+                                                       {"f16c", "f16c"},
+                                                       {"bmi", "bmi1"},
+                                                       {"bmi2", "bmi2"},
+                                                       {"popcnt", "popcnt"},
+                                                       {"lzcnt", "abm"},
+                                                       {"avx512f", "avx512f"},
+                                                       {"avx512bw", "avx512bw"},
+                                                       {"avx512dq", "avx512dq"},
+                                                       {"avx512vl", "avx512vl"},
+                                                       {"avx512vpopcntdq", "avx512_vpopcntdq"},
+                                                       {"sse4.2", "sse4_2"},
+                                                       {"pclmul", "pclmulqdq"},
+                                                       {"vpclmulqdq", "vpclmulqdq"},
+                                                       {"avx512vnni", "avx512_vnni"}};
   std::string known = ",";
   for (const auto& [name, of_linux] : names) {
     known += std::string(name) + ',';

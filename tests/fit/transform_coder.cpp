@@ -8,13 +8,13 @@
 #include <embit/fit/fit_transform_coder.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/io/save.hpp>
-#include <embit/kernel/levels.hpp>
 
 #include <support/catch.hpp>
 #include <support/generated_sets.hpp>
 #include <support/real_data.hpp>
 #include <support/refusal.hpp>
 #include <support/temp_dir.hpp>
+#include <support/uneven_sets.hpp>
 
 #include <algorithm>
 #include <array>
@@ -54,12 +54,13 @@ double distance(embit::metric metric, std::span<const float> a, std::span<const 
 
 // The mean square of what estimates are off by, as a share of the variance of the distances.
 double estimation_error(const embit::transform_coder& coder, const embit::matrix<float>& x,
-                        const embit::matrix<float>& q) {
-  const auto codes = coder.encode(x);
+                        const embit::matrix<float>& q, bool by_codes = false) {
+  const auto codes = coder.encode(x), asked = coder.encode(q);
   const auto kernel = coder.estimator({.query_bits = 14});
+  const auto symmetric = coder.symmetric();
   double wrong = 0, sum = 0, square = 0, count = 0;
   for (std::size_t i = 0; i < q.rows(); ++i) {
-    const auto query = kernel.prepare(q[i]);
+    const auto query = by_codes ? symmetric.prepare(asked[i]) : kernel.prepare(q[i]);
     for (std::size_t j = 0; j < x.rows(); ++j, ++count) {
       const double exact = distance(coder.metric(), q[i], x[j]), off = double{kernel(query, codes[j])} - exact;
       wrong += off * off;
@@ -161,21 +162,114 @@ TEST_CASE("the first segments of a code are a coarser code") {
   CHECK(contains(refusal([&] { (void)coder.estimator({.segments = segments + 1}); }), "argument: estimator"));
 }
 
-TEST_CASE("codes compare with each other by cosine") {
-  const auto x = falling_rows(500, 64, 7);
-  embit::rng rng{8};
-  const auto coder = embit::fit_transform_coder(
-      x, {.bits = 256, .metric = embit::metric::cosine, .allow_factors = false, .symmetric = true}, rng);
-  const auto codes = coder.encode(x);
-  std::vector<float> values(codes.dims());
-  for (std::size_t i = 0; i < 50; ++i) {
-    codes[i].decode(values);
-    CHECK(std::abs(double{codes.factor(i, embit::row_factor::inverse_norm)} * std::sqrt(dot(values, values)) - 1) <
-          2e-3);
+TEST_CASE("codes against codes come near the distances of rows, and nearer with more bits") {
+  const auto x = falling_rows(700, 60, 1), q = falling_rows(30, 60, 2);
+  for (const auto metric : metrics)
+    for (const bool factors : {false, true}) {
+      double before = 1;
+      for (const auto& [bits, most] : {std::pair{60, .35}, {120, .1}, {240, .012}, {480, .001}}) {
+        embit::rng rng{3};
+        const auto coder = embit::fit_transform_coder(
+            x, {.bits = static_cast<std::size_t>(bits), .metric = metric, .allow_factors = factors, .symmetric = true},
+            rng);
+        const double error = estimation_error(coder, x, q, true);
+        INFO("metric " << static_cast<int>(metric) << ", bits " << bits << ", error " << error);
+        CHECK(error < most);
+        CHECK(error < before);
+        before = error;
+      }
+    }
+}
+
+TEST_CASE("codes compared with codes know how far rows are from zero") {
+  const auto all = support::strong_mean_rows(3200, 21);
+  const embit::matrix<float> rows(all.view().middle_rows(200, 3000)), queries(all.view().middle_rows(0, 200));
+  const auto truth = embit::ground_truth(rows, queries, 10, {.metric = embit::metric::cosine});
+  double before = 0;
+  for (const auto& [bits, least] : {std::pair{96, .42}, {192, .62}, {384, .86}, {768, .98}}) {
+    embit::rng rng{22};
+    const auto coder = embit::fit_transform_coder(
+        rows, {.bits = static_cast<std::size_t>(bits), .metric = embit::metric::cosine, .symmetric = true}, rng);
+    const embit::flat_index index{coder.encode(rows), coder.symmetric()};
+    const double recall = embit::mean_recall(truth, index.search(coder.encode(queries), 10), 10, 10);
+    INFO("bits " << bits << ", recall " << recall);
+    CHECK(recall > least);
+    CHECK(recall > before);
+    before = recall;
   }
-  const embit::flat_index index{codes};
-  const auto found = index.search(codes, 1);
-  for (std::size_t i = 0; i < codes.size(); ++i) CHECK(found[i][0].id == i);
+}
+
+TEST_CASE("the first segments of codes compare with each other") {
+  const auto x = falling_rows(300, 64, 7);
+  embit::rng rng{8};
+  const auto coder =
+      embit::fit_transform_coder(x, {.bits = 128, .metric = embit::metric::cosine, .symmetric = true}, rng);
+  const auto codes = coder.encode(x);
+  for (std::size_t kept = 1; kept <= coder.format().segments.size(); ++kept) {
+    const embit::flat_index index{coder.prefix(codes, kept), coder.symmetric(kept)};
+    const auto found = index.search(coder.prefix(codes, kept), 1);
+    std::size_t itself = 0;
+    for (std::size_t i = 0; i < x.rows(); ++i) itself += found[i][0].id == i;
+    CHECK(itself > 200);
+  }
+  CHECK(contains(refusal([&] { (void)coder.symmetric(coder.format().segments.size() + 1); }), "argument: symmetric: "));
+  CHECK(contains(refusal([&] { (void)embit::flat_index(codes, coder.symmetric(1)).search(codes, 1); }), "shape"));
+}
+
+TEST_CASE("decoded codes are near the rows, as near as bits allow") {
+  const auto x = falling_rows(900, 40, 23);
+  for (const auto metric : metrics) {
+    embit::matrix<float> seen = x;
+    if (metric == embit::metric::cosine) seen = support::unit_rows(x);
+    std::vector<double> mean(40);
+    for (std::size_t i = 0; i < seen.rows(); ++i)
+      for (std::size_t k = 0; k < 40; ++k) mean[k] += double{seen[i][k]} / 900;
+    double variance = 0;
+    for (std::size_t i = 0; i < seen.rows(); ++i)
+      for (std::size_t k = 0; k < 40; ++k) variance += std::pow(double{seen[i][k]} - mean[k], 2);
+    double before = 1;
+    for (const auto& [bits, most] : {std::pair{40, .4}, {80, .14}, {160, .02}, {320, .001}}) {
+      embit::rng rng{24};
+      const auto coder = embit::fit_transform_coder(x, {.bits = static_cast<std::size_t>(bits), .metric = metric}, rng);
+      const auto again = coder.decode(coder.encode(x));
+      double wrong = 0;
+      for (std::size_t i = 0; i < seen.rows(); ++i)
+        for (std::size_t k = 0; k < 40; ++k) wrong += std::pow(double{seen[i][k]} - double{again[i][k]}, 2);
+      INFO("metric " << static_cast<int>(metric) << ", bits " << bits << ", error " << wrong / variance);
+      CHECK(wrong / variance < most);
+      CHECK(wrong / variance < before);
+      before = wrong / variance;
+    }
+  }
+  embit::rng rng{25};
+  const auto coder = embit::fit_transform_coder(x, {.bits = 40}, rng);
+  CHECK(coder.decode(embit::level_store(coder.format(), 0)).rows() == 0);
+  const auto other = embit::fit_transform_coder(x, {.bits = 80}, rng);
+  CHECK(contains(refusal([&] { (void)coder.decode(other.encode(x)); }), "shape: codes"));
+}
+
+TEST_CASE("a budget of bytes holds codes and factors") {
+  const auto x = falling_rows(400, 50, 26);
+  for (const auto metric : metrics)
+    for (const bool symmetric : {false, true})
+      for (const std::size_t bytes : {4u, 5u, 7u, 25u, 60u, 1000u}) {
+        embit::rng rng{27};
+        const auto coder =
+            embit::fit_transform_coder(x, {.bytes_per_row = bytes, .metric = metric, .symmetric = symmetric}, rng);
+        INFO("metric " << static_cast<int>(metric) << ", bytes " << bytes << ", taken " << coder.bytes_per_row());
+        CHECK(coder.bytes_per_row() <= bytes);
+        CHECK(coder.bytes_per_row() + 8 > std::min<std::size_t>(bytes, 8 * 7));
+        CHECK(coder.encode(x).bytes_per_row() == coder.bytes_per_row());
+      }
+  embit::rng rng{28};
+  const auto fit = [&](embit::transform_coder_options options) {
+    return refusal([&] { (void)embit::fit_transform_coder(x, options, rng); });
+  };
+  CHECK(contains(fit({.bytes_per_row = 2}), "argument: transform_coder: 2 bytes a row where 3 are the least"));
+  CHECK(contains(fit({.bytes_per_row = 4, .compress_factors = false}), "where 5 are the least"));
+  CHECK(fit({.bytes_per_row = 3}) == "accepted");
+  CHECK(fit({.bytes_per_row = 1, .metric = embit::metric::cosine}) == "accepted");
+  CHECK(contains(fit({.bits = 8, .bytes_per_row = 9}), "argument: transform_coder: 8 bits and 9 bytes"));
 }
 
 TEST_CASE("poor rows are no errors, and what comes of them is finite") {

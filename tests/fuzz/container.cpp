@@ -5,6 +5,7 @@
 #include <embit/index/labelled.hpp>
 #include <embit/index/lsh_queries.hpp>
 #include <embit/index/lsh_table.hpp>
+#include <embit/index/prefix_index.hpp>
 #include <embit/io/container.hpp>
 #include <embit/io/save.hpp>
 #include <embit/kernel/hamming.hpp>
@@ -13,6 +14,7 @@
 #include <embit/store/block_store.hpp>
 #include <embit/store/code_store.hpp>
 #include <embit/store/level_store.hpp>
+#include <embit/store/mapped_prefix_store.hpp>
 
 #include <algorithm>
 #include <string>
@@ -45,6 +47,27 @@ void search_binary(const std::string& path) {
     for (embit::row_id row = 0; row < index.labels().rows(); row += 2) index.remove(index.labels().label_of(row));
     index.compact();
     search_all(index, query_for(index.index().width()));
+  });
+}
+
+void search_nested(const std::string& path) {
+  const auto by_funnel = [](const auto& index) {
+    if (index.width() == 0) return;
+    const embit::code_store<> query(1, index.width());
+    search_all(index, query);
+    search_all(index, embit::funnel_queries(query, {{index.widths()[0], 16}}));
+  };
+  fuzz::attempt([&] {
+    auto index = embit::load<embit::prefix_index<>>(path);
+    by_funnel(index);
+    index.add(embit::code_store<>(3, std::max<std::size_t>(index.width(), 1)));
+    index.compact();
+    by_funnel(index);
+  });
+  fuzz::attempt([&] {
+    const embit::mapped_prefix_store mapped(path);
+    mapped.verify();
+    by_funnel(embit::prefix_index{mapped});
   });
 }
 
@@ -101,6 +124,7 @@ void fuzz::read(const std::string& path) {
   for (const auto& kind : support::all_saved_kinds())
     for (const auto& copy : kind.copy) attempt([&] { copy(path, ""); });
   search_binary(path);
+  search_nested(path);
   search_tables(path);
   search_levels(path);
   encode(path);

@@ -17,6 +17,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <support/catch.hpp>
@@ -80,7 +81,12 @@ std::size_t change_every_way(const char* name, Make&& make) {
   points += fail_each_allocation(
       name, with_gaps, [](auto& index) { static_cast<void>(index.search(queries(), 10)); }, look);
   points += fail_each_allocation(
-      name, with_gaps, [](auto& index) { static_cast<void>(index.range_search(queries(), {})); }, look);
+      name, with_gaps,
+      [](auto& index) {
+        static_cast<void>(
+            index.range_search(queries(), typename std::remove_cvref_t<decltype(index)>::distance_type{}));
+      },
+      look);
   return points;
 }
 

@@ -3,6 +3,7 @@
 #include <embit/core/isa.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/thread_pool.hpp>
+#include <embit/index/detail/multi/distance_forecast.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/index/multi_index.hpp>
 #include <support/catch.hpp>
@@ -383,6 +384,23 @@ TEST_CASE("multi_index counts with the costs that it is given") {
   REQUIRE(asked.substrings() == 5);
   REQUIRE(statistics.scanned == 7);
   REQUIRE(statistics.lookups == 0);
+}
+
+TEST_CASE("multi_index has tables for the radius that it is told, which searches within it use") {
+  const auto codes = make(kind::uniform, 60'000, 64, 3), queries = make(kind::uniform, 20, 64, 4);
+  const embit::flat_index flat{codes};
+  const embit::multi_index wide{codes, {.typical_radius = 40}}, few{codes, {.typical_radius = 3}};
+  REQUIRE(wide.substrings() == 0);  // half of all rows are as near
+  REQUIRE(few.substrings() > 0);
+  for (std::size_t q = 0; q < queries.size(); ++q)
+    for (const std::uint32_t radius : {0u, 3u, 20u}) {
+      const auto asked = q % 2 == 0 ? queries.view().middle_rows(q, 1) : codes.view().middle_rows(q, 1);
+      embit::multi_index_statistics did;
+      const auto found = few.range_search(asked, radius, embit::accept_all{}, &did),
+                 expected = flat.range_search(asked, radius);
+      REQUIRE(std::ranges::equal(found[0], expected[0]));
+      if (radius <= 3) REQUIRE(did.probed == 1);
+    }
 }
 
 TEST_CASE("multi_index builds its tables anew once searches have paid for it") {

@@ -38,6 +38,16 @@ TEST_CASE("a multi-index survives a file, with its options and without its remov
                           "kind: "));
 }
 
+TEST_CASE("a multi-index for a radius is one again when it is loaded") {
+  embit::rng rng{3};
+  const support::temp_dir dir;
+  const auto codes = support::make_codes(100, 64, support::code_kind::uniform, rng);
+  embit::save(dir / "radius", embit::multi_index{codes, {.typical_radius = 7}});
+  embit::save(dir / "none", embit::multi_index{codes});
+  CHECK(embit::load<embit::multi_index<>>(dir / "radius").options().typical_radius == 7);
+  CHECK(!embit::load<embit::multi_index<>>(dir / "none").options().typical_radius.has_value());
+}
+
 TEST_CASE("what was loaded is removed from, added to and saved again, round after round") {
   using index_type = embit::labelled_index<embit::multi_index<>>;
   embit::rng rng{2};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <embit/core/random.hpp>
 #include <embit/io/checksum.hpp>
+#include <embit/io/detail/crc32c.hpp>
 
 #include <cstdint>
 #include <string>

@@ -141,7 +141,7 @@ TEST_CASE("every level, width, batch and number of rows finds what the scalar re
   embit::rng rng(1);
   scratches shared;
   for (const std::size_t bits : widths)
-    for (const std::size_t queries : {1u, 3u, 16u, 33u, 130u, 300u})
+    for (const std::size_t queries : {1u, 3u, 8u, 16u, 33u, 130u, 300u})
       for (const std::size_t rows : {0u, 1u, 7u, 8u, 513u, 1024u + 9u}) {  // more than there is room for hits
         if (queries * rows * bits > 130u * 1033u * 1100u) continue;        // 300 queries meet all widths with 513 rows
         check(random_problem(bits, queries, rows, rng), shared);

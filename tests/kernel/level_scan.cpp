@@ -6,6 +6,7 @@
 
 #include "support/catch.hpp"
 #include "support/levels.hpp"
+#include "support/list_sink.hpp"
 #include "support/refusal.hpp"
 
 #include <algorithm>
@@ -30,19 +31,8 @@ using embit::row_factor;
 using support::uniform_format;
 using support::with_factors;
 
-struct found_row {
-  embit::row_id row;
-  float distance;
-  friend bool operator==(const found_row&, const found_row&) = default;
-};
-
-struct list_sink {
-  std::optional<float> largest;
-  std::vector<std::vector<found_row>> lists;
-
-  std::optional<float> limit(std::size_t) const { return largest; }
-  void offer(std::size_t query, embit::row_id row, float distance) { lists[query].push_back({row, distance}); }
-};
+using support::found_row;
+using support::list_sink;
 
 std::vector<std::vector<found_row>> scan(const level_batch& batch, const embit::level_run& run,
                                          std::optional<float> limit) {

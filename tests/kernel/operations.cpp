@@ -14,6 +14,7 @@
 #include <support/normal_rows.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -148,6 +149,25 @@ void hold(const table<ops::line_ops>&, isa level) {
   });
 }
 
+void hold(const table<ops::gather_ops>&, isa level) {
+  for (const std::size_t words : {1u, 2u, 3u, 4u, 16u}) {
+    const auto codes = random_words(40 * 8 * words, words), query = random_words(words, 77);
+    std::vector<const embit::word*> lanes;
+    for (const std::size_t row : {0u, 319u, 7u, 8u, 100u, 100u})
+      lanes.push_back(codes.data() + row / 8 * 8 * words + row % 8);
+    const auto sums = [&](isa at) {
+      std::vector<std::uint32_t> added(lanes.size() + 1, 5);  // nothing is written beyond
+      ops::add_gathered(lanes, query, added.data(), at);
+      return added;
+    };
+    std::vector<std::uint32_t> expected(lanes.size() + 1, 5);
+    for (std::size_t i = 0; i < lanes.size(); ++i)
+      for (std::size_t w = 0; w < words; ++w)
+        expected[i] += static_cast<std::uint32_t>(std::popcount(lanes[i][w * 8] ^ query[w]));
+    REQUIRE(sums(level) == expected);
+  }
+}
+
 void hold(const table<ops::pair_ops>&, isa level) {
   for (const std::size_t dim : {0u, 1u, 7u, 64u, 129u, 1000u}) {
     const auto x = normal_rows(2, dim, dim);
@@ -225,6 +245,30 @@ void hold(const table<ops::quantize_ops>& of, isa level) {
     }
 }
 
+void hold(const table<ops::centroid_ops>& of, isa level) {
+  for (const std::size_t size : {1u, 16u, 17u, 100u, 520u})
+    for (const std::size_t dim : {1u, 4u, 31u, 128u}) {
+      const auto rows = normal_rows(size, dim, size), query = normal_rows(1, dim, dim);
+      const embit::nearest_centroids centroids(rows);
+      const auto found = [&](isa at, std::size_t count) {
+        embit::nearest_centroids::scratch scratch;
+        const auto all = centroids(query[0], count, scratch, at);
+        return std::vector<embit::neighbor<float>>(all.begin(), all.end());
+      };
+      for (const std::size_t count : {std::size_t{1}, size / 8 + 1, size})
+        REQUIRE(found(level, count) == found(isa::portable, count));
+      const auto products = normal_rows(1, size, 5), terms = normal_rows(1, size, 6);
+      const auto own = of.at(level).least(products[0].data(), terms[0].data(), size);
+      const auto plain = of.at(isa::portable).least(products[0].data(), terms[0].data(), size);
+      REQUIRE(own.value == plain.value);
+      REQUIRE(own.at == plain.at);
+      std::vector<double> sums(size, .1), expected(size, .1);
+      of.at(level).add(products[0].data(), size, sums.data());
+      of.at(isa::portable).add(products[0].data(), size, expected.data());
+      REQUIRE(sums == expected);
+    }
+}
+
 void hold(const table<ops::chamfer_ops>&, isa level) {
   for (const std::size_t dim : {1u, 31u, 128u})
     for (const std::size_t tokens : {1u, 16u, 70u}) {
@@ -299,7 +343,8 @@ TEST_CASE("it is known what serves a level that has no functions of its own", "[
   using serves = std::vector<isa>;
   const isa p = isa::portable, two = isa::avx2, five = isa::avx512, v = isa::vpopcnt, neon = isa::neon;
   const std::map<std::string, serves> expected{
-      {"bucket_scan", {p, two, two, v, neon}},    {"chamfer", {p, two, five, five, p}},
+      {"bucket_scan", {p, two, two, v, neon}},    {"centroids", {p, two, five, v, neon}},
+      {"chamfer", {p, two, five, five, p}},       {"gather", {p, two, two, two, p}},
       {"hadamard", {p, two, five, five, neon}},   {"hamming", {p, two, five, v, neon}},
       {"level_scan", {p, two, five, five, neon}}, {"line_scan", {p, two, two, v, neon}},
       {"pair", {p, two, five, five, p}},          {"product", {p, two, five, five, neon}},

@@ -112,7 +112,16 @@ verdict("detail in the umbrella" "is for kernel alone")
 
 good_tree()
 header(core/types.hpp "#include <embit/embit.hpp>")
-verdict("the umbrella inside" "includes the umbrella")
+verdict("the umbrella inside" "includes an umbrella")
+
+good_tree()
+header(search.hpp "#include <embit/core/types.hpp>" "#include <embit/linalg/pca.hpp>")
+verdict("a decomposition in what searches" "searching needs no linalg")
+
+good_tree()
+header(search.hpp "#include <embit/core/types.hpp>" "#include <embit/index/flat.hpp>")
+file(APPEND "${WORK}/tree/include/embit/embit.hpp" "#include <embit/search.hpp>\n")
+verdict("an umbrella in two parts" "")
 
 good_tree()
 header(config.hpp "#include <embit/core/types.hpp>")

@@ -151,5 +151,5 @@ TEST_CASE("late interaction is saved and loaded, and encodings of another encode
   CHECK(contains(refusal([&] {
                    (void)embit::retriever{other, embit::flat_index{fde.encode(sets.view()), embit::inner_product{}}};
                  }),
-                 "argument: encodings of another encoder"));
+                 "argument: encoder: of another encoder"));
 }

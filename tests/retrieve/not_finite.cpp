@@ -29,6 +29,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -156,25 +157,23 @@ TEST_CASE("every door refuses NaN and infinity, and lets the largest numbers in"
   }
 }
 
-TEST_CASE("a radius that is NaN is refused, infinity is one") {
+TEST_CASE("a radius or a threshold is finite") {
   const auto x = normal_rows(rows, dim, 1);
   const embit::flat_index index{x, embit::l2{}};
   const embit::lsh_table table{x, keys(), {.tables = 1, .bits = 1}, embit::l2{}};
-  const float nan = support::quiet_nan(), inf = support::infinity();
   const auto one = x.view().middle_rows(0, 1);
   const matrix<std::uint32_t> key(1, 1, 0u);
-  CHECK(refusal([&] { index.range_search(one, nan); }).starts_with("not_finite: radius"));
-  CHECK(refusal([&] { table.range_search({one, key}, nan); }).starts_with("not_finite: radius"));
-  CHECK(index.range_search(one, inf)[0].size() == rows);
-  CHECK(index.range_search(one, -inf)[0].empty());
-  CHECK(table.range_search({one, key}, inf)[0].size() == rows);
   embit::code_store<> codes(3, 64);
   codes.row(1)[0] = 7;
   const embit::flat_index sets{codes, embit::jaccard{}};
-  CHECK(refusal([&] { sets.range_search(codes, nan); }).starts_with("not_finite: radius"));
-  CHECK(refusal([&] { sets.pairs_within(nan, [](auto, auto, float) {}); }).starts_with("not_finite: radius"));
-  CHECK(sets.range_search(codes, -inf)[0].size() == 3);
-  CHECK(sets.range_search(codes, inf)[0].empty());
+  for (const float bad : {support::quiet_nan(), support::infinity(), -support::infinity()}) {
+    CHECK(refusal([&] { index.range_search(one, bad); }).starts_with("not_finite: radius"));
+    CHECK(refusal([&] { table.range_search({one, key}, bad); }).starts_with("not_finite: radius"));
+    CHECK(refusal([&] { sets.range_search(codes, bad); }).starts_with("not_finite: threshold"));
+    CHECK(refusal([&] { sets.pairs_within(bad, [](auto, auto, float) {}); }).starts_with("not_finite: threshold"));
+  }
+  CHECK(refusal([&] { index.range_search(one, 1e300); }).starts_with("not_finite: radius: 1e+300"));
+  CHECK(index.range_search(one, (std::numeric_limits<float>::max)())[0].size() == rows);
 }
 
 TEST_CASE("tokens that a mask leaves out are not looked at") {

@@ -2,6 +2,8 @@
 #include <embit/core/error.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/thread_pool.hpp>
+#include <embit/search/detail/join/equal_codes.hpp>
+#include <embit/search/detail/join/plan.hpp>
 #include <embit/search/join.hpp>
 #include <embit/store/code_store.hpp>
 

@@ -54,7 +54,7 @@ void use_searches(const Index& index, const Queries& queries) {
   require_lists(index.search(queries, 1u << 20), count, index.size());
   require_lists(index.search(queries, ~std::size_t{0}, [](auto row) { return row % 3 != 1; }), count, index.size());
   if constexpr (embit::RangeIndex<Index>) {
-    require_lists(index.range_search(queries, {}), count, index.size());
+    require_lists(index.range_search(queries, typename Index::distance_type{}), count, index.size());
     require_lists(index.range_search(queries, 7), count, index.size());
   }
 }
@@ -143,15 +143,33 @@ void use_tokens(embit::token_store<T>& store) {
   }
 }
 
+template <class Cells>
+void use_cells(const Cells& cells) {
+  if (cells.width() == 0) return;
+  const auto rows = [&] {
+    if constexpr (std::same_as<typename Cells::query_view, embit::code_view<>>)
+      return two_codes(cells.width());
+    else
+      return two_rows(cells.width());
+  }();
+  typename Cells::workspace memory;
+  bool right = cells.nearest(rows[1], cells.size() + 1, memory).size() == cells.size();
+  for (const auto& nearest : cells.assign(rows)) right = right && nearest.id < cells.size();
+  if (!right) FAIL("cells that are not there");
+}
+
 /// Uses a thing in every way its type has; what it refuses is an embit::error.
 template <class T>
 void exercise(T& thing) {
   using namespace embit;
-  if constexpr (
+  if constexpr (requires { thing.reranker(); }) {
+    const auto search = [&] { require_lists(thing.search(two_rows(thing.encoder().dim()), 3), 2, 3); };
+    search();
+    if constexpr (requires { thing.compact(); }) thing.compact();
+    search();
+  } else if constexpr (
       requires { thing.compact(); } || requires { thing.range_search(std::declval<typename T::query_view>(), {}); }) {
     use_index(thing);
-  } else if constexpr (requires { thing.reranker(); }) {
-    require_lists(thing.search(two_rows(thing.encoder().dim()), 3), 2, 3);
   } else if constexpr (std::same_as<T, code_store<>>) {
     if (thing.bits() == 0) return;
     search_once(flat_index{thing}, two_codes(thing.bits()));
@@ -161,6 +179,13 @@ void exercise(T& thing) {
     search_once(flat_index{thing}, two);
     thing.append(two);
     search_once(flat_index{thing}, two);
+  } else if constexpr (std::same_as<T, prefix_store>) {
+    if (thing.bits() == 0) return;
+    thing.append(two_codes(thing.bits()));
+    std::vector<word> code(thing.words());
+    for (std::size_t row = 0; row < thing.size(); ++row) thing.copy_row(row, code);
+  } else if constexpr (std::same_as<T, bit_permutation>) {
+    if (thing.bits() != 0) static_cast<void>(thing(two_codes(thing.bits())));
   } else if constexpr (std::same_as<T, version_column>) {
     thing.append(2, 7);
     static_cast<void>(thing.count(7));
@@ -183,6 +208,8 @@ void exercise(T& thing) {
     const auto rows = two_rows(thing.dim());
     const auto there = thing.apply(rows);
     if constexpr (InvertibleTransform<T>) static_cast<void>(thing.apply_inverse(there));
+  } else if constexpr (Partition<T>) {
+    use_cells(thing);
   } else if constexpr (requires { use_tokens(thing); }) {
     use_tokens(thing);
   } else {

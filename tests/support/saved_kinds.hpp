@@ -5,26 +5,33 @@
 #pragma once
 
 #include <embit/codes/code_view.hpp>
+#include <embit/core/fingerprint.hpp>
 #include <embit/core/half.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/ragged_view.hpp>
 #include <embit/core/random.hpp>
 #include <embit/core/types.hpp>
+#include <embit/encode/bit_permutation.hpp>
 #include <embit/encode/cross_polytope.hpp>
 #include <embit/encode/hadamard_lsh.hpp>
 #include <embit/encode/min_hash.hpp>
+#include <embit/encode/product_quantizer.hpp>
 #include <embit/encode/rabitq.hpp>
 #include <embit/encode/recurrent.hpp>
 #include <embit/encode/sign_projection.hpp>
 #include <embit/encode/sim_hash.hpp>
 #include <embit/encode/transform_coder.hpp>
 #include <embit/encode/transformed.hpp>
+#include <embit/fit/fit_product_quantizer.hpp>
 #include <embit/fit/fit_rabitq.hpp>
 #include <embit/fit/fit_transform_coder.hpp>
 #include <embit/index/flat.hpp>
+#include <embit/index/ivf.hpp>
+#include <embit/index/ivf_levels.hpp>
 #include <embit/index/labelled.hpp>
 #include <embit/index/lsh_table.hpp>
 #include <embit/index/multi_index.hpp>
+#include <embit/index/prefix_index.hpp>
 #include <embit/index/versioned.hpp>
 #include <embit/io/save.hpp>
 #include <embit/kernel/hamming.hpp>
@@ -34,15 +41,19 @@
 #include <embit/linalg/all_but_the_top.hpp>
 #include <embit/linalg/centering.hpp>
 #include <embit/linalg/fht_kac.hpp>
+#include <embit/linalg/k_means.hpp>
 #include <embit/linalg/pipeline.hpp>
 #include <embit/multivector/fde_store.hpp>
 #include <embit/multivector/muvera.hpp>
+#include <embit/retrieve/owned_rerank.hpp>
 #include <embit/retrieve/retriever.hpp>
 #include <embit/store/block_store.hpp>
 #include <embit/store/code_store.hpp>
 #include <embit/store/level_store.hpp>
 #include <embit/store/mapped_level_store.hpp>
+#include <embit/store/mapped_prefix_store.hpp>
 #include <embit/store/mapped_store.hpp>
+#include <embit/store/prefix_store.hpp>
 #include <embit/store/token_store.hpp>
 #include <embit/store/version_column.hpp>
 
@@ -84,6 +95,19 @@ inline void map_levels_and_save(const std::string& from, const std::string& to) 
   const embit::mapped_level_store mapped(from);
   mapped.verify();
   if (!to.empty()) embit::save(to, embit::level_store(mapped.view()));
+}
+
+/// A file of nested codes read where it lies.
+inline void map_prefix_and_save(const std::string& from, const std::string& to) {
+  const embit::mapped_prefix_store mapped(from);
+  mapped.verify();
+  if (to.empty()) return;
+  if (mapped.bits() == 0) return embit::save(to, embit::prefix_store());
+  std::vector<embit::row_id> rows(mapped.size());
+  std::iota(rows.begin(), rows.end(), embit::row_id{0});
+  const embit::code_store<> codes(mapped, rows);
+  const auto widths = mapped.steps().widths();
+  embit::save(to, embit::prefix_store(codes, {widths.begin(), widths.end()}));
 }
 
 inline embit::code_store<> small_codes() {
@@ -162,9 +186,11 @@ embit::token_store<T> small_tokens() {
   return embit::token_store<T>(embit::ragged_view<const float>(tokens.view(), offsets));
 }
 
-inline auto small_retriever() {
+inline auto small_retriever(embit::encoder_fingerprint known) {
   const auto encoder = small_projection();
-  return embit::retriever{encoder, embit::flat_index{encoder.encode(small_rows(3, 3))}};
+  auto codes = encoder.encode(small_rows(3, 3));
+  codes.set_fingerprint(known);
+  return embit::retriever{encoder, embit::flat_index{codes}};
 }
 
 inline embit::recurrent small_recurrent() {
@@ -217,6 +243,25 @@ void each_saved_kind(Visit&& visit) {
   });
   visit(type<embit::lsh_table<>>{}, "lsh_table", small_lsh_table);
   visit(type<decltype(small_keyed_table())>{}, "lsh_table_keys", small_keyed_table);
+  visit(type<embit::ivf_index<>>{}, "ivf_index", [] {
+    embit::rng rng{11};
+    embit::ivf_index index{small_codes(), embit::ivf_options{.lists = 3}, rng};
+    index.add(small_codes());
+    index.remove(3);
+    return index;
+  });
+  visit(type<embit::bit_permutation>{}, "bit_permutation", [] { return embit::bit_permutation({3, 0, 4, 1, 2}); });
+  visit(type<embit::prefix_store>{}, "prefix_codes", [] {
+    embit::code_store<> codes = small_codes();
+    codes.set_fingerprint(99);
+    return embit::prefix_store(codes, {5, 64});
+  });
+  visit(type<embit::prefix_index<>>{}, "prefix_index", [] {
+    embit::prefix_index index{small_codes(), {32, 64}};
+    index.remove(3);
+    return index;
+  });
+  visit(type<embit::code_partition>{}, "code_partition", [] { return embit::code_partition(small_codes()); });
   visit(type<embit::sign_projection>{}, "sign_projection", small_projection);
   visit(type<embit::hadamard_projection>{}, "hadamard_projection", [] {
     embit::rng rng{5};
@@ -234,6 +279,7 @@ void each_saved_kind(Visit&& visit) {
     axis[0][1] = 1;
     return embit::all_but_the_top({1, 2, 3}, axis);
   });
+  visit(type<embit::k_means>{}, "k_means", [] { return embit::k_means(small_rows(4, 3)); });
   visit(type<decltype(small_pipeline())>{}, "pipeline", small_pipeline);
   visit(type<embit::transformed_encoder<embit::centering, embit::sign_projection>>{}, "transformed_encoder", [] {
     return embit::transformed_encoder{embit::centering({1, 2, 3}), small_projection()};
@@ -244,26 +290,60 @@ void each_saved_kind(Visit&& visit) {
   visit(type<embit::token_store<embit::half>>{}, "tokens_half", small_tokens<embit::half>);
   visit(type<embit::token_store<std::int8_t>>{}, "tokens_int8", small_tokens<std::int8_t>);
   visit(type<embit::token_store<embit::sign_token>>{}, "tokens_sign", small_tokens<embit::sign_token>);
-  visit(type<decltype(small_retriever())>{}, "retriever", small_retriever);
+  // As files were before codes knew their encoder, and as they are since.
+  using small_retriever_type = decltype(small_retriever(0));
+  visit(type<small_retriever_type>{}, "retriever", [] { return small_retriever(0); });
+  visit(type<small_retriever_type>{}, "retriever_encoder",
+        [] { return small_retriever(small_projection().fingerprint()); });
+  visit(type<embit::retriever<embit::sign_projection, flat, embit::owned_float_rerank<>>>{}, "retriever_rerank", [] {
+    const auto rows = small_rows(9, 3);
+    embit::retriever made{small_projection(), embit::flat_index{small_projection().encode(rows)},
+                          embit::owned_float_rerank{rows}};
+    made.remove(4);
+    made.compact();
+    return made;
+  });
+  visit(type<embit::level_store>{}, "levels_encoder", [] {
+    embit::level_store levels = small_levels(false);
+    levels.set_fingerprint(99);
+    return levels;
+  });
+  visit(type<embit::recurrent>{}, "recurrent_compatible", [] { return small_recurrent().compatible_with(99); });
   visit(type<embit::rabitq>{}, "rabitq", [] {
     embit::rng rng{9};
     return embit::fit_rabitq(small_rows(20, 5), {.bits_per_dim = 2}, rng);
+  });
+  visit(type<embit::ivf_levels<embit::rabitq>>{}, "ivf_levels", [] {
+    embit::rng rng{9};
+    const auto coder = embit::fit_rabitq(small_rows(20, 5), {.center = embit::rabitq_center::zero}, rng);
+    embit::ivf_levels<embit::rabitq> index(small_rows(9, 5), embit::k_means(small_rows(3, 5)), coder, {.probes = 2});
+    index.set_recall_at_probes({{1, .5}, {2, .75}});
+    index.remove(4);
+    return index;
   });
   visit(type<embit::transform_coder>{}, "transform_coder", [] {
     embit::rng rng{10};
     return embit::fit_transform_coder(small_rows(60, 5), {.bits = 16}, rng);
   });
   visit(type<embit::recurrent>{}, "recurrent", small_recurrent);
+  visit(type<embit::product_quantizer>{}, "product_quantizer", [] {
+    embit::rng rng{12};
+    return embit::fit_product_quantizer(small_rows(60, 5), {.bytes_per_row = 2}, rng);
+  });
 }
 
 inline std::vector<saved_kind> saved_kinds() {
   std::vector<saved_kind> kinds;
   each_saved_kind(
       [&]<class T>(type<T>, std::string name, auto make) { kinds.push_back(kind_of<T>(std::move(name), make)); });
-  for (saved_kind& kind : kinds) kind.exact = kind.name != "rabitq" && kind.name != "transform_coder";
+  for (saved_kind& kind : kinds)
+    kind.exact = kind.name != "rabitq" && kind.name != "transform_coder" && kind.name != "ivf_levels" &&
+                 kind.name != "product_quantizer";
   kinds[0].copy.push_back(load_and_save<embit::block_store<>>);
   kinds[0].copy.push_back(map_and_save);
   for (const std::size_t i : {1u, 2u}) kinds[i].copy.push_back(map_levels_and_save);
+  for (saved_kind& kind : kinds)
+    if (kind.name == "prefix_codes") kind.copy.push_back(map_prefix_and_save);
   return kinds;
 }
 

@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/fingerprint.hpp>
 #include <embit/core/types.hpp>
 
 #include <cstddef>
@@ -34,7 +35,9 @@ class code_view {
 
   /// @param data  size · words_for(bits) words, row by row.
   /// @throws error errc::shape when `bits` is not the static width, is 0 with rows, or `data` is null with rows.
-  constexpr code_view(const word* data, std::size_t size, std::size_t bits) : data_(data), size_(size), bits_(bits) {
+  /// @param fingerprint  of the encoder that made them, where that is known
+  constexpr code_view(const word* data, std::size_t size, std::size_t bits, encoder_fingerprint fingerprint = 0)
+      : data_(data), size_(size), bits_(bits), fingerprint_(fingerprint) {
     if (Bits != dynamic && bits != Bits) raise(errc::shape, "code_view: ", bits, " bits where ", Bits, " are fixed");
     if (size != 0 && bits == 0) raise(errc::shape, "code_view: ", size, " codes of 0 bits");
     if (size != 0 && data == nullptr) raise(errc::shape, "code_view: null data for ", size, " codes");
@@ -44,13 +47,15 @@ class code_view {
   template <std::size_t Other>
     requires(Other != Bits)
   constexpr explicit(Bits != dynamic) code_view(code_view<Other> other)
-      : code_view(other.data(), other.size(), other.bits()) {}
+      : code_view(other.data(), other.size(), other.bits(), other.fingerprint()) {}
 
   constexpr const word* data() const noexcept { return data_; }
   constexpr std::size_t size() const noexcept { return size_; }
   constexpr std::size_t bits() const noexcept { return Bits == dynamic ? bits_ : Bits; }
   constexpr std::size_t words() const noexcept { return words_for(bits()); }
   constexpr bool empty() const noexcept { return size_ == 0; }
+  /// Of the encoder that made the codes; 0: not known.
+  constexpr encoder_fingerprint fingerprint() const noexcept { return fingerprint_; }
 
   constexpr code_type operator[](std::size_t row) const noexcept {
     EMBIT_ASSERT(row < size_);
@@ -72,7 +77,19 @@ class code_view {
   const word* data_ = nullptr;
   std::size_t size_ = 0;
   std::size_t bits_ = Bits == dynamic ? 0 : Bits;
+  encoder_fingerprint fingerprint_ = 0;
 };
+
+namespace detail {
+
+/// The same codes, without a word who made them; of other batches there is nothing to be taken away.
+template <class Codes>
+const Codes& of_no_encoder(const Codes& codes) noexcept {
+  return codes;
+}
+inline code_view<> of_no_encoder(code_view<> codes) { return {codes.data(), codes.size(), codes.bits()}; }
+
+}  // namespace detail
 
 /// Refuses codes with bits set beyond their width, which every kernel would count as differences.
 /// @throws error errc::argument naming `what` and the first such row.

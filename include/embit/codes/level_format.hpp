@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/fingerprint.hpp>
 #include <embit/core/half.hpp>
 #include <embit/core/types.hpp>
 
@@ -70,6 +71,7 @@ struct level_format {
   std::array<bool, row_factors> factors{};  ///< which there are, by `row_factor`
   bool half_factors = false;                ///< as binary16 multiples of `units` instead of floats
   std::array<float, row_factors> units{1, 1, 1, 1, 1};
+  encoder_fingerprint fingerprint = 0;  ///< of the encoder that makes the codes; 0: not known
 
   bool has(row_factor which) const noexcept { return factors[static_cast<std::size_t>(which)]; }
   std::size_t dims() const noexcept {
@@ -89,16 +91,21 @@ struct level_format {
            (half_factors ? sizeof(half) : sizeof(float));
   }
 
-  friend bool operator==(const level_format&, const level_format&) = default;
+  /// Whether codes look the same, whoever makes them.
+  friend bool operator==(const level_format& a, const level_format& b) {
+    return a.segments == b.segments && a.factors == b.factors && a.half_factors == b.half_factors && a.units == b.units;
+  }
 };
 
 namespace detail {
 
-/// @throws error errc::shape for codes of another format than a kernel scores.
+/// @throws error errc::shape for codes of another format than a kernel scores, errc::argument for those of another
+/// encoder.
 inline void require_level_format(const level_format& codes, const level_format& scored) {
   if (!(codes == scored))
     raise(errc::shape, "codes: ", codes.dims(), " dimensions in ", codes.row_bytes(), " bytes, the kernel scores ",
           scored.dims(), " in ", scored.row_bytes(), ", or values or factors differ");
+  require_same_encoder(scored.fingerprint, codes.fingerprint, "kernel");
 }
 
 }  // namespace detail

@@ -127,6 +127,8 @@ class level_view {
   /// Bits of a row as it is stored.
   std::size_t bits() const noexcept { return 8 * run_.row_bytes; }
   const level_format* format() const noexcept { return run_.format; }
+  /// Of the encoder that made the codes; 0: not known.
+  encoder_fingerprint fingerprint() const noexcept { return run_.format == nullptr ? 0 : run_.format->fingerprint; }
   level_row operator[](std::size_t row) const noexcept {
     EMBIT_ASSERT(row < size_);
     return {run_, first_ + row};

@@ -13,6 +13,7 @@
 #include <span>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace embit::inline EMBIT_ABI {
 
@@ -84,6 +85,12 @@ std::type_identity<P> parameter_of(R (C::*)(P, Rest...) const&);
 template <class R, class P>
 std::type_identity<P> parameter_of(R (*)(P));
 
+// What it takes second.
+template <class R, class C, class P, class Q>
+std::type_identity<Q> second_of(R (C::*)(P, Q) const);
+template <class R, class P, class Q>
+std::type_identity<Q> second_of(R (*)(P, Q));
+
 /// Whether a P has room for every Number: a whole number of as many bits, signed or not, or what braces make of one.
 template <class P, class Number>
 concept HoldsAll = (std::integral<P> && sizeof(P) >= sizeof(Number)) || requires(Number number) {
@@ -101,6 +108,17 @@ inline constexpr bool takes_whole = [] {
   else
     return true;
 }();
+/// Of a callable of two, whether it takes a Number as its second without cutting it.
+template <class F, class Number>
+inline constexpr bool takes_whole_second = [] {
+  using callable = std::remove_cvref_t<std::unwrap_reference_t<F>>;
+  if constexpr (requires { second_of(&callable::operator()); })
+    return HoldsAll<std::remove_cvref_t<typename decltype(second_of(&callable::operator()))::type>, Number>;
+  else if constexpr (requires(callable & function) { second_of(function); })
+    return HoldsAll<std::remove_cvref_t<typename decltype(second_of(std::declval<callable&>()))::type>, Number>;
+  else
+    return true;
+}();
 
 }  // namespace detail
 
@@ -108,6 +126,14 @@ inline constexpr bool takes_whole = [] {
 /// asked about other rows than were meant, is no filter.
 template <class F>
 concept RowFilter = std::predicate<const F&, row_id> && detail::takes_whole<F, row_id>;
+
+/// Says whether a row may be found by one query of a batch: is called with the query's number in it, and the row.
+template <class F>
+concept QueryFilter = std::predicate<const F&, std::size_t, row_id> && detail::takes_whole_second<F, row_id>;
+
+/// A filter of a search: of rows for all queries, or for each.
+template <class F>
+concept SearchFilter = RowFilter<F> || QueryFilter<F>;
 
 /// Lets every row through; costs nothing.
 struct accept_all {
@@ -134,15 +160,63 @@ concept AsymmetricEncoder = Encoder<E, Rows> && requires(const E& encoder, Rows 
   encoder.encode_queries(rows);
 };
 
-/// Answers k-nearest-neighbour queries.
+/// Encodes what rows have beside a centroid, for inverted lists of float rows: codes of levels whose estimator maps a
+/// query by one affine map, so that distances to the rows of every list follow from the map of the query alone.
+template <class C>
+concept ResidualCoder = std::copy_constructible<C> &&
+    requires(const C& coder, const typename C::estimator_type& estimator, matrix_view<const float> rows) {
+  { coder.dim() } -> std::convertible_to<std::size_t>;
+  coder.format().segments;
+  { coder.encode(rows).size() } -> std::convertible_to<std::size_t>;
+  { coder.estimator() } -> std::same_as<typename C::estimator_type>;
+  estimator.map()(rows).terms;
+};
+
+/// Cells of a space that rows are assigned to: what an index with inverted lists has a list for each of. `nearest`
+/// gives the cells nearest to a query, ascending, ties by the smaller cell; `assign` the nearest of each row.
+template <class P>
+concept Partition = std::copy_constructible<P> &&
+    requires(const P& cells, typename P::query_view queries, std::size_t n, typename P::workspace& memory) {
+  typename P::distance_type;
+  { cells.size() } -> std::convertible_to<std::size_t>;
+  { cells.width() } -> std::convertible_to<std::size_t>;
+  {
+    cells.nearest(queries[std::size_t{}], n, memory)
+    } -> std::convertible_to<std::span<const neighbor<typename P::distance_type>>>;
+  { cells.assign(queries) } -> std::same_as<std::vector<neighbor<typename P::distance_type>>>;
+};
+
+namespace detail {
+
 template <class Searched>
-concept Index = requires(const Searched& index, typename Searched::query_view queries, std::size_t k,
-                         knn_result<typename Searched::distance_type>& result) {
+struct index_id {
+  using type = row_id;
+};
+template <class Searched>
+  requires requires { typename Searched::id_type; }
+struct index_id<Searched> {
+  using type = typename Searched::id_type;
+};
+
+}  // namespace detail
+
+/// What an index calls its rows: `id_type`, or their numbers where it has none.
+template <class Searched>
+using index_id_t = typename detail::index_id<Searched>::type;
+
+/// Answers k-nearest-neighbour queries, by row or by whatever it calls its rows.
+template <class Searched>
+concept Searchable = requires(const Searched& index, typename Searched::query_view queries, std::size_t k,
+                              knn_result<typename Searched::distance_type, index_id_t<Searched>>& result) {
   { index.size() } -> std::convertible_to<std::size_t>;
-  { index.search(queries, k) } -> std::same_as<knn_result<typename Searched::distance_type>>;
-  { index.search(queries, k, accept_all{}) } -> std::same_as<knn_result<typename Searched::distance_type>>;
+  { index.search(queries, k) } -> std::same_as<std::remove_reference_t<decltype(result)>>;
+  { index.search(queries, k, accept_all{}) } -> std::same_as<std::remove_reference_t<decltype(result)>>;
   index.search_into(queries, k, result);
 };
+
+/// Answers them with the numbers of rows.
+template <class Searched>
+concept Index = Searchable<Searched> && std::same_as<index_id_t<Searched>, row_id>;
 
 /// An Index that also finds everything within a radius, the radius included.
 template <class Searched>
@@ -165,6 +239,16 @@ concept Reranker = requires(const R& reranker, typename R::query_view queries, r
   typename R::score_type;
   typename R::compare;
   { reranker(queries[std::size_t{}], row) } -> std::convertible_to<typename R::score_type>;
+};
+
+/// A Reranker that would rather know the candidates of all queries of a batch before it scores the first, as one that
+/// reads them from a disk: lists[i] are those of query i, and scores[i] is where their scores go. It may take an
+/// executor after these.
+template <class R>
+concept BatchReranker = Reranker<R> &&
+    requires(const R& reranker, typename R::query_view queries, std::span<const std::span<const row_id>> lists,
+             std::span<const std::span<typename R::score_type>> scores) {
+  reranker.rerank_batch(queries, lists, scores);
 };
 
 }  // namespace embit::inline EMBIT_ABI

@@ -1,4 +1,4 @@
-// A reference to a callable whose type is forgotten.
+// A reference to a callable whose type is forgotten, and a mark by which a type is known again.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -25,5 +25,9 @@ F& restored(void* address) noexcept {
   else
     return *static_cast<F*>(address);
 }
+
+/// The address of one of these tells types apart.
+template <class T>
+inline constexpr char type_mark = 0;
 
 }  // namespace embit::inline EMBIT_ABI::detail

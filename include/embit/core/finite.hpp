@@ -129,11 +129,4 @@ std::size_t first_not_finite(const T* x, std::size_t count) noexcept {
   return i;
 }
 
-/// @throws error errc::not_finite for NaN. Infinity is a radius: everything is within it, or nothing.
-template <class Distance>
-void require_radius([[maybe_unused]] const Distance& radius) {
-  if constexpr (FloatNumber<Distance>)
-    if (is_nan(radius)) raise(errc::not_finite, "radius: ", static_cast<double>(radius));
-}
-
 }  // namespace embit::inline EMBIT_ABI::detail

@@ -31,7 +31,7 @@
 #if EMBIT_X86
 #define EMBIT_FEATURES_AVX2 "avx2,fma,f16c,bmi,bmi2,popcnt,lzcnt"
 #define EMBIT_FEATURES_AVX512 "avx512f,avx512bw,avx512dq,avx512vl," EMBIT_FEATURES_AVX2
-#define EMBIT_FEATURES_VPOPCNT "avx512vpopcntdq," EMBIT_FEATURES_AVX512
+#define EMBIT_FEATURES_VPOPCNT "avx512vpopcntdq,avx512vnni," EMBIT_FEATURES_AVX512
 #define EMBIT_TARGET_AVX2 __attribute__((target(EMBIT_FEATURES_AVX2)))
 #define EMBIT_TARGET_AVX512 __attribute__((target(EMBIT_FEATURES_AVX512)))
 #define EMBIT_TARGET_VPOPCNT __attribute__((target(EMBIT_FEATURES_VPOPCNT)))
@@ -45,7 +45,7 @@ enum class isa {
   portable,  ///< plain C++ and xsimd, for whatever the user's flags allow
   avx2,      ///< AVX2, FMA, F16C, BMI 1 and 2, POPCNT, LZCNT
   avx512,    ///< AVX-512 F, BW, DQ, VL
-  vpopcnt,   ///< the above and AVX-512 VPOPCNTDQ
+  vpopcnt,   ///< the above and AVX-512 VPOPCNTDQ and VNNI
   neon       ///< AArch64 Advanced SIMD
 };
 
@@ -88,6 +88,7 @@ inline bool processor_has(std::string_view feature) noexcept {
   if (feature == "avx512dq") return __builtin_cpu_supports("avx512dq");
   if (feature == "avx512vl") return __builtin_cpu_supports("avx512vl");
   if (feature == "avx512vpopcntdq") return __builtin_cpu_supports("avx512vpopcntdq");
+  if (feature == "avx512vnni") return __builtin_cpu_supports("avx512vnni");
   if (feature == "vpclmulqdq") return __builtin_cpu_supports("vpclmulqdq");
   return false;
 }

@@ -8,6 +8,7 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/moved.hpp>
 #include <embit/core/owned_list.hpp>
+#include <embit/core/types.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -43,6 +44,41 @@ class matrix {
   /// A copy of what someone else owns.
   explicit matrix(matrix_view<const T> other) : matrix(other.rows(), other.cols(), no_values{}) {
     for (std::size_t i = 0; i < rows_; ++i) std::ranges::copy(other[i], values_.begin() + offset(i));
+  }
+
+  /// Copies of some rows, in this order.
+  matrix(matrix_view<const T> other, std::span<const row_id> rows) : matrix(rows.size(), other.cols(), no_values{}) {
+    for (std::size_t i = 0; i < rows_; ++i) std::ranges::copy(other[rows[i]], values_.begin() + offset(i));
+  }
+
+  /// Adds rows, which may be its own. A matrix without any takes the width of the first. Amortized O(elements added).
+  /// @throws error errc::shape for another width; the matrix is unchanged then.
+  void append(matrix_view<const T> added) {
+    if (added.rows() == 0) return;
+    if (rows_ == 0 && cols_ == 0) {
+      *this = matrix(added);
+      return;
+    }
+    if (added.cols() != cols_)
+      raise(errc::shape, "append: rows of ", added.cols(), " numbers to a matrix of ", cols(), " columns");
+    const std::size_t grown = count(rows_ + added.rows(), cols_);
+    if (grown > values_.capacity()) {  // copied before the old memory goes: the rows may be those there
+      aligned_vector<T> values;
+      values.reserve((std::max)(grown, 2 * values_.size()));
+      values.assign(values_.begin(), values_.end());
+      append_to(values, added);
+      values_ = std::move(values);
+    } else {
+      append_to(values_, added);
+    }
+    rows_ += added.rows();
+  }
+
+  /// The first rows alone, of which there are no more than now.
+  void shorten(std::size_t rows) noexcept {
+    EMBIT_ASSERT(rows <= rows_);
+    values_.resize(rows * cols_);
+    rows_ = rows;
   }
 
   std::size_t rows() const noexcept { return rows_; }
@@ -96,6 +132,13 @@ class matrix {
     if (cols != 0 && rows > most / cols)
       raise(errc::shape, "matrix: ", rows, " x ", cols, " elements do not fit in memory");
     return rows * cols;
+  }
+  static void append_to(aligned_vector<T>& values, matrix_view<const T> added) {
+    for (std::size_t i = 0; i < added.rows(); ++i) {
+      const std::size_t end = values.size();
+      values.resize(end + added.cols());
+      std::ranges::copy(added[i], values.begin() + static_cast<std::ptrdiff_t>(end));
+    }
   }
   std::ptrdiff_t offset(std::size_t row) const noexcept { return static_cast<std::ptrdiff_t>(row * cols_); }
 

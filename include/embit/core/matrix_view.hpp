@@ -73,6 +73,11 @@ namespace detail {
 template <class Rows>
 concept Lasting = std::is_lvalue_reference_v<Rows> || std::is_trivially_copyable_v<std::remove_cvref_t<Rows>>;
 
+/// The numbers of one row, where they cannot be read as a batch of rows.
+template <class Row>
+concept SingleRow = std::convertible_to<const Row&, std::span<const float>> &&
+    !std::convertible_to<const Row&, matrix_view<const float>>;
+
 /// What Eigen's matrices, maps and blocks have in common, and what a user's own matrix type may offer too.
 template <class M>
 concept DenseMatrix = requires(M& m) {

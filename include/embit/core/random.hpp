@@ -6,14 +6,17 @@
 #pragma once
 
 #include <embit/config.hpp>
+#include <embit/core/types.hpp>
 
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <numeric>
 #include <random>
 #include <span>
 #include <utility>
+#include <vector>
 
 namespace embit::inline EMBIT_ABI {
 
@@ -197,5 +200,20 @@ constexpr void shuffle(std::span<T> items, Engine& engine) {
     swap(items[n - 1], items[static_cast<std::size_t>(uniform_index(engine, n))]);
   }
 }
+
+namespace detail {
+
+/// `count` different numbers below `n`, in random order: the first of a shuffle that goes no further. O(n).
+template <std::uniform_random_bit_generator Engine>
+std::vector<row_id> draw_rows(std::size_t n, std::size_t count, Engine& engine) {
+  std::vector<row_id> numbers(n);
+  std::iota(numbers.begin(), numbers.end(), row_id{0});
+  for (std::size_t i = 0; i < count; ++i)
+    std::swap(numbers[i], numbers[i + static_cast<std::size_t>(uniform_index(engine, n - i))]);
+  numbers.resize(count);
+  return numbers;
+}
+
+}  // namespace detail
 
 }  // namespace embit::inline EMBIT_ABI

@@ -11,7 +11,9 @@
 #include <embit/core/types.hpp>
 
 #include <algorithm>
+#include <compare>
 #include <cstddef>
+#include <iterator>
 #include <span>
 #include <vector>
 
@@ -66,6 +68,56 @@ struct neighbor_order {
   }
 };
 
+/// Goes through the lists of a result, one a query. It views the result.
+template <class Result>
+class query_iterator {
+ public:
+  using iterator_concept = std::random_access_iterator_tag;
+  using iterator_category = std::input_iterator_tag;  // lists are made as they are asked for
+  using value_type = std::span<const typename Result::neighbor_type>;
+  using reference = value_type;
+  using difference_type = std::ptrdiff_t;
+
+  query_iterator() = default;
+  query_iterator(const Result& result, std::size_t query) noexcept
+      : result_(&result), query_(static_cast<std::ptrdiff_t>(query)) {}
+
+  value_type operator*() const noexcept { return (*result_)[static_cast<std::size_t>(query_)]; }
+  value_type operator[](std::ptrdiff_t i) const noexcept { return *(*this + i); }
+  query_iterator& operator+=(std::ptrdiff_t n) noexcept {
+    query_ += n;
+    return *this;
+  }
+  query_iterator& operator-=(std::ptrdiff_t n) noexcept { return *this += -n; }
+  query_iterator& operator++() noexcept { return *this += 1; }
+  query_iterator& operator--() noexcept { return *this -= 1; }
+  query_iterator operator++(int) noexcept {
+    const query_iterator before = *this;
+    ++*this;
+    return before;
+  }
+  query_iterator operator--(int) noexcept {
+    const query_iterator before = *this;
+    --*this;
+    return before;
+  }
+
+  friend query_iterator operator+(query_iterator at, std::ptrdiff_t n) noexcept { return at += n; }
+  friend query_iterator operator+(std::ptrdiff_t n, query_iterator at) noexcept { return at += n; }
+  friend query_iterator operator-(query_iterator at, std::ptrdiff_t n) noexcept { return at -= n; }
+  friend std::ptrdiff_t operator-(const query_iterator& a, const query_iterator& b) noexcept {
+    return a.query_ - b.query_;
+  }
+  friend bool operator==(const query_iterator& a, const query_iterator& b) noexcept { return a.query_ == b.query_; }
+  friend std::strong_ordering operator<=>(const query_iterator& a, const query_iterator& b) noexcept {
+    return a.query_ <=> b.query_;
+  }
+
+ private:
+  const Result* result_ = nullptr;
+  std::ptrdiff_t query_ = 0;
+};
+
 /// The k nearest neighbours of a batch of queries. Query i has `size()` ≤ k of them: fewer than k rows in the index
 /// give a shorter list, never padding. Reuse one object across searches to save the allocation. Up to `most_in_place`
 /// neighbours a query have their places from the beginning; of more, memory follows those that were found.
@@ -98,6 +150,12 @@ class knn_result {
     return neighbor_list<Distance, Id>((*this)[query]);
   }
 
+  /// The lists of all queries, in order: `for (const auto list : result)`.
+  query_iterator<knn_result> begin() const& noexcept { return {*this, 0}; }
+  query_iterator<knn_result> end() const& noexcept { return {*this, queries()}; }
+  query_iterator<knn_result> begin() const&& = delete;
+  query_iterator<knn_result> end() const&& = delete;
+
   /// Makes room for `queries` lists of up to `k`, all empty; keeps the memory it has for such lists.
   /// @throws error errc::argument when queries · k overflows; nothing has changed then, or when memory runs out.
   void reset(std::size_t queries, std::size_t k) {
@@ -121,6 +179,12 @@ class knn_result {
     else
       lists_[query].assign(list.begin(), list.end());
     found_[query] = list.size();
+  }
+
+  /// Leaves one query the first `k` of its list.
+  void shorten(std::size_t query, std::size_t k) noexcept {
+    EMBIT_ASSERT(query < found_.size());
+    found_[query] = (std::min)(found_[query], k);
   }
 
   /// Bytes allocated.
@@ -166,6 +230,12 @@ class range_result {
   neighbor_list<Distance, Id> operator[](std::size_t query) const&& {
     return neighbor_list<Distance, Id>((*this)[query]);
   }
+
+  /// The lists of all queries, in order: `for (const auto list : result)`.
+  query_iterator<range_result> begin() const& noexcept { return {*this, 0}; }
+  query_iterator<range_result> end() const& noexcept { return {*this, queries()}; }
+  query_iterator<range_result> begin() const&& = delete;
+  query_iterator<range_result> end() const&& = delete;
 
   /// Makes `queries` lists, all empty.
   void reset(std::size_t queries) {

@@ -7,6 +7,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/fingerprint.hpp>
 #include <embit/core/finite.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix.hpp>
@@ -71,6 +72,8 @@ class hadamard_projection {
   std::size_t dim() const noexcept { return options_.dim; }
   std::size_t bits() const noexcept { return options_.bits; }
   std::size_t rounds() const noexcept { return options_.rounds; }
+  /// Changes with everything that codes depend on.
+  encoder_fingerprint fingerprint() const noexcept { return limits_->fingerprint; }
   /// The threshold of every bit.
   std::span<const float> thresholds() const& noexcept { return limits_->unit; }
   std::span<const float> thresholds() const&& = delete;
@@ -80,7 +83,7 @@ class hadamard_projection {
   template <Executor Exec = inline_executor>
   code_store<> encode(matrix_view<const float> rows, const Exec& executor = {}) const {
     require_columns(rows);
-    code_store<> codes(rows.rows(), bits());
+    code_store<> codes(rows.rows(), bits(), fingerprint());
     const auto& level = detail::ops_at<detail::hadamard_ops>(active_isa());
     std::atomic<bool> finite{true};
     run_ranges(executor, rows.rows(), 1, executor.concurrency() * 4,
@@ -92,6 +95,12 @@ class hadamard_projection {
     // Finite rows whose sums overflow pass the second look.
     if (!finite.load(std::memory_order_relaxed)) detail::require_finite(rows, "rows");
     return codes;
+  }
+  /// The code of one row, a batch of one.
+  template <detail::SingleRow Row>
+  code_store<> encode(const Row& row) const {
+    const std::span<const float> numbers(row);
+    return encode(matrix_view<const float>(numbers.data(), 1, numbers.size()));
   }
 
   /// Writes the code of one row of dim floats into words_for(bits) words. O(bits · rounds · log dim).
@@ -190,6 +199,7 @@ class hadamard_projection {
   struct limits {
     std::vector<float> unit;       // as given
     aligned_vector<float> scaled;  // to the length of the planes as they are; to whole blocks with +infinity
+    encoder_fingerprint fingerprint = 0;
   };
 
   std::size_t padded() const noexcept { return std::bit_ceil(dim()); }
@@ -207,6 +217,7 @@ class hadamard_projection {
     made.scaled.assign(((bits() - 1) / block_size() + 1) * block_size(), detail::infinity<float>());
     std::ranges::transform(unit, made.scaled.begin(),
                            [f = length()](float x) { return static_cast<float>(f * double{x}); });
+    made.fingerprint = detail::fingerprint_hash().add(dim()).add(bits()).add(rounds()).add(*signs_).add(unit).value();
     made.unit = std::move(unit);
     limits_ = std::make_shared<const limits>(std::move(made));
   }

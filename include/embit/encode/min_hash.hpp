@@ -116,11 +116,15 @@ class min_hash {
   /// Of a code. Hash i is bits [i · bits_per_hash, (i + 1) · bits_per_hash).
   std::size_t bits() const noexcept { return options_.hashes * options_.bits_per_hash; }
   std::uint64_t seed() const noexcept { return seed_; }
+  /// Changes with everything that codes depend on.
+  encoder_fingerprint fingerprint() const noexcept {
+    return detail::fingerprint_hash().add(hashes()).add(bits_per_hash()).add(seed()).value();
+  }
 
   /// The codes of sets, in order. O(elements + hashes · log hashes) a set.
   template <SetBatch Sets, Executor Exec = inline_executor>
   code_store<> encode(const Sets& sets, const Exec& executor = {}) const {
-    code_store<> codes(sets.size(), bits());
+    code_store<> codes(sets.size(), bits(), fingerprint());
     run_ranges(executor, codes.size(), 1, executor.concurrency() * 4,
                [&](std::size_t first, std::size_t last, std::size_t) {
                  bins memory(hashes());

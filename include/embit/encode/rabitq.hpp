@@ -18,13 +18,12 @@
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
 #include <embit/kernel/asymmetric.hpp>
-#include <embit/kernel/level_scan.hpp>
+#include <embit/kernel/mapped_symmetric.hpp>
 #include <embit/store/level_store.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <span>
 #include <utility>
@@ -33,9 +32,11 @@
 namespace embit::inline EMBIT_ABI {
 
 struct rabitq_estimator_options {
-  std::size_t query_bits = 8;  ///< to which queries are rounded: 4 to 7 are the fastest
-  float epsilon = 1.9f;        ///< deviations that the bound allows for; 1.9 fails for about 2 rows in 100
-  bool bound = true;           ///< pass over rows by their first bits, where the codes were made to be refined
+  /// To which queries are rounded, 4 to 14. With AVX2 a scan by 4 or 8 is the fastest, by 5 to 7 up to a third slower
+  /// (6 the slowest), by 9 and more it takes about twice as long
+  std::size_t query_bits = 8;
+  float epsilon = 1.9f;  ///< deviations that the bound allows for; 1.9 fails for about 2 rows in 100
+  bool bound = true;     ///< pass over rows by their first bits, where the codes were made to be refined
 };
 
 /// A distance and how far, at so many deviations, the true one is from it.
@@ -44,49 +45,8 @@ struct bounded_distance {
   float error;
 };
 
-class rabitq;
-
 /// Scores codes of one encoder against each other: both sides are quantized.
-class rabitq_symmetric {
- public:
-  using query_view = level_view;
-  using distance_type = float;
-  using compare = std::less<>;
-  using batch = level_batch;
-
-  const level_format& format() const& noexcept { return model_->format; }
-  const level_format& format() const&& = delete;
-  /// @throws error errc::shape for codes of another format.
-  void require_format(const level_format& codes) const { detail::require_level_format(codes, format()); }
-
-  /// @throws error errc::shape for a code of another format.
-  level_query prepare(const level_row& query) const {
-    level_query prepared;
-    assign(query, prepared);
-    return prepared;
-  }
-  /// @param code  of the format of the query
-  float operator()(const level_query& query, const level_row& code) const noexcept { return query(code); }
-
-  /// @throws error errc::shape for codes of another format.
-  void prepare_batch(const level_view& queries, std::size_t, batch& into) const {
-    into.reset(queries.size());
-    for (std::size_t q = 0; q < queries.size(); ++q) assign(queries[q], into[q]);
-  }
-
- private:
-  friend class rabitq;
-  explicit rabitq_symmetric(std::shared_ptr<const detail::rabitq_model> model) : model_(std::move(model)) {}
-
-  void assign(const level_row& query, level_query& into) const {
-    require_format(query.format());
-    std::vector<float> z(format().dims());
-    query.decode(z);
-    into.assign_values(format(), z, model_->terms_of(query));
-  }
-
-  detail::shared_state<const detail::rabitq_model> model_;
-};
+using rabitq_symmetric = mapped_symmetric<detail::rabitq_code_map>;
 
 static_assert(Kernel<rabitq_symmetric, level_row>);
 
@@ -104,8 +64,10 @@ class rabitq {
   using estimator_type = asymmetric<detail::rabitq_map>;
 
   /// What `fit_rabitq` has found.
-  explicit rabitq(detail::rabitq_model model)
-      : model_(std::make_shared<const detail::rabitq_model>(std::move(model))) {}
+  explicit rabitq(detail::rabitq_model model) {
+    model.format.fingerprint = model.fingerprint();
+    model_ = std::make_shared<const detail::rabitq_model>(std::move(model));
+  }
 
   std::size_t dim() const noexcept { return model_->dim(); }
   std::size_t bits_per_dim() const noexcept { return model_->bits; }
@@ -113,6 +75,10 @@ class rabitq {
   /// What is subtracted from rows (from unit rows, for the cosine): dim numbers, or none for zero.
   std::span<const float> centroid() const& noexcept { return model_->centroid; }
   std::span<const float> centroid() const&& = delete;
+  /// Changes with everything that codes depend on.
+  encoder_fingerprint fingerprint() const noexcept { return format().fingerprint; }
+  /// Of a code with what is kept beside it.
+  std::size_t bytes_per_row() const noexcept { return model_->format.row_bytes() + model_->format.factor_bytes(); }
   /// Of the codes.
   const level_format& format() const& noexcept { return model_->format; }
   const level_format& format() const&& = delete;
@@ -132,10 +98,26 @@ class rabitq {
                });
     return store;
   }
+  /// The code of one row, a batch of one.
+  template <detail::SingleRow Row>
+  level_store encode(const Row& row) const {
+    const std::span<const float> numbers(row);
+    return encode(matrix_view<const float>(numbers.data(), 1, numbers.size()));
+  }
+
+  /// The rows that codes stand for, of unit rows for the cosine: as near as can be said without their norms. The mean
+  /// squared error is at most about .363, .119, .0374, .0115 and .0035 of the mean |row − centroid|² for 1 to 5 bits.
+  /// O(n · dim · log dim), or O(n · dim²) of a rotation that was drawn from all.
+  /// @throws error errc::shape for codes of another format.
+  matrix<float> decode(const level_view& codes) const {
+    if (!codes.empty()) detail::require_level_format(*codes.format(), format());
+    return model_->rows_of(codes);
+  }
 
   /// The kernel that estimates the distance of float queries to codes: squared distances for l2, minus the inner
-  /// product, 1 − cos. It lets an index pass over rows by their first bits where the codes were made to be refined;
-  /// about as many of the true neighbours are then missed as `epsilon` says.
+  /// product, 1 − cos. An estimated squared distance of a near row may be below zero. It lets an index pass over rows
+  /// by their first bits where the codes were made to be refined; about as many of the true neighbours are then missed
+  /// as `epsilon` says.
   /// @throws error errc::argument for query bits outside 4 to 14 or an epsilon that is negative or not finite.
   estimator_type estimator(rabitq_estimator_options options = {}) const {
     require_epsilon(options.epsilon);
@@ -143,10 +125,11 @@ class rabitq {
   }
 
   /// The kernel that scores codes by codes, on the same scale.
-  rabitq_symmetric symmetric() const { return rabitq_symmetric(model_); }
+  rabitq_symmetric symmetric() const { return rabitq_symmetric(detail::rabitq_code_map(model_)); }
 
   /// The estimated distance of a query to each of some codes, and how far off it may be: the true distance lies within
-  /// `error` for all but about 6 of 100 rows (fewer near the query) at the epsilon of 1.9. O(rows · bytes of a row).
+  /// `error` for all but about 6 of 100 rows (fewer near the query) at the epsilon of 1.9. Squared distances that are
+  /// estimated below zero are 0 here. O(rows · bytes of a row).
   /// @throws error errc::shape for another dimension or codes of another format, errc::not_finite, errc::argument as
   ///         `estimator` does.
   std::vector<bounded_distance> bounded_distances(std::span<const float> query, const level_view& codes,
@@ -169,7 +152,9 @@ class rabitq {
       const float scale = model_->has(row_factor::scale) ? codes[i].factor(row_factor::scale) : model_->mean_scale;
       // s |y| = |r| / cos(r, y), and |r| tan(r, y) of it is beside r.
       const double beside = double{scale} * std::sqrt(energy) * spread;
-      found.push_back({kernel(prepared, codes[i]), static_cast<float>(beside * double{mapped.terms[0].error})});
+      const float distance = kernel(prepared, codes[i]);
+      found.push_back({model_->metric == embit::metric::l2 ? (std::max)(distance, 0.f) : distance,
+                       static_cast<float>(beside * double{mapped.terms[0].error})});
     }
     return found;
   }

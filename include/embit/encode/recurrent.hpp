@@ -9,12 +9,16 @@
 #include <embit/core/executor.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
+#include <embit/core/metric.hpp>
 #include <embit/core/moved.hpp>
 #include <embit/encode/detail/recurrent/codes.hpp>
 #include <embit/encode/detail/recurrent/file.hpp>
+#include <embit/encode/detail/recurrent/map.hpp>
 #include <embit/io/container_layout.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
+#include <embit/kernel/asymmetric.hpp>
+#include <embit/kernel/mapped_symmetric.hpp>
 #include <embit/store/level_store.hpp>
 
 #include <algorithm>
@@ -28,6 +32,12 @@
 
 namespace embit::inline EMBIT_ABI {
 
+/// Scores codes of one recurrent encoder, or of those compatible with it, against each other by the cosine of their
+/// values: `symmetric`, with codes of other encoders refused.
+using recurrent_symmetric = mapped_symmetric<detail::recurrent_code_map>;
+
+static_assert(Kernel<recurrent_symmetric, level_row>);
+
 /// A row of unit length becomes signs, the signs rebuild the row, the signs of what is missing refine it, and so on:
 /// each of `loops` rounds adds a bit to every one of `dims` dimensions. A dimension holds a level c in
 /// [0, 2^(loops+1) - 1], which stands for the value (2c - (2^(loops+1) - 1)) / 2^loops; the first sign is its highest
@@ -38,8 +48,12 @@ namespace embit::inline EMBIT_ABI {
 /// use from many threads.
 class recurrent {
  public:
-  explicit recurrent(detail::recurrent_codes weights)
-      : shared_(std::make_shared<const detail::recurrent_codes>(std::move(weights))) {}
+  using estimator_type = asymmetric<detail::recurrent_map>;
+
+  explicit recurrent(detail::recurrent_codes weights) {
+    if (weights.fingerprint == 0) weights.fingerprint = weights.hash();
+    shared_ = std::make_shared<const detail::recurrent_codes>(std::move(weights));
+  }
 
   /// Of the rows.
   std::size_t dim() const noexcept { return shared_->dim(); }
@@ -48,11 +62,28 @@ class recurrent {
   std::size_t loops() const noexcept { return shared_->loops(); }
   std::size_t bits_per_dim() const noexcept { return loops() + 1; }
   std::size_t bits() const noexcept { return dims() * bits_per_dim(); }
+  static constexpr embit::metric metric() noexcept { return embit::metric::cosine; }
+  /// Of a code with what is kept beside it.
+  std::size_t bytes_per_row() const {
+    const level_format codes = format();
+    return codes.row_bytes() + codes.factor_bytes();
+  }
+
+  /// Changes with everything that codes depend on; of an encoder that was made to be compatible with another, that of
+  /// the other, whose codes it is compared with.
+  encoder_fingerprint fingerprint() const noexcept { return shared_->fingerprint; }
+  /// The same encoder, whose codes may be compared with those of the one that has this fingerprint.
+  recurrent compatible_with(encoder_fingerprint other) const {
+    detail::recurrent_codes weights = *shared_;
+    weights.fingerprint = other;
+    return recurrent(std::move(weights));
+  }
 
   /// How its codes look: one uniform segment, with the inverse norm of every row.
   level_format format() const {
     level_format format{.segments = {level_segment::uniform(dims(), bits_per_dim(), step())}};
     format.factors[static_cast<std::size_t>(row_factor::inverse_norm)] = true;
+    format.fingerprint = fingerprint();
     return format;
   }
 
@@ -73,6 +104,12 @@ class recurrent {
     });
     return store;
   }
+  /// The code of one row, a batch of one.
+  template <detail::SingleRow Row>
+  level_store encode(const Row& row) const {
+    const std::span<const float> numbers(row);
+    return encode(matrix_view<const float>(numbers.data(), 1, numbers.size()));
+  }
 
   /// The values that the codes of `rows` (n × dim) stand for, n × dims, multiples of 2^-loops between -2 and 2. The
   /// length of a row does not matter.
@@ -87,6 +124,15 @@ class recurrent {
     return out;
   }
 
+  /// The kernel that takes float queries, which it encodes: what codes of queries find without keeping these.
+  /// @throws error errc::argument for query bits outside 4 to 14.
+  estimator_type estimator(std::size_t query_bits = 8) const {
+    return estimator_type(detail::recurrent_map(shared_, format()), query_bits);
+  }
+
+  /// The kernel that scores codes by codes.
+  recurrent_symmetric symmetric() const { return recurrent_symmetric(detail::recurrent_code_map(format())); }
+
   /// The encoder of the first `loops` rounds: its codes are the `loops` + 1 highest bit planes of these
   /// (`level_store::truncated`). @throws error errc::argument for more loops than there are.
   recurrent prefix(std::size_t loops) const {
@@ -94,6 +140,7 @@ class recurrent {
     detail::recurrent_codes fewer = *shared_;
     fewer.rebuild.resize(loops);
     fewer.refine.resize(loops);
+    fewer.fingerprint = 0;
     return recurrent(std::move(fewer));
   }
 
@@ -101,6 +148,8 @@ class recurrent {
   const detail::recurrent_codes& weights() const&& = delete;
 
   static constexpr file_kind file = detail::recurrent_file;
+  /// Version 1 where it has no fingerprint but its own.
+  file_kind saved_as() const { return {file.name, detail::is_compatible(*shared_) ? 2u : 1u}; }
   void write_to(const section_writer& out) const { detail::write_recurrent(out, *shared_); }
   /// @throws error errc::format, errc::checksum or errc::io.
   static recurrent read_from(const section_reader& in) { return recurrent(detail::read_recurrent(in)); }

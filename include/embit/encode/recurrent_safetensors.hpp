@@ -127,21 +127,20 @@ inline packed_block take_block(tensor_source& from, const std::string& name, std
 
 inline void add_block(safetensors_writer& to, const std::string& name, const packed_block& block) {
   const std::size_t in = block.in(), width = block.hidden_bias.size(), out = block.out();
-  matrix<float> skip(out, in), output(out, width), hidden(width, in);
+  matrix<float> skip(out, in), output(out, width);
   std::vector<float> row(in + width);
   for (std::size_t i = 0; i < out; ++i) {
     block.output.copy_row(i, row);
     std::copy_n(row.begin(), in, skip[i].begin());
     std::copy_n(row.end() - static_cast<std::ptrdiff_t>(width), width, output[i].begin());
   }
-  for (std::size_t i = 0; i < width; ++i) block.hidden.copy_row(i, hidden[i]);
   const auto vector = [](const std::vector<float>& values) {
     return matrix_view<const float>(values.data(), 1, values.size());
   };
   to.add(name + "skip.weight", skip);
   to.add(name + "skip.bias", vector(block.output_bias), true);
   if (width == 0) return;
-  to.add(name + "hidden.weight", hidden);
+  to.add(name + "hidden.weight", block.hidden.unpacked());
   to.add(name + "hidden.bias", vector(block.hidden_bias), true);
   to.add(name + "output.weight", output);
 }

@@ -51,8 +51,8 @@ class sign_query_map {
  public:
   explicit sign_query_map(std::shared_ptr<const projection_planes> planes)
       : planes_(std::move(planes)),
-        format_(std::make_shared<const level_format>(
-            level_format{.segments = {level_segment::uniform(planes_->bits(), 1)}})) {}
+        format_(std::make_shared<const level_format>(level_format{
+            .segments = {level_segment::uniform(planes_->bits(), 1)}, .fingerprint = planes_->fingerprint()})) {}
 
   std::size_t dim() const noexcept { return planes_->dim(); }
   const level_format& format() const& noexcept { return *format_; }
@@ -95,14 +95,22 @@ class sign_projection {
 
   std::size_t dim() const noexcept { return shared_->dim(); }
   std::size_t bits() const noexcept { return shared_->bits(); }
+  /// Changes with everything that codes depend on.
+  encoder_fingerprint fingerprint() const noexcept { return shared_->fingerprint(); }
 
   /// Codes of `rows` (n × dim), in order: the same code for a row alone or in a batch. O(n · bits · dim).
   /// @throws error errc::shape for another dimension, errc::not_finite naming the first bad row.
   template <Executor Exec = inline_executor>
   code_store<> encode(matrix_view<const float> rows, const Exec& executor = {}) const {
-    code_store<> codes(rows.rows(), bits());
+    code_store<> codes(rows.rows(), bits(), fingerprint());
     project(rows, *shared_, std::span(codes.data(), codes.size() * codes.words()), executor);
     return codes;
+  }
+  /// The code of one row, a batch of one.
+  template <detail::SingleRow Row>
+  code_store<> encode(const Row& row) const {
+    const std::span<const float> numbers(row);
+    return encode(matrix_view<const float>(numbers.data(), 1, numbers.size()));
   }
 
   /// Writes the code of one row of dim floats into words_for(bits) words. O(bits · dim), no allocation.
@@ -133,11 +141,7 @@ class sign_projection {
   }
 
   /// A copy of the planes, bits × dim.
-  matrix<float> planes() const {
-    matrix<float> out(bits(), dim());
-    for (std::size_t j = 0; j < bits(); ++j) shared_->planes().copy_row(j, out[j]);
-    return out;
-  }
+  matrix<float> planes() const { return shared_->planes().unpacked(); }
 
   /// The threshold of every bit.
   std::span<const float> thresholds() const& noexcept { return shared_->thresholds(); }

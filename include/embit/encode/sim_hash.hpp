@@ -62,12 +62,16 @@ class sim_hash {
 
   std::size_t bits() const noexcept { return bits_; }
   std::uint64_t seed() const noexcept { return seed_; }
+  /// Changes with everything that codes depend on.
+  encoder_fingerprint fingerprint() const noexcept {
+    return detail::fingerprint_hash().add(bits()).add(seed()).value();
+  }
 
   /// The codes of sets of features, in order. O(features · bits).
   /// @throws error errc::not_finite naming the set and the feature.
   template <FeatureBatch Sets, Executor Exec = inline_executor>
   code_store<> encode(const Sets& sets, const Exec& executor = {}) const {
-    code_store<> codes(sets.size(), bits());
+    code_store<> codes(sets.size(), bits(), fingerprint());
     run_ranges(executor, codes.size(), 1, executor.concurrency() * 4,
                [&](std::size_t first, std::size_t last, std::size_t) {
                  for (std::size_t i = first; i < last; ++i) {

@@ -17,6 +17,7 @@
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
 #include <embit/kernel/asymmetric.hpp>
+#include <embit/kernel/mapped_symmetric.hpp>
 #include <embit/store/level_store.hpp>
 
 #include <algorithm>
@@ -30,9 +31,17 @@
 namespace embit::inline EMBIT_ABI {
 
 struct transform_estimator_options {
-  std::size_t query_bits = 8;  ///< to which queries are rounded: 4 to 7 are the fastest
-  std::size_t segments = 0;    ///< score codes cut to so many segments; 0 for whole codes
+  /// To which queries are rounded, 4 to 14. With AVX2 a scan by 4 or 8 is the fastest, by 5 to 7 up to a third slower
+  /// (6 the slowest), by 9 and more it takes about twice as long
+  std::size_t query_bits = 8;
+  std::size_t segments = 0;  ///< score codes cut to so many segments; 0 for whole codes
 };
+
+/// Scores codes of one transform coder against each other: both sides are quantized, and what rows keep of the center
+/// counts, which a cosine of centered values does not know. Squared distances for l2, minus the inner product, 1 − cos.
+using transform_symmetric = mapped_symmetric<detail::transform_code_map>;
+
+static_assert(Kernel<transform_symmetric, level_row>);
 
 /// Codes of a customised number of bits a dimension, for l2, inner product and cosine. Rows, centered, are taken to
 /// their principal directions; each direction gets 0 to 8 bits, where a bit lowers the expected error of inner
@@ -40,8 +49,8 @@ struct transform_estimator_options {
 /// normal distribution. Which weights the directions have, whether rows are centered and what they keep is
 /// chosen on held-out queries; a random rotation with equal bits for all is among the variants.
 ///
-/// Rows keep, in 2 bytes each or 4: for l2 their squared norm; for the others their inner product with the center, and
-/// for all a scale, where that was chosen; `inverse_norm` where asked for.
+/// Rows keep, in 2 bytes each or 4: for l2 their squared norm, or that of what their code stands for; for the others
+/// their inner product with the center, and for all a scale, where that was chosen.
 /// Segments come by falling bits, so the first segments of a code are a coarser code (`prefix`). Immutable; copies
 /// share their state; safe to use from many threads.
 ///
@@ -52,11 +61,17 @@ class transform_coder {
   using estimator_type = asymmetric<detail::transform_map>;
 
   /// What `fit_transform_coder` has found.
-  explicit transform_coder(detail::transform_model model)
-      : model_(std::make_shared<const detail::transform_model>(std::move(model))) {}
+  explicit transform_coder(detail::transform_model model) {
+    model.format.fingerprint = model.fingerprint();
+    model_ = std::make_shared<const detail::transform_model>(std::move(model));
+  }
 
   std::size_t dim() const noexcept { return model_->dim(); }
   embit::metric metric() const noexcept { return model_->metric; }
+  /// Changes with everything that codes depend on.
+  encoder_fingerprint fingerprint() const noexcept { return format().fingerprint; }
+  /// Of a code with what is kept beside it.
+  std::size_t bytes_per_row() const noexcept { return model_->format.row_bytes() + model_->format.factor_bytes(); }
   /// Of the codes: segments by falling bits, and what rows keep.
   const level_format& format() const& noexcept { return model_->format; }
   const level_format& format() const&& = delete;
@@ -73,15 +88,36 @@ class transform_coder {
                [&](std::size_t first, std::size_t last, std::size_t) { encode_range(rows, first, last, codes); });
     return codes;
   }
+  /// The code of one row, a batch of one.
+  template <detail::SingleRow Row>
+  level_store encode(const Row& row) const {
+    const std::span<const float> numbers(row);
+    return encode(matrix_view<const float>(numbers.data(), 1, numbers.size()));
+  }
+
+  /// The rows that codes stand for, of unit rows for the cosine. What directions without bits have is lost: the mean
+  /// squared error is their variance and, of rows that are normally distributed, .363, .117, .0353, .00989, .00266,
+  /// .00072, .0002 and .00005 of the variance of directions of 1 to 8 bits. O(n · dim · dimensions kept).
+  /// @throws error errc::shape for codes of another format.
+  template <Executor Exec = inline_executor>
+  matrix<float> decode(const level_view& codes, const Exec& executor = {}) const {
+    if (!codes.empty()) detail::require_level_format(*codes.format(), format());
+    return model_->rows_of(codes, executor);
+  }
 
   /// The kernel that estimates distances of float queries to codes: squared distances for l2, minus the inner product,
   /// 1 − cos.
   /// @throws error errc::argument for query bits outside 4 to 14 or more segments than there are.
   estimator_type estimator(transform_estimator_options options = {}) const {
-    const std::size_t all = format().segments.size();
-    if (options.segments > all) raise(errc::argument, "estimator: ", options.segments, " segments of ", all);
-    return estimator_type(detail::transform_map(model_, options.segments == 0 ? all : options.segments),
+    return estimator_type(detail::transform_map(model_, segments_of("estimator", options.segments)),
                           options.query_bits);
+  }
+
+  /// The kernel that scores codes by codes, on the same scale.
+  /// @param segments  of codes cut to so many; 0 for whole codes
+  /// @throws error errc::argument for more segments than there are.
+  transform_symmetric symmetric(std::size_t segments = 0) const {
+    return transform_symmetric(detail::transform_code_map(model_, segments_of("symmetric", segments)));
   }
 
   /// Codes cut to their first segments: fewer bytes, less exact. They keep their factors.
@@ -91,6 +127,7 @@ class transform_coder {
       raise(errc::shape, "codes: ", codes.dims(), " dimensions in ", codes.format().row_bytes(),
             " bytes, the encoder makes ", format().dims(), " in ", format().row_bytes(),
             ", or values or factors differ");
+    detail::require_same_encoder(codes.fingerprint(), fingerprint(), "codes");
     if (segments == 0 || segments > format().segments.size())
       raise(errc::argument, "prefix: ", segments, " segments of ", format().segments.size());
     level_store cut(detail::first_segments(format(), segments), codes.size());
@@ -114,21 +151,25 @@ class transform_coder {
   }
 
  private:
+  std::size_t segments_of(const char* what, std::size_t wanted) const {
+    const std::size_t all = format().segments.size();
+    if (wanted > all) raise(errc::argument, what, ": ", wanted, " segments of ", all);
+    return wanted == 0 ? all : wanted;
+  }
+
   void encode_range(matrix_view<const float> rows, std::size_t first, std::size_t last, level_store& codes) const {
     constexpr std::size_t chunk = 8 * level_block_rows;
     std::vector<std::uint8_t> levels(model_->dims());
     for (; first < last; first += chunk) {
       const std::size_t count = (std::min)(chunk, last - first);
-      auto [z, square, along] = model_->coordinates(rows.middle_rows(first, count));
+      auto at = model_->coordinates(rows.middle_rows(first, count));
       for (std::size_t i = 0; i < count; ++i) {
-        const float scale = model_->quantize(z[i], square[i], levels);
+        const float scale = model_->quantize(at.z[i], at.square[i], levels);
         codes.set_levels(first + i, levels);
         if (format().has(row_factor::scale)) codes.set_factor(first + i, row_factor::scale, scale);
         if (format().has(row_factor::offset))
-          codes.set_factor(
-              first + i, row_factor::offset,
-              static_cast<float>(model_->metric == embit::metric::l2 ? square[i] - double{model_->mean_offset}
-                                                                     : -along[i]));
+          codes.set_factor(first + i, row_factor::offset,
+                           static_cast<float>(model_->offset(at, i, scale, levels) - double{model_->mean_offset}));
         if (format().has(row_factor::inverse_norm))
           codes.set_factor(first + i, row_factor::inverse_norm, model_->inverse_norm(levels));
       }

@@ -6,6 +6,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/fingerprint.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/types.hpp>
@@ -57,6 +58,8 @@ class transformed_encoder {
 
   std::size_t dim() const noexcept { return transform_.dim(); }
   std::size_t bits() const noexcept requires BinaryEncoder<Encode> { return encoder_.bits(); }
+  /// Of the encoder: codes of it behind another transform are not told apart.
+  encoder_fingerprint fingerprint() const noexcept { return detail::known_fingerprint(encoder_); }
   const Transform& transform() const& noexcept { return transform_; }
   const Transform& transform() const&& = delete;
   const Encode& encoder() const& noexcept { return encoder_; }
@@ -66,6 +69,13 @@ class transformed_encoder {
   template <Executor Exec = inline_executor>
   detail::codes_of_encoder<Encode, Exec> encode(matrix_view<const float> rows, const Exec& executor = {}) const {
     return encoder_.encode(transform_.apply(rows, executor), executor);
+  }
+
+  /// The code of one row, a batch of one. @throws error as the transform and the encoder do.
+  template <detail::SingleRow Row>
+  detail::codes_of_encoder<Encode, inline_executor> encode(const Row& row) const {
+    const std::span<const float> numbers(row);
+    return encode(matrix_view<const float>(numbers.data(), 1, numbers.size()));
   }
 
   /// The code of one row. @throws error as the transform and the encoder do; `code` is then unchanged.

@@ -18,7 +18,6 @@
 #include <embit/search/top_k.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <functional>
 #include <numeric>
@@ -34,13 +33,9 @@ struct ground_truth_options {
 
 namespace detail {
 
-/// 1 / |row|, 0 for a zero row.
 inline std::vector<float> inverse_norms(matrix_view<const float> rows) {
   std::vector<float> inverse(rows.rows());
-  for (std::size_t i = 0; i < rows.rows(); ++i) {
-    const float norm = std::sqrt(dot(rows[i].data(), rows[i].data(), rows.cols()));
-    inverse[i] = norm > 0 ? 1 / norm : 0.f;
-  }
+  for (std::size_t i = 0; i < rows.rows(); ++i) inverse[i] = inverse_norm(rows[i]);
   return inverse;
 }
 

@@ -36,9 +36,11 @@ struct product_scores {
 };
 
 /// The k rows of the best scores of each query, ties by the smaller row. O(rows · queries · dim).
+/// @param exclude_self  query i is row i, and not found by itself
 /// @throws error errc::shape when the sizes do not fit each other.
 template <Executor Exec = inline_executor>
-knn_result<float> best_by_products(const product_scores& model, std::size_t k, const Exec& executor = {}) {
+knn_result<float> best_by_products(const product_scores& model, std::size_t k, const Exec& executor = {},
+                                   bool exclude_self = false) {
   const std::size_t rows = model.rows.rows();
   for (const auto* one_a_row : {&model.scales, &model.added})
     if (!one_a_row->empty() && one_a_row->size() != rows)
@@ -58,7 +60,8 @@ knn_result<float> best_by_products(const product_scores& model, std::size_t k, c
       for (std::size_t i = 0; i < model.scales.size(); ++i) score[i] *= model.scales[i];
       for (std::size_t i = 0; i < model.added.size(); ++i) score[i] += model.added[i];
       best.reset(found.k());
-      for (std::size_t i = 0; i < rows; ++i) best.offer(static_cast<row_id>(i), score[i]);
+      for (std::size_t i = 0; i < rows; ++i)
+        if (!exclude_self || i != q) best.offer(static_cast<row_id>(i), score[i]);
       kept.assign(best.kept().begin(), best.kept().end());
       found.assign(q, select_top_k<std::greater<>>(kept, found.k()));
     }
@@ -85,6 +88,16 @@ class held_out {
         rows_(std::move(rows)),
         queries_(std::move(queries)) {}
 
+  /// The first `asking` of the rows ask for their neighbours among the others: for models that are fitted to all rows.
+  /// @throws error errc::argument for more than there are.
+  template <Executor Exec = inline_executor>
+  held_out(matrix<float> rows, std::size_t asking, embit::metric metric, std::size_t k, const Exec& executor = {})
+      : rows_(std::move(rows)), exclude_self_(true) {
+    if (asking > rows_.rows()) raise(errc::argument, "held_out: ", asking, " queries of ", rows_.rows(), " rows");
+    queries_ = matrix<float>(rows_.view().middle_rows(0, asking));
+    truth_ = ground_truth(rows_, queries_, k, {.metric = metric, .exclude_self = true}, executor);
+  }
+
   matrix_view<const float> rows() const& noexcept { return rows_.view(); }
   matrix_view<const float> rows() const&& = delete;
   matrix_view<const float> queries() const& noexcept { return queries_.view(); }
@@ -106,7 +119,7 @@ class held_out {
     requires std::convertible_to<std::invoke_result_t<const Model&, matrix_view<const float>, matrix_view<const float>>,
                                  product_scores>
   double recall(const Model& model, const Exec& executor = {}) const {
-    return recall(best_by_products(model(rows(), queries()), truth_.k(), executor));
+    return recall(best_by_products(model(rows(), queries()), truth_.k(), executor, exclude_self_));
   }
 
   /// What variants make, of which `choose` tells more.
@@ -156,6 +169,7 @@ class held_out {
  private:
   knn_result<float> truth_;
   matrix<float> rows_, queries_;
+  bool exclude_self_ = false;  // query i is row i
 };
 
 }  // namespace embit::inline EMBIT_ABI

@@ -82,7 +82,7 @@ trained_recurrent train_recurrent_compatible(matrix_view<const float> rows, leve
   detail::compatible_distilling<Exec> batch(split, old, count, own.split(1), full, executor);
   const std::size_t steps = detail::training_steps(full, split.learned.rows(), count);
   auto done = detail::run_training(std::move(net), full, steps, !split.held.empty(), batch, score, progress);
-  return {recurrent(detail::codes_of(done.net)), std::move(done.report)};
+  return {recurrent(detail::codes_of(done.net)).compatible_with(old_codes.fingerprint()), std::move(done.report)};
 }
 
 /// The encoder that `train_recurrent_compatible` learns.

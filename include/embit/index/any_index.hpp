@@ -4,18 +4,26 @@
 
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
+#include <embit/core/erased.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/fingerprint.hpp>
 #include <embit/core/results.hpp>
+#include <embit/core/search_arguments.hpp>
 #include <embit/core/types.hpp>
 #include <embit/index/index_kind.hpp>
 #include <embit/index/index_memory.hpp>
 #include <embit/io/save.hpp>
+#include <embit/search/index_frame.hpp>
+#include <embit/search/pair_report.hpp>
 #include <embit/search/row_choice.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -36,12 +44,19 @@ struct erased_index {
   virtual std::size_t size() const = 0;
   virtual std::size_t rows() const = 0;
   virtual std::size_t width() const = 0;
+  virtual encoder_fingerprint fingerprint() const noexcept = 0;
+  virtual std::uint64_t generation() const noexcept = 0;
+  virtual void forget_encoder() noexcept = 0;
   virtual index_memory memory() const = 0;
   virtual bool contains(row_id row) const = 0;
   virtual void search_into(const QueryView& queries, std::size_t k, knn_result<Distance>& result,
                            const row_choice& choice) const = 0;
   virtual range_result<Distance> range_search(const QueryView& queries, Distance radius,
                                               const row_choice& choice) const = 0;
+  virtual range_result<Distance> range_search_each(const QueryView& queries, std::span<const Distance> radii,
+                                                   const row_choice& choice) const = 0;
+  virtual void pairs_within(Distance radius, const std::function<bool(row_id, row_id, Distance)>& found,
+                            const row_choice& choice) const = 0;
   virtual row_id add(const CodesView& codes) = 0;
   virtual void check_add(const CodesView& codes) const = 0;
   virtual bool remove(row_id row) = 0;
@@ -49,10 +64,6 @@ struct erased_index {
   virtual std::vector<row_id> compact() = 0;
   virtual void write_to(const section_writer& out) const = 0;
 };
-
-/// The address of one of these tells types apart.
-template <class T>
-inline constexpr char type_mark = 0;
 
 /// How an index of type T does that. What it cannot do is `errc::unsupported`.
 template <class T, class QueryView, class Distance, class CodesView>
@@ -85,6 +96,14 @@ class erased_index_of final : public erased_index<QueryView, Distance, CodesView
     else
       refuse("width");
   }
+  encoder_fingerprint fingerprint() const noexcept override { return known_fingerprint(index_); }
+  std::uint64_t generation() const noexcept override {
+    if constexpr (requires { index_.generation(); }) return index_.generation();
+    return 0;
+  }
+  void forget_encoder() noexcept override {
+    if constexpr (requires { index_.forget_encoder(); }) index_.forget_encoder();
+  }
   index_memory memory() const override {
     if constexpr (requires { index_.memory(); })
       return index_.memory();
@@ -115,6 +134,21 @@ class erased_index_of final : public erased_index<QueryView, Distance, CodesView
       return index_.range_search(queries, radius, choice);
     else
       refuse("range_search");
+  }
+
+  range_result<Distance> range_search_each(const QueryView& queries, std::span<const Distance> radii,
+                                           const row_choice& choice) const override {
+    if constexpr (requires { index_.range_search(queries, radii, choice); })
+      return index_.range_search(queries, radii, choice);
+    else
+      refuse("range_search with a radius for each query");
+  }
+  void pairs_within(Distance radius, const std::function<bool(row_id, row_id, Distance)>& found,
+                    const row_choice& choice) const override {
+    if constexpr (requires { index_.pairs_within(radius, found, choice); })
+      index_.pairs_within(radius, found, choice);
+    else
+      refuse("pairs_within");
   }
 
   row_id add(const CodesView& codes) override {
@@ -169,9 +203,10 @@ struct index_files;
 }  // namespace detail
 
 /// Any index that takes these queries and gives these distances in this order, chosen at run time: `flat_index`,
-/// `multi_index`, `lsh_table`, whatever their layouts, kernels and executors, or one of the user's own. A value: a copy
-/// is a copy of the index. Each call costs one virtual call a batch of queries. Its file is that of the index it
-/// holds. Default-constructed or moved from it holds none: `size` is 0 then, and whatever needs an index is refused.
+/// `multi_index`, `lsh_table`, `ivf_index`, whatever their layouts, kernels and executors, or one of the user's own. A
+/// value: a copy is a copy of the index. Each call costs one virtual call a batch of queries. Its file is that of the
+/// index it holds. Default-constructed or moved from it holds none: `size` is 0 then, and whatever needs an index is
+/// refused.
 /// Const members may be called from many threads at once where those of the index may.
 /// @tparam CodesView  what rows are added as
 template <class QueryView, class Distance, class Compare = std::less<>, class CodesView = QueryView>
@@ -181,6 +216,7 @@ class any_index {
   using codes_view = CodesView;
   using distance_type = Distance;
   using compare = Compare;
+  using bound_type = search_bound<Distance, Compare>;
   using neighbor_type = neighbor<Distance>;
 
   any_index() = default;
@@ -213,26 +249,57 @@ class any_index {
   std::size_t size() const { return index_ ? index_->size() : 0; }
   std::size_t rows() const { return index_ ? index_->rows() : 0; }
   std::size_t width() const { return held().width(); }
+  /// How often rows were numbered anew.
+  std::uint64_t generation() const noexcept { return index_ ? index_->generation() : 0; }
+  /// Of the encoder that made the rows; 0: not known.
+  encoder_fingerprint fingerprint() const noexcept { return index_ ? index_->fingerprint() : 0; }
+  void forget_encoder() noexcept {
+    if (index_) index_->forget_encoder();
+  }
   index_memory memory() const { return held().memory(); }
   bool contains(row_id row) const { return index_ && index_->contains(row); }
 
   /// As `search` of the index.
   /// @throws error as it does, and errc::unsupported where there is none.
-  template <RowFilter Filter = accept_all>
-  knn_result<Distance> search(const QueryView& queries, std::size_t k, const Filter& filter = {}) const {
+  template <SearchFilter Filter = accept_all>
+  knn_result<Distance> search(const QueryView& queries, neighbor_count k, const Filter& filter = {}) const {
     knn_result<Distance> result;
     search_into(queries, k, result, filter);
     return result;
   }
-  template <RowFilter Filter = accept_all>
-  void search_into(const QueryView& queries, std::size_t k, knn_result<Distance>& result,
+  template <SearchFilter Filter = accept_all>
+  void search_into(const QueryView& queries, neighbor_count k, knn_result<Distance>& result,
                    const Filter& filter = {}) const {
     held().search_into(queries, k, result, row_choice(filter));
   }
+  /// A number of neighbours for each query: the first of what a search for the largest of them finds.
+  /// @throws error as above, and errc::shape for another number of numbers than of queries.
+  template <SearchFilter Filter = accept_all>
+  knn_result<Distance> search(const QueryView& queries, std::span<const std::size_t> k,
+                              const Filter& filter = {}) const {
+    return detail::first_of_each(k, queries.size(), [&](std::size_t most) { return search(queries, most, filter); });
+  }
+  /// A radius, or a threshold, for each query.
+  /// @throws error as `range_search` of the index does, and errc::unsupported where it has none.
+  template <SearchFilter Filter = accept_all>
+  range_result<Distance> range_search(const QueryView& queries, std::span<const Distance> radii,
+                                      const Filter& filter = {}) const {
+    return held().range_search_each(queries, radii, row_choice(filter));
+  }
+  /// As `pairs_within` of the index.
+  /// @throws error as it does, and errc::unsupported where it has none.
+  template <class Found, SearchFilter Filter = accept_all>
+    requires std::invocable<Found&, row_id, row_id, Distance>
+  void pairs_within(bound_type radius, Found&& found, const Filter& filter = {}) const {
+    held().pairs_within(
+        radius, [&](row_id a, row_id b, Distance distance) { return detail::wants_more(found, a, b, distance); },
+        row_choice(filter));
+  }
+
   /// As `range_search` of the index.
   /// @throws error as it does, and errc::unsupported where it has none.
-  template <RowFilter Filter = accept_all>
-  range_result<Distance> range_search(const QueryView& queries, Distance radius, const Filter& filter = {}) const {
+  template <SearchFilter Filter = accept_all>
+  range_result<Distance> range_search(const QueryView& queries, bound_type radius, const Filter& filter = {}) const {
     return held().range_search(queries, radius, row_choice(filter));
   }
 

@@ -4,8 +4,9 @@
 
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
+#include <embit/core/search_arguments.hpp>
 #include <embit/core/types.hpp>
-#include <embit/index/detail/compacted.hpp>
+#include <embit/search/compacted.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -29,10 +30,12 @@ template <std::copy_constructible Index>
 class concurrent_index {
  public:
   using index_type = Index;
+  using id_type = index_id_t<Index>;
   using query_view = typename Index::query_view;
   using codes_view = typename Index::codes_view;
   using distance_type = typename Index::distance_type;
   using compare = typename Index::compare;
+  using bound_type = search_bound<distance_type, compare>;
 
   explicit concurrent_index(Index index) : current_(std::make_shared<const Index>(std::move(index))) {}
 
@@ -45,15 +48,32 @@ class concurrent_index {
 
   std::size_t size() const { return snapshot()->size(); }
 
-  /// As `search` of the index.
-  template <class... Options>
-  auto search(query_view queries, std::size_t k, const Options&... options) const
+  /// As `search` of the index, for as many neighbours or a number for each query.
+  template <class Count, class... Options>
+  auto search(query_view queries, const Count& k, const Options&... options) const
       -> decltype(std::declval<const Index&>().search(queries, k, options...)) {
     return snapshot()->search(queries, k, options...);
   }
-  /// As `range_search` of the index.
-  template <class... Options>
-  auto range_search(query_view queries, distance_type radius, const Options&... options) const
+  /// As `search_into` of the index.
+  template <class Result, class... Options>
+    requires requires(const Index& index, const query_view& queries, std::size_t k, Result& result,
+                      const Options&... options) {
+      index.search_into(queries, k, result, options...);
+    }
+  void search_into(query_view queries, neighbor_count k, Result& result, const Options&... options) const {
+    snapshot()->search_into(queries, k, result, options...);
+  }
+  /// As `pairs_within` of the index.
+  template <class Found, class... Options>
+    requires requires(const Index& index, const bound_type& radius, Found& found, const Options&... options) {
+      index.pairs_within(radius, found, options...);
+    }
+  void pairs_within(bound_type radius, Found&& found, const Options&... options) const {
+    snapshot()->pairs_within(radius, found, options...);
+  }
+  /// As `range_search` of the index, within a radius or one for each query.
+  template <class Radius, class... Options>
+  auto range_search(query_view queries, const Radius& radius, const Options&... options) const
       -> decltype(std::declval<const Index&>().range_search(queries, radius, options...)) {
     return snapshot()->range_search(queries, radius, options...);
   }

@@ -2,13 +2,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/codes/code_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/search_arguments.hpp>
 #include <embit/core/types.hpp>
-#include <embit/index/detail/compacted.hpp>
 #include <embit/index/detail/durable_changes.hpp>
+#include <embit/index/detail/logged_rows.hpp>
 #include <embit/index/labelled.hpp>
 #include <embit/io/append_log.hpp>
 #include <embit/io/container_reader.hpp>
@@ -16,6 +16,8 @@
 #include <embit/io/file.hpp>
 #include <embit/io/metadata.hpp>
 #include <embit/io/save.hpp>
+#include <embit/search/compacted.hpp>
+#include <embit/store/version_column.hpp>
 
 #include <unistd.h>
 
@@ -55,19 +57,27 @@ struct durable_base {
 
 }  // namespace detail
 
-/// An index of binary codes, with labels or without, whose every change is on disk when the call returns: `path` holds
-/// it as it was at the last checkpoint, `path`.log the changes since, each a record with a checksum. After a crash at
-/// any point `open` finds every change that had returned, and none that was refused. One process writes at a time; the
-/// log is locked while it does. Const members may be called from many threads at once; what changes the index needs it
-/// to itself.
+/// An index of codes or of floats, with labels, with versions or without, whose every change is on disk when the call
+/// returns: `path` holds it as it was at the last checkpoint, `path`.log the changes since, each a record with a
+/// checksum. After a crash at any point `open` finds every change that had returned, and none that was refused. One
+/// process writes at a time; the log is locked while it does. Const members may be called from many threads at once;
+/// what changes the index needs it to itself.
 ///
 /// A call that throws has changed nothing, in memory or on disk. Where the system does not let that be known, since a
 /// sync failed or a file was put into its place and what had to follow was not possible, every later change is refused:
 /// `open` finds out.
 template <Savable Index>
-  requires std::same_as<typename Index::codes_view, code_view<>>
+  requires detail::LoggedRows<typename Index::codes_view>
 class durable_index {
  public:
+  using index_type = Index;
+  using id_type = index_id_t<Index>;
+  using query_view = typename Index::query_view;
+  using codes_view = typename Index::codes_view;
+  using distance_type = typename Index::distance_type;
+  using compare = typename Index::compare;
+  using bound_type = search_bound<distance_type, compare>;
+
   /// Writes `index` to a new file, with an empty log.
   /// @throws error errc::io where there is a file at `path` already, or another writer holds its log; errc::format or
   /// errc::argument where `path`.log is some other file, or a log with records, which are left as they are; errc::io,
@@ -110,16 +120,54 @@ class durable_index {
   /// Whether an earlier failure left it unknown what is on disk: all changes are refused until `open` has found out.
   bool needs_reopening() const noexcept { return !log_.usable(); }
 
+  /// Rows that can be found.
+  std::size_t size() const noexcept { return index_.size(); }
+  /// As `search` of the index, for as many neighbours or a number for each query.
+  template <class Count, class... Options>
+  auto search(query_view queries, const Count& k, const Options&... options) const
+      -> decltype(std::declval<const Index&>().search(queries, k, options...)) {
+    return index_.search(queries, k, options...);
+  }
+  /// As `search_into` of the index.
+  template <class Result, class... Options>
+    requires requires(const Index& index, const query_view& queries, std::size_t k, Result& result,
+                      const Options&... options) {
+      index.search_into(queries, k, result, options...);
+    }
+  void search_into(query_view queries, neighbor_count k, Result& result, const Options&... options) const {
+    index_.search_into(queries, k, result, options...);
+  }
+  /// As `range_search` of the index, within a radius or one for each query.
+  template <class Radius, class... Options>
+  auto range_search(query_view queries, const Radius& radius, const Options&... options) const
+      -> decltype(std::declval<const Index&>().range_search(queries, radius, options...)) {
+    return index_.range_search(queries, radius, options...);
+  }
+  /// As `pairs_within` of the index.
+  template <class Found, class... Options>
+    requires requires(const Index& index, const bound_type& radius, Found& found, const Options&... options) {
+      index.pairs_within(radius, found, options...);
+    }
+  void pairs_within(bound_type radius, Found&& found, const Options&... options) const {
+    index_.pairs_within(radius, found, options...);
+  }
+
   /// As `add` of the index.
   /// @throws error as it does, and errc::io or errc::no_space; the index and its files are unchanged then.
-  row_id add(code_view<> codes) requires requires(Index& any, code_view<> rows) { any.add(rows); }
-  { return change(detail::rows_added{codes}); }
+  row_id add(codes_view codes) requires requires(Index& any, codes_view rows) { any.add(rows); }
+  { return change(detail::rows_added<codes_view>{codes}); }
+
+  /// As `add` of a versioned index: rows of a version, which becomes the current one.
+  /// @throws error as it does, and errc::io or errc::no_space; the index and its files are unchanged then.
+  row_id add(codes_view codes, version_column::version of_all) requires detail::has_versions<Index> {
+    return change(detail::version_added<codes_view>{codes, of_all});
+  }
 
   /// As `add` of a labelled index.
   /// @throws error as it does, and errc::io or errc::no_space; the index and its files are unchanged then.
-  void add(code_view<> codes, std::span<const row_label> labels,
+  void add(codes_view codes, std::span<const row_label> labels,
            duplicate_labels duplicates = duplicate_labels::refuse) requires detail::has_labels<Index> {
-    change(detail::labelled_rows_added{codes, labels, duplicates});
+    change(detail::labelled_rows_added<codes_view>{codes, labels, duplicates});
   }
 
   /// As `remove` of the index: of a row, or of a label where the index has labels.
@@ -190,7 +238,7 @@ class durable_index {
   }
 
   void replay(std::span<const std::byte> record) {
-    detail::read_change<Index>(detail::log_record_reader(record, log_.path()), [&](const auto& change) {
+    detail::read_change<Index>(detail::log_record_reader(record, log_.path()), index_, [&](const auto& change) {
       change.check(index_);
       change.apply(index_);
     });

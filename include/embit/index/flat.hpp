@@ -7,16 +7,20 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/fingerprint.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
+#include <embit/index/detail/saved_rows.hpp>
 #include <embit/index/index_memory.hpp>
 #include <embit/io/save.hpp>
 #include <embit/search/compiled.hpp>
 #include <embit/search/default_kernel.hpp>
 #include <embit/search/exhaustive.hpp>
 #include <embit/search/index_frame.hpp>
+#include <embit/search/index_parts.hpp>
 #include <embit/search/pair_report.hpp>
+#include <embit/search/query_bounds.hpp>
 #include <embit/search/require_queries.hpp>
 #include <embit/search/row_bitset.hpp>
 #include <embit/search/row_choice.hpp>
@@ -55,12 +59,25 @@ class flat_index : public detail::index_frame<flat_index<Store, K, Exec>, typena
                                     search_statistics>;
   friend frame;
 
+  static_assert(
+      detail::holds_rows<Store>,
+      "flat_index: its first argument holds no rows; give codes as a code_store or a code_view (pack.hpp makes "
+      "them of signs), floats as a matrix or a matrix_view");
+  static_assert(detail::scores_rows<K, Store>,
+                "flat_index: this kernel does not score rows of this store; binary codes take hamming{} or jaccard{}, "
+                "rows of floats take l2{} or inner_product{}");
+  static_assert(
+      detail::scores_without_throwing<K, Store>,
+      "flat_index: the operator() of this kernel must be noexcept and the kernel copyable; work that may throw "
+      "belongs into its prepare()");
+
  public:
   using store_type = Store;
   using kernel_type = K;
   using query_view = typename K::query_view;
   using distance_type = typename K::distance_type;
   using codes_view = typename detail::rows_view<Store>::type;
+  using typename frame::bound_type;
 
   /// @param store  the rows; codes in another layout than `Store` are copied into it
   /// @throws error errc::not_finite for NaN or infinity in float rows or tokens, but for those of a
@@ -76,7 +93,18 @@ class flat_index : public detail::index_frame<flat_index<Store, K, Exec>, typena
       kernel_.require_format(store_.format());
     else if constexpr (requires { kernel_.require_width(std::size_t{}); })
       kernel_.require_width(width());
+    detail::require_same_encoder(detail::known_fingerprint(kernel_), detail::known_fingerprint(store_), "kernel");
   }
+
+  /// The same with the executor alone.
+  template <std::same_as<Exec> E>
+  explicit flat_index(detail::store_argument<Store> store, E executor) requires std::default_initializable<K>
+      : flat_index(std::move(store), K{}, std::move(executor)) {}
+
+  /// No rows, and of no width: the first to be added say what it is.
+  flat_index() requires(
+      std::default_initializable<Store>&& std::default_initializable<K>&& std::default_initializable<Exec>)
+      : frame(0) {}
 
   flat_index(const flat_index&) = default;
   flat_index(flat_index&&) = default;
@@ -94,7 +122,8 @@ class flat_index : public detail::index_frame<flat_index<Store, K, Exec>, typena
   Exec executor() const noexcept { return executor_; }
 
   index_memory memory() const noexcept {
-    return {detail::rows_memory(store_), 0, this->rows_left().memory(), workspaces_.memory()};
+    const std::size_t codes = detail::rows_memory(store_);
+    return {codes, 0, this->rows_left().memory(), workspaces_.memory(), this->removed_of(codes)};
   }
 
   /// Finds every pair of rows within `radius` of each other, the radius included: deduplication. Calls
@@ -102,16 +131,15 @@ class flat_index : public detail::index_frame<flat_index<Store, K, Exec>, typena
   /// bool, false ends the search. Pairs are streamed: memory does not grow with their number. Hamming distances are
   /// joined as by the free `pairs_within`, on a copy of the codes; others take O(rows² · width / 2).
   /// @param filter  only pairs of two rows that it accepts are found
-  /// @throws error errc::shape for a bitset of another size, errc::not_finite for a radius that is NaN; what `found`
-  /// throws.
+  /// @throws error errc::shape for a bitset of another size, errc::not_finite or errc::argument for the radius as
+  /// `range_search` has it; what `found` throws.
   template <class Found, RowFilter Filter = accept_all>
     requires std::invocable<Found&, row_id, row_id, distance_type> && CodeStore<Store> &&
         detail::CodeQueries<query_view>
-  void pairs_within(distance_type radius, Found&& found, const Filter& filter = {}) const {
-    this->report_pairs(radius, found, filter,
-                       [&](const row_choice& choice, detail::pair_report<distance_type>& report) {
-                         detail::store_pairs(kernel_, store_, executor_, radius, choice, report);
-                       });
+  void pairs_within(bound_type radius, Found&& found, const Filter& filter = {}) const {
+    this->report_pairs(found, filter, [&](const row_choice& choice, detail::pair_report<distance_type>& report) {
+      detail::store_pairs(kernel_, store_, executor_, radius, choice, report);
+    });
   }
 
   /// The distances of each query to the given rows, query by query; removed rows included.
@@ -143,11 +171,18 @@ class flat_index : public detail::index_frame<flat_index<Store, K, Exec>, typena
   /// Adds rows; returns the id of the first, the others follow.
   /// @throws error errc::shape for another width, errc::argument for bits beyond the width or too many rows; the
   /// index is unchanged then.
-  row_id add(codes_view codes) requires requires(Store& store, codes_view rows) { store.append(rows); }
-  {
+  row_id add(codes_view codes) requires detail::GrowingStore<Store> {
     detail::require_finite_rows(codes);
+    if constexpr (std::constructible_from<Store, codes_view> && detail::RowsOfWidth<Store>)
+      if (width() == 0 && this->rows() == 0) {
+        *this = flat_index(Store(codes), kernel_, executor_);
+        return 0;
+      }
     return this->grow(codes.size(), [&] { store_.append(codes); });
   }
+
+  row_id add(codes_view) requires ReadOnlyStore<Store>
+  = delete;  // copy its codes into a code_store to add to them
 
   /// Drops removed rows and numbers the others anew, in their order. Returns the new id of every old one, `no_row`
   /// for those removed. O(rows · width).
@@ -160,27 +195,29 @@ class flat_index : public detail::index_frame<flat_index<Store, K, Exec>, typena
   static constexpr file_kind written{"flat_index", detail::saves_kernel<K, Store> ? 2 : 1};
 
   /// The sections of the file that `save` writes: "kernel" (its name as text, then its parameters) where it has a name
-  /// and is not the default one of the store, those of the store under "store/", and which rows are left. The executor
-  /// is not among them, nor a kernel of the user's own.
-  void write_to(const section_writer& out) const requires Savable<Store> {
+  /// and is not the default one of the store, those of the store under "store/", or of floats the matrix "rows",
+  /// and which rows are left. The executor is not among them, nor a kernel of the user's own.
+  void write_to(const section_writer& out) const requires detail::SavableRows<Store> {
     detail::write_kernel<K, Store>(out, kernel_);
-    detail::write_part<Store>(out, "store", store_);
+    detail::write_rows(out, store_);
     this->rows_left().write_to(out);
   }
 
   /// @param kernel    of the index, given again where files do not name it; `executor` likewise
   /// @throws error errc::format, errc::kind for another store or another kernel, errc::checksum or errc::io.
-  static flat_index read_from(const section_reader& in, K kernel, Exec executor = {}) requires Loadable<Store> {
+  static flat_index read_from(const section_reader& in, K kernel,
+                              Exec executor = {}) requires detail::LoadableRows<Store> {
     detail::require_kernel<K, Store>(in, kernel);
     return read_rows(in, std::move(kernel), std::move(executor));
   }
-  static flat_index read_from(const section_reader& in) requires(Loadable<Store>&& std::default_initializable<K>) {
+  static flat_index read_from(const section_reader& in) requires(
+      detail::LoadableRows<Store>&& std::default_initializable<K>) {
     return read_rows(in, detail::read_kernel<K, Store>(in), {});
   }
 
  private:
   static flat_index read_rows(const section_reader& in, K kernel, Exec executor) {
-    flat_index index(detail::read_part<Store>(in, "store"), std::move(kernel), std::move(executor));
+    flat_index index(detail::read_rows<Store>(in), std::move(kernel), std::move(executor));
     index.read_rows_left(in);
     return index;
   }
@@ -192,14 +229,14 @@ class flat_index : public detail::index_frame<flat_index<Store, K, Exec>, typena
     const auto work = workspaces_.take();
     detail::exhaustive_knn(kernel_, store_, executor_, queries, choice, result, *work, statistics);
   }
-  range_result<distance_type> answer_range(const query_view& queries, distance_type radius, const row_choice& choice,
-                                           search_statistics* statistics) const {
+  range_result<distance_type> answer_range(const query_view& queries, const detail::query_bounds<distance_type>& radius,
+                                           const row_choice& choice, search_statistics* statistics) const {
     return detail::exhaustive_range(kernel_, store_, executor_, queries, radius, choice, statistics);
   }
 
-  Store store_;
-  [[no_unique_address]] K kernel_;
-  [[no_unique_address]] Exec executor_;
+  Store store_{};
+  [[no_unique_address]] K kernel_{};
+  [[no_unique_address]] Exec executor_{};
   mutable reuse_pool<detail::knn_workspace<K, Store>> workspaces_;
 };
 
@@ -207,6 +244,9 @@ template <class Source>
 flat_index(const Source&) -> flat_index<scan_store_t<Source, default_kernel<Source>>, default_kernel<Source>>;
 template <class Source, class K>
 flat_index(const Source&, K) -> flat_index<scan_store_t<Source, K>, K>;
+template <class Source, Executor Exec>
+flat_index(const Source&, Exec)
+    -> flat_index<scan_store_t<Source, default_kernel<Source>>, default_kernel<Source>, Exec>;
 template <class Source, class K, class Exec>
 flat_index(const Source&, K, Exec) -> flat_index<scan_store_t<Source, K>, K, Exec>;
 

@@ -12,6 +12,8 @@ enum class index_kind {
   flat,         ///< `flat_index`
   multi_index,  ///< `multi_index`, exact
   lsh_table,    ///< `lsh_table`, approximate
+  ivf,          ///< `ivf_index`, approximate
+  prefix,       ///< `prefix_index`, exact unless a search says otherwise
   other         ///< another: a wrapper, or one of the user's own
 };
 
@@ -22,6 +24,8 @@ constexpr index_kind index_kind_of(std::string_view file) noexcept {
   if (file == "flat_index") return index_kind::flat;
   if (file == "multi_index") return index_kind::multi_index;
   if (file == "lsh_table") return index_kind::lsh_table;
+  if (file == "ivf_index") return index_kind::ivf;
+  if (file == "prefix_index") return index_kind::prefix;
   return index_kind::other;
 }
 

@@ -27,10 +27,11 @@ std::size_t rows_memory(const Store& store) noexcept {
 
 /// Bytes that an index has allocated.
 struct index_memory {
-  std::size_t codes = 0;   ///< the codes themselves
-  std::size_t tables = 0;  ///< whatever makes searching them faster
-  std::size_t rows = 0;    ///< which rows were removed
-  std::size_t lists = 0;   ///< lists of candidates that searches have left for the next to use; copies have none
+  std::size_t codes = 0;    ///< the codes themselves
+  std::size_t tables = 0;   ///< whatever makes searching them faster
+  std::size_t rows = 0;     ///< which rows were removed
+  std::size_t lists = 0;    ///< lists of candidates that searches have left for the next to use; copies have none
+  std::size_t removed = 0;  ///< of the codes, those of removed rows, which `compact` gives back
   std::size_t total() const noexcept { return codes + tables + rows + lists; }
 };
 

@@ -7,24 +7,30 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/fingerprint.hpp>
 #include <embit/core/finite.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
 #include <embit/index/detail/lsh/probe_order.hpp>
-#include <embit/index/detail/lsh/rows.hpp>
+#include <embit/index/detail/lsh/saved_keys.hpp>
 #include <embit/index/detail/lsh/scorer.hpp>
 #include <embit/index/detail/lsh/segments.hpp>
+#include <embit/index/detail/saved_rows.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/index/index_memory.hpp>
 #include <embit/index/lsh_queries.hpp>
 #include <embit/io/save.hpp>
 #include <embit/search/default_kernel.hpp>
+#include <embit/search/exhaustive.hpp>
 #include <embit/search/index_frame.hpp>
+#include <embit/search/index_parts.hpp>
 #include <embit/search/live_rows.hpp>
+#include <embit/search/pair_report.hpp>
 #include <embit/search/row_choice.hpp>
 #include <embit/search/rows.hpp>
+#include <embit/search/store_pairs.hpp>
 #include <embit/search/top_k.hpp>
 #include <embit/store/code_store.hpp>
 
@@ -61,16 +67,6 @@ struct lsh_statistics {
   }
 };
 
-namespace detail {
-
-/// A store that rows can be added to.
-template <class Store>
-concept GrowingStore = requires(Store& store, typename rows_view<Store>::type added) {
-  store.append(added);
-};
-
-}  // namespace detail
-
 /// Approximate nearest neighbours: every row is in one bucket of each of several tables, and what a query finds in its
 /// own buckets, and in some near by, is scored. Keys are cut from binary codes, as those of `sign_lsh`, or given:
 /// `lsh_table{codes, {.tables = 16, .bits = 18, .probes = 20}}` searches codes by Hamming distance;
@@ -91,9 +87,17 @@ class lsh_table : public detail::index_frame<lsh_table<Store, Scorer, Exec>, lsh
                                     lsh_statistics>;
   friend frame;
 
+  static_assert(detail::holds_rows<Store>,
+                "lsh_table: its first argument holds no rows; give codes as a code_store or a code_view, floats as a "
+                "matrix or a matrix_view, with their keys");
+  static_assert(Reranker<Scorer> || detail::scores_rows<Scorer, Store>,
+                "lsh_table: this scorer does not score rows of this store; binary codes take hamming{} or jaccard{}, "
+                "rows of floats take l2{} or inner_product{}, and a reranker takes anything");
+
  public:
   using store_type = Store;
   using codes_view = typename detail::rows_view<Store>::type;
+  using typename frame::bound_type;
   using typename frame::compare;
   using typename frame::distance_type;
   using typename frame::neighbor_type;
@@ -109,6 +113,12 @@ class lsh_table : public detail::index_frame<lsh_table<Store, Scorer, Exec>, lsh
     insert_cut_keys();
   }
 
+  /// The same with the executor alone.
+  template <std::same_as<Exec> E>
+  explicit lsh_table(detail::store_argument<Store> codes, lsh_table_options options,
+                     E executor) requires(CodeStore<Store>&& std::default_initializable<Scorer>)
+      : lsh_table(std::move(codes), options, Scorer{}, std::move(executor)) {}
+
   /// Given keys, rows × tables, each below 2^bits; queries come with keys then.
   /// @throws error errc::shape for keys of other rows or tables, errc::argument for keys beyond 2^bits or no probes,
   /// errc::not_finite for NaN or infinity in float rows.
@@ -118,6 +128,11 @@ class lsh_table : public detail::index_frame<lsh_table<Store, Scorer, Exec>, lsh
     require_row_keys(keys, store_.size());
     insert_all([&](std::size_t row, std::size_t t) { return keys[row][t]; });
   }
+
+  /// Holds nothing and takes nothing: for a member, or a map, that is assigned to later.
+  lsh_table() requires(
+      std::default_initializable<Store>&& std::default_initializable<Scorer>&& std::default_initializable<Exec>)
+      : frame(0) {}
 
   lsh_table(const lsh_table&) = default;
   lsh_table(lsh_table&&) = default;
@@ -134,7 +149,22 @@ class lsh_table : public detail::index_frame<lsh_table<Store, Scorer, Exec>, lsh
   Exec executor() const noexcept { return executor_; }
 
   index_memory memory() const noexcept {
-    return {detail::rows_memory(store_), tables_.memory(), this->rows_left().memory(), workspaces_.memory()};
+    const std::size_t codes = detail::rows_memory(store_);
+    return {codes, tables_.memory(), this->rows_left().memory(), workspaces_.memory(), this->removed_of(codes)};
+  }
+
+  /// Finds every pair of rows within `radius` of each other, as `flat_index` does and not through the tables: Hamming
+  /// distances are joined on a copy of the codes, others take O(rows² · width / 2). Calls `found(a, b, distance)` once
+  /// a pair, with a < b; where it returns bool, false ends the search.
+  /// @throws error errc::shape for a bitset of another size, errc::not_finite or errc::argument for the radius as
+  /// `range_search` has it; what `found` throws.
+  template <class Found, RowFilter Filter = accept_all>
+    requires std::invocable<Found&, row_id, row_id, distance_type> && CodeStore<Store> && Kernel<Scorer> &&
+        detail::CodeQueries<typename Scorer::query_view>
+  void pairs_within(bound_type radius, Found&& found, const Filter& filter = {}) const {
+    this->report_pairs(found, filter, [&](const row_choice& choice, detail::pair_report<distance_type>& report) {
+      detail::store_pairs(scorer_, store_, executor_, distance_type{radius}, choice, report);
+    });
   }
 
   /// Adds codes; returns the id of the first, the others follow. Amortized O(log rows) sorts of a row.
@@ -142,7 +172,8 @@ class lsh_table : public detail::index_frame<lsh_table<Store, Scorer, Exec>, lsh
   /// of given keys; the index is unchanged then.
   row_id add(codes_view codes) requires CodeStore<Store> && detail::GrowingStore<Store> {
     check_add(codes);
-    return append(codes, [&](std::size_t row, std::size_t t) { return detail::lsh_key(codes[row], t, options_.bits); });
+    return add_rows(codes,
+                    [&](std::size_t row, std::size_t t) { return detail::lsh_key(codes[row], t, options_.bits); });
   }
 
   /// Whether codes of this width can be added at all.
@@ -151,6 +182,7 @@ class lsh_table : public detail::index_frame<lsh_table<Store, Scorer, Exec>, lsh
     if (keyed_) raise(errc::argument, "add: the index was given keys, which added rows need too");
     if (codes.size() != 0 && codes.bits() != width())
       raise(errc::shape, "codes: width ", codes.bits(), ", the index holds rows of width ", width());
+    static_cast<void>(detail::joined_fingerprint(codes.fingerprint(), detail::known_fingerprint(store_), this->rows()));
   }
 
   /// Adds rows with their keys, rows × tables.
@@ -159,7 +191,7 @@ class lsh_table : public detail::index_frame<lsh_table<Store, Scorer, Exec>, lsh
     if (!keyed_) raise(errc::argument, "add: keys were given, the index cuts them from its codes");
     require_row_keys(keys, rows.size());
     detail::require_finite_rows(rows);
-    return append(rows, [&](std::size_t row, std::size_t t) { return keys[row][t]; });
+    return add_rows(rows, [&](std::size_t row, std::size_t t) { return keys[row][t]; });
   }
 
   /// Buckets of each table that searches look up from now on, unless their queries say otherwise.
@@ -204,7 +236,7 @@ class lsh_table : public detail::index_frame<lsh_table<Store, Scorer, Exec>, lsh
   /// @param scorer  of the index, given again where it is not a default one; `executor` likewise
   /// @throws error errc::format, errc::kind for another store, errc::checksum or errc::io.
   static lsh_table read_from(const section_reader& in, Scorer scorer,
-                             Exec executor = {}) requires detail::SavableRows<Store> {
+                             Exec executor = {}) requires detail::LoadableRows<Store> {
     metadata_reader values = in.metadata("options");
     const std::uint64_t tables = values.u64(), bits = values.u64(), probes = values.u64();
     const std::uint8_t keyed = values.u8();
@@ -226,7 +258,7 @@ class lsh_table : public detail::index_frame<lsh_table<Store, Scorer, Exec>, lsh
     return index;
   }
   static lsh_table read_from(const section_reader& in) requires(
-      detail::SavableRows<Store>&& std::default_initializable<Scorer>) {
+      detail::LoadableRows<Store>&& std::default_initializable<Scorer>) {
     return read_from(in, Scorer{});
   }
 
@@ -294,13 +326,14 @@ class lsh_table : public detail::index_frame<lsh_table<Store, Scorer, Exec>, lsh
     detail::require_lsh(options_.tables, options_.bits);
     require_probes(options_.probes);
     detail::require_finite_rows(store_);
+    detail::require_same_encoder(detail::known_fingerprint(scorer_), detail::known_fingerprint(store_), "scorer");
   }
 
   void answer(const query_view& queries, const row_choice& choice, knn_result<distance_type>& result,
               lsh_statistics* statistics) const {
     score_each(queries, statistics, [&](std::size_t q, worker_state& mine) {
-      const std::size_t scored =
-          mine.scorer.nearest(store_, scorer_, queries.queries(), q, mine.candidates, choice, result.k(), mine.scored);
+      const std::size_t scored = mine.scorer.nearest(store_, scorer_, queries.queries(), q, mine.candidates,
+                                                     choice.for_query(q), result.k(), mine.scored);
       result.assign(q, select_top_k<compare>(mine.scored, result.k()));
       return scored;
     });
@@ -310,8 +343,8 @@ class lsh_table : public detail::index_frame<lsh_table<Store, Scorer, Exec>, lsh
                                            lsh_statistics* statistics) const {
     std::vector<std::vector<neighbor_type>> lists(queries.size());
     score_each(queries, statistics, [&](std::size_t q, worker_state& mine) {
-      const std::size_t scored =
-          mine.scorer.within(store_, scorer_, queries.queries(), q, mine.candidates, choice, radius, mine.scored);
+      const std::size_t scored = mine.scorer.within(store_, scorer_, queries.queries(), q, mine.candidates,
+                                                    choice.for_query(q), radius, mine.scored);
       std::sort(mine.scored.begin(), mine.scored.end(), neighbor_order<compare>{});
       lists[q].assign(mine.scored.begin(), mine.scored.end());
       return scored;
@@ -335,7 +368,7 @@ class lsh_table : public detail::index_frame<lsh_table<Store, Scorer, Exec>, lsh
   }
 
   template <class Rows, class Key>
-  row_id append(const Rows& added, Key&& key) {
+  row_id add_rows(const Rows& added, Key&& key) {
     return this->grow(added.size(), [&] {
       const std::size_t first = this->rows();
       auto addition = tables_.prepare(first, added.size(), options_.tables, options_.bits, executor_,
@@ -462,10 +495,10 @@ class lsh_table : public detail::index_frame<lsh_table<Store, Scorer, Exec>, lsh
   }
 
   lsh_table_options options_;
-  bool keyed_;
-  [[no_unique_address]] Scorer scorer_;
-  [[no_unique_address]] Exec executor_;
-  Store store_;
+  bool keyed_ = false;
+  [[no_unique_address]] Scorer scorer_{};
+  [[no_unique_address]] Exec executor_{};
+  Store store_{};
   detail::lsh_segments tables_;
   mutable reuse_pool<workspace> workspaces_;
 };
@@ -491,6 +524,9 @@ template <class Source>
 lsh_table(const Source&, lsh_table_options) -> lsh_table<detail::lsh_store_t<Source>>;
 template <class Source, class Scorer>
 lsh_table(const Source&, lsh_table_options, Scorer) -> lsh_table<detail::lsh_store_t<Source>, Scorer>;
+template <class Source, Executor Exec>
+lsh_table(const Source&, lsh_table_options, Exec)
+    -> lsh_table<detail::lsh_store_t<Source>, default_kernel<detail::lsh_store_t<Source>>, Exec>;
 template <class Source, class Scorer, class Exec>
 lsh_table(const Source&, lsh_table_options, Scorer, Exec) -> lsh_table<detail::lsh_store_t<Source>, Scorer, Exec>;
 template <class Source>

@@ -12,12 +12,12 @@
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
-#include <embit/index/detail/multi/distinct_top_k.hpp>
 #include <embit/index/detail/multi/multi_tables.hpp>
+#include <embit/index/detail/multi/probe_queries.hpp>
 #include <embit/index/detail/multi/probe_workspace.hpp>
 #include <embit/index/detail/multi/search_debt.hpp>
-#include <embit/index/detail/multi/table_choice.hpp>
-#include <embit/index/detail/multi/table_probe.hpp>
+#include <embit/index/detail/multi/statistics.hpp>
+#include <embit/index/detail/multi/table_wishes.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/index/index_memory.hpp>
 #include <embit/index/multi_index_costs.hpp>
@@ -62,32 +62,12 @@ struct multi_index_options {
   /// which leaves the tables out where a scan is faster.
   std::size_t substrings = 0;
   std::size_t typical_k = 10;  ///< neighbours that the number of tables is chosen for
-  bool reorder_bits = false;   ///< spread bits that agree over different substrings: slower to build, fewer candidates
-  bool bail_out = true;        ///< scan when that is predicted to be faster; false probes the tables always
+  /// Radius of the range searches that the number of tables is chosen for; none: it is chosen for neighbours.
+  std::optional<std::uint32_t> typical_radius = {};
+  bool reorder_bits = false;  ///< spread bits that agree over different substrings: slower to build, fewer candidates
+  bool bail_out = true;       ///< scan when that is predicted to be faster; false probes the tables always
   /// What the model counts with; without, the constants of the SIMD level. Not saved in files.
   std::optional<multi_index_costs> costs = {};
-};
-
-/// What searches of a multi_index did.
-struct multi_index_statistics {
-  std::size_t lookups = 0;      ///< buckets looked up
-  std::size_t candidates = 0;   ///< codes compared in them
-  std::size_t survivors = 0;    ///< of those, near enough for the result list at that time
-  std::size_t probed = 0;       ///< queries answered from the tables
-  std::size_t scanned = 0;      ///< queries answered by a scan that was chosen at once
-  std::size_t bailed_out = 0;   ///< queries that began with the tables and ended with a scan
-  search_statistics scan = {};  ///< of the scans, that of rows not yet in the tables included
-
-  multi_index_statistics& operator+=(const multi_index_statistics& other) noexcept {
-    lookups += other.lookups;
-    candidates += other.candidates;
-    survivors += other.survivors;
-    probed += other.probed;
-    scanned += other.scanned;
-    bailed_out += other.bailed_out;
-    scan += other.scan;
-    return *this;
-  }
 };
 
 /// Exact nearest neighbours by Hamming distance among codes of 32 to 512 bits, in time that grows slower than the
@@ -106,8 +86,10 @@ class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_v
 
  public:
   using codes_view = code_view<>;
+  using store_type = block_store<>;
   using layout_type = Layout;
   using frame::rows;
+  using typename frame::bound_type;
   using typename frame::neighbor_type;
 
   static constexpr std::size_t min_width = 32, max_width = 512;
@@ -122,6 +104,14 @@ class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_v
         executor_(std::move(executor)),
         store_(checked(std::move(codes.value), options)),
         tables_(store_, wishes(options), executor_) {}
+
+  /// The same with the executor alone.
+  template <std::same_as<Exec> E>
+  explicit multi_index(detail::store_argument<block_store<>> codes, E executor)
+      : multi_index(std::move(codes), multi_index_options{}, std::move(executor)) {}
+
+  /// No codes, and of no width: the first to be added say what it is.
+  multi_index() requires std::default_initializable<Exec> : frame(0), options_{} {}
 
   multi_index(const multi_index&) = default;
   multi_index(multi_index&&) = default;
@@ -140,7 +130,8 @@ class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_v
   Exec executor() const noexcept { return executor_; }
 
   index_memory memory() const noexcept {
-    return {store_.memory(), tables_.memory(), this->rows_left().memory(), workspaces_.memory()};
+    return {store_.memory(), tables_.memory(), this->rows_left().memory(), workspaces_.memory(),
+            this->removed_of(store_.memory())};
   }
 
   /// Finds every pair of rows within `radius` of each other, the radius included: deduplication. Calls
@@ -148,14 +139,13 @@ class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_v
   /// bool, false ends the search. Pairs are streamed: memory does not grow with their number. The rows are joined as by
   /// the free `pairs_within`, on a copy of the codes.
   /// @param filter  only pairs of two rows that it accepts are found
-  /// @throws error errc::shape for a bitset of another size; what `found` throws.
+  /// @throws error errc::shape for a bitset of another size, errc::argument for a negative radius; what `found` throws.
   template <class Found, RowFilter Filter = accept_all>
     requires std::invocable<Found&, row_id, row_id, std::uint32_t>
-  void pairs_within(std::uint32_t radius, Found&& found, const Filter& filter = {}) const {
-    this->report_pairs(radius, found, filter,
-                       [&](const row_choice& choice, detail::pair_report<std::uint32_t>& report) {
-                         detail::store_pairs(hamming{}, store_, executor_, radius, choice, report);
-                       });
+  void pairs_within(bound_type radius, Found&& found, const Filter& filter = {}) const {
+    this->report_pairs(found, filter, [&](const row_choice& choice, detail::pair_report<std::uint32_t>& report) {
+      detail::store_pairs(hamming{}, store_, executor_, radius, choice, report);
+    });
   }
 
   /// Adds rows; returns the id of the first, the others follow. New rows are scanned until they are a third of those in
@@ -166,6 +156,10 @@ class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_v
   /// @throws error errc::shape for another width, errc::argument for bits beyond the width or too many rows; the
   /// index is unchanged then.
   row_id add(code_view<> codes) {
+    if (width() == 0 && rows() == 0) {
+      *this = multi_index(block_store<>(codes), options_, executor_);
+      return 0;
+    }
     return this->grow(codes.size(), [&] {
       if (!rebuild_pays(rows() + codes.size())) {
         store_.append(codes);
@@ -186,12 +180,13 @@ class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_v
   static constexpr file_kind file{"multi_index", 1};
 
   /// The sections of the file that `save` writes: "options" (u64 substrings, u64 typical_k, u8 each for reorder_bits,
-  /// bail_out and inlined codes), the codes under "store/", and which rows are left. Tables are not among them: to
-  /// build them takes less time than to read them would.
+  /// bail_out and inlined codes, and u32 typical_radius where there is one), the codes under "store/", and which rows
+  /// are left. Tables are not among them: to build them takes less time than to read them would.
   void write_to(const section_writer& out) const {
     metadata_writer options;
     options.u64(options_.substrings).u64(options_.typical_k);
     options.u8(options_.reorder_bits).u8(options_.bail_out).u8(Layout::copies);
+    if (options_.typical_radius) options.u32(*options_.typical_radius);
     out.add("options", std::move(options));
     detail::write_part<block_store<>>(out, "store", store_);
     this->rows_left().write_to(out);
@@ -211,6 +206,8 @@ class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_v
     metadata_reader values = in.metadata("options");
     const std::uint64_t substrings = values.u64(), typical_k = values.u64();
     const std::uint8_t reorder = values.u8(), bail_out = values.u8(), copies = values.u8();
+    std::optional<std::uint32_t> typical_radius;
+    if (values.remaining() != 0) typical_radius = values.u32();
     if (reorder > 1 || bail_out > 1 || copies > 1 || typical_k == 0) values.refuse("options that cannot be");
     if ((copies == 1) != Layout::copies)
       raise(errc::kind, in.path(), ": section 'options': a multi_index ",
@@ -223,6 +220,7 @@ class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_v
     multi_index index(std::move(store),
                       {.substrings = static_cast<std::size_t>(substrings),
                        .typical_k = static_cast<std::size_t>(typical_k),
+                       .typical_radius = typical_radius,
                        .reorder_bits = reorder == 1,
                        .bail_out = bail_out == 1},
                       std::move(executor));
@@ -232,7 +230,8 @@ class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_v
 
  private:
   static detail::table_wishes wishes(const multi_index_options& options) {
-    return {options.substrings, options.typical_k, options.reorder_bits, options.bail_out, costs(options)};
+    return {options.substrings,   options.typical_k, options.typical_radius,
+            options.reorder_bits, options.bail_out,  costs(options)};
   }
   static multi_index_costs costs(const multi_index_options& options) {
     return options.costs ? *options.costs : multi_index_costs::of(active_isa());
@@ -271,13 +270,13 @@ class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_v
     detail::require_width(queries, width());
     require_clean_tails(queries, "queries");
   }
-  // The share of rows that may be found, from a few of them.
-  double share_of(const row_choice& choice) const {
+  // The share of rows that may be found, from a few of them; where each query has a filter, from those of some.
+  double share_of(const row_choice& choice, std::size_t queries) const {
     if (choice.all()) return 1;
     constexpr std::size_t asked = 64;
     std::size_t accepted = 0;
     for (std::size_t i = 0; i < asked; ++i)
-      accepted += choice(static_cast<row_id>(static_cast<std::uint64_t>(i) * rows() / asked));
+      accepted += choice.for_query(i % queries)(static_cast<row_id>(static_cast<std::uint64_t>(i) * rows() / asked));
     return static_cast<double>(accepted) / asked;
   }
 
@@ -290,7 +289,7 @@ class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_v
   void answer(const code_view<>& queries, const row_choice& choice, knn_result<std::uint32_t>& result,
               multi_index_statistics* statistics) const {
     const auto work = workspaces_.take();
-    const double share = tables_.empty() ? 0 : share_of(choice);
+    const double share = tables_.empty() ? 0 : share_of(choice, queries.size());
     // Among fewer rows the k-th neighbour is as far as a later one among all.
     const auto sought = static_cast<std::size_t>(static_cast<double>(result.k()) / (std::max)(share, 1e-3));
     const auto outlook = tables_.expect((std::min)(sought, rows()));
@@ -301,74 +300,23 @@ class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_v
       if (statistics != nullptr) statistics->scanned += queries.size();
       return;
     }
-    work->reset(queries.size(), executor_.concurrency());
     owe_tail(queries.size());
-    const detail::table_set set = tables_.set(store_);
-    detail::for_each_query(executor_, queries.size(), [&](std::size_t q, std::size_t worker) {
-      detail::probe_worker& mine = work->workers[worker];
-      mine.nearest.reset(result.k());
-      scan_tail(queries, q, choice, mine.nearest, mine);
-      const detail::nearest_goal goal{mine.nearest, outlook.distance};
-      if (!tables_.probe(set, queries[q].data(), mine.nearest, choice, goal, limit, mine.probe, mine.counts)) {
-        work->gave_up[q] = 1;
-        return;
-      }
-      ++mine.probed;
-      mine.delivered.clear();
-      for (const std::uint64_t key : mine.nearest.sorted()) mine.delivered.push_back(detail::neighbor_of(key));
-      result.assign(q, mine.delivered);
-    });
-    scan_left(queries, result, choice, *work, statistics);
-    work->report(statistics);
-  }
-
-  // One scan for all queries that gave up.
-  void scan_left(code_view<> queries, knn_result<std::uint32_t>& result, const row_choice& choice,
-                 detail::probe_workspace& work, multi_index_statistics* statistics) const {
-    work.collect_left(queries);
-    if (work.left.empty()) return;
-    work.left_result.reset(work.left.size(), result.k());
-    detail::exhaustive_knn(hamming{}, store_, executor_, code_view<>(work.left_codes.data(), work.left.size(), width()),
-                           choice, work.left_result, work.scan, statistics != nullptr ? &statistics->scan : nullptr);
-    for (std::size_t i = 0; i < work.left.size(); ++i) result.assign(work.left[i], work.left_result[i]);
+    detail::probe_nearest<Layout::copies>({tables_, store_, executor_, queries, choice, limit, *work, statistics},
+                                          outlook.distance, result);
   }
 
   range_result<std::uint32_t> answer_range(const code_view<>& queries, std::uint32_t radius, const row_choice& choice,
                                            multi_index_statistics* statistics) const {
-    search_statistics* scan_statistics = statistics != nullptr ? &statistics->scan : nullptr;
     const double limit = scan_cost(queries.size());
     if (tables_.empty() || tables_.plan().cost(0, std::size_t{radius} + 1) > detail::worth_trying * limit) {
       if (statistics != nullptr) statistics->scanned += queries.size();
-      return detail::exhaustive_range(hamming{}, store_, executor_, queries, radius, choice, scan_statistics);
+      return detail::exhaustive_range(hamming{}, store_, executor_, queries, radius, choice,
+                                      statistics != nullptr ? &statistics->scan : nullptr);
     }
     const auto work = workspaces_.take();
-    work->reset(queries.size(), executor_.concurrency());
     owe_tail(queries.size());
-    const detail::table_set set = tables_.set(store_);
-    std::vector<std::vector<neighbor_type>> lists(queries.size());
-    detail::for_each_query(executor_, queries.size(), [&](std::size_t q, std::size_t worker) {
-      detail::probe_worker& mine = work->workers[worker];
-      mine.within.reset(radius);
-      scan_tail(queries, q, choice, mine.within, mine);
-      if (!tables_.probe(set, queries[q].data(), mine.within, choice, detail::radius_goal{radius}, limit, mine.probe,
-                         mine.counts)) {
-        work->gave_up[q] = 1;
-        return;
-      }
-      ++mine.probed;
-      for (const std::uint64_t key : mine.within.sorted()) lists[q].push_back(detail::neighbor_of(key));
-    });
-    work->collect_left(queries);
-    range_result<std::uint32_t> left;
-    if (!work->left.empty())
-      left = detail::exhaustive_range(hamming{}, store_, executor_,
-                                      code_view<>(work->left_codes.data(), work->left.size(), width()), radius, choice,
-                                      scan_statistics);
-    range_result<std::uint32_t> result;
-    for (std::size_t q = 0, i = 0; q < queries.size(); ++q)
-      result.append(work->gave_up[q] != 0 ? left[i++] : std::span<const neighbor_type>(lists[q]));
-    work->report(statistics);
-    return result;
+    return detail::probe_within<Layout::copies>({tables_, store_, executor_, queries, choice, limit, *work, statistics},
+                                                radius);
   }
 
   // So many queries scan the rows that are not yet in the tables.
@@ -377,20 +325,8 @@ class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_v
     debt_.add(each * static_cast<double>(queries));
   }
 
-  // Rows that are not yet in the tables, and a few before them that share a superblock with them.
-  template <class Found>
-  void scan_tail(code_view<> queries, std::size_t q, const row_choice& choice, Found& found,
-                 detail::probe_worker& mine) const {
-    if (tables_.rows() == rows()) return;
-    const std::size_t first = tables_.rows() / superblock_rows * superblock_rows;
-    detail::knn_sink<Found> sink{&found, choice};
-    mine.tail_query.assign(hamming_, queries.middle_rows(q, 1), rows() - first);
-    mine.tail += mine.tail_query.scan(store_, first, rows(), choice.members(), mine.tail_scratch, sink);
-  }
-
   multi_index_options options_;
-  [[no_unique_address]] Exec executor_;
-  hamming hamming_;
+  [[no_unique_address]] Exec executor_{};
   block_store<> store_;
   detail::multi_tables<Layout::copies> tables_;
   mutable detail::search_debt debt_;
@@ -401,6 +337,8 @@ template <class Source>
 multi_index(const Source&) -> multi_index<>;
 template <class Source>
 multi_index(const Source&, multi_index_options) -> multi_index<>;
+template <class Source, Executor Exec>
+multi_index(const Source&, Exec) -> multi_index<inlined_codes, Exec>;
 template <class Source, class Exec>
 multi_index(const Source&, multi_index_options, Exec) -> multi_index<inlined_codes, Exec>;
 

@@ -9,16 +9,19 @@
 #include <embit/core/executor.hpp>
 #include <embit/core/finite.hpp>
 #include <embit/core/progress.hpp>
+#include <embit/core/random.hpp>
 #include <embit/core/results.hpp>
 #include <embit/index/detail/multi/key_split.hpp>
 #include <embit/index/detail/multi/table_choice.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/index/index_kind.hpp>
 #include <embit/index/index_memory.hpp>
+#include <embit/index/ivf.hpp>
 #include <embit/index/lsh_table.hpp>
 #include <embit/index/multi_index.hpp>
 #include <embit/kernel/hamming.hpp>
 #include <embit/search/index_frame.hpp>
+#include <embit/search/recall_by_distance.hpp>
 #include <embit/store/block_store.hpp>
 #include <embit/store/code_store.hpp>
 
@@ -38,6 +41,7 @@ struct tune_options {
   double target_recall = 0.9;       ///< that approximate tables must reach, above 0, at most 1
   std::size_t batch = 1;            ///< queries that are searched at a time
   std::size_t max_tables = 16;      ///< of an lsh_table; 0 tries none
+  bool inverted_lists = true;       ///< whether ivf_index is tried
   double seconds = 0.05;            ///< at least this long is each index measured
   progress_callback progress = {};  ///< stopping it gives the figures there are
 };
@@ -47,6 +51,7 @@ struct tune_figure {
   index_kind kind = index_kind::flat;
   multi_index_options multi = {};  ///< where `kind` says so
   lsh_table_options lsh = {};      ///< where `kind` says so
+  ivf_options ivf = {};            ///< where `kind` says so: its lists and probes
   double microseconds = 0;         ///< a query, in the fastest of several passes over all of them
   double recall = 0;               ///< share of the k nearest that were found, others as near counted
   index_memory memory = {};
@@ -79,16 +84,6 @@ double time_of_query(const Searched& index, code_view<> queries, const tune_opti
   return best * 1e6 / static_cast<double>(queries.size());
 }
 
-/// The share of the true neighbours that were found; one that is as far as the last of them is as good.
-inline double recall_by_distance(const knn_result<std::uint32_t>& found, const knn_result<std::uint32_t>& truth) {
-  std::size_t good = 0, all = 0;
-  for (std::size_t q = 0; q < truth.queries(); ++q) {
-    all += truth[q].size();
-    for (const auto& f : found[q]) good += f.distance <= truth[q].back().distance;
-  }
-  return all == 0 ? 1 : static_cast<double>(good) / static_cast<double>(all);
-}
-
 /// What `tune` tries, and what it has seen so far.
 template <class Exec>
 class tuning {
@@ -99,9 +94,11 @@ class tuning {
   tune_report run() {
     const auto substrings = substring_counts();
     const auto tables = table_shapes();
-    total_ = 1 + substrings.size() + tables.size();
+    const auto lists = list_counts();
+    total_ = 1 + substrings.size() + tables.size() + lists.size();
     bool go_on = try_flat();
     for (std::size_t i = 0; go_on && i < substrings.size(); ++i) go_on = try_multi({.substrings = substrings[i]});
+    for (std::size_t i = 0; go_on && i < lists.size(); ++i) go_on = try_lists(lists[i]);
     for (std::size_t i = 0; go_on && i < tables.size(); ++i) go_on = try_tables(tables[i]);
     return std::move(report_);
   }
@@ -145,6 +142,17 @@ class tuning {
     return shapes;
   }
 
+  // Those that are planned for low and for high recalls, unless one list is all that is.
+  std::vector<std::size_t> list_counts() const {
+    std::vector<std::size_t> counts;
+    if (!options_.inverted_lists) return counts;
+    for (const double recall : {.9, 1.})
+      if (const std::size_t lists = planned_lists(codes_.size(), recall);
+          lists > 1 && (counts.empty() || counts.back() != lists))
+        counts.push_back(lists);
+    return counts;
+  }
+
   bool try_flat() {
     const flat_index<block_store<>, hamming, Exec> index{codes_, hamming{}, executor_};
     truth_ = index.search(queries_, options_.k);
@@ -159,6 +167,18 @@ class tuning {
     tune_figure figure{.kind = index_kind::multi_index, .multi = options};
     figure.memory = index.memory();
     return measured(index, figure, "multi_index");
+  }
+
+  // As many probes as have the recall on the queries themselves.
+  bool try_lists(std::size_t lists) {
+    rng rng{lists};
+    tune_figure figure{.kind = index_kind::ivf, .ivf = {.lists = lists, .target_recall = options_.target_recall}};
+    figure.ivf.typical_k = options_.k;
+    ivf_index<Exec> index{codes_, figure.ivf, rng, executor_};
+    index.calibrate(queries_, options_.target_recall, options_.k);
+    figure.ivf.probes = index.probes();
+    figure.memory = index.memory();
+    return measured(index, figure, "ivf_index");
   }
 
   // Doubles the probes until the recall is there, or every second row is a candidate.
@@ -184,7 +204,8 @@ class tuning {
     figure.memory.lists = 0;  // what searches keep depends on their threads
     auto& figures = report_.figures;
     figures.push_back(figure);
-    const bool good = figure.kind != index_kind::lsh_table || figure.recall >= options_.target_recall;
+    const bool exact = figure.kind == index_kind::flat || figure.kind == index_kind::multi_index;
+    const bool good = exact || figure.recall >= options_.target_recall;
     if (good && figure.microseconds < report_.best().microseconds) report_.fastest = figures.size() - 1;
     return detail::go_on(options_.progress, {stage, figures.size(), total_, figure.microseconds});
   }
@@ -200,9 +221,10 @@ class tuning {
 }  // namespace detail
 
 /// Searches `codes` for a sample of the user's `queries` with a scan, with a multi_index of several numbers of
-/// substrings, and with lsh_tables of several shapes at the fewest probes, a power of two, that reach the recall, and
-/// says what each costs. All but the times, and which is fastest by them, is the same every time. Holds one index at a
-/// time beside the codes. Measure on an idle machine, with at least a hundred queries or so.
+/// substrings, with an ivf_index of few and of many lists, and with lsh_tables of several shapes at the fewest probes,
+/// a power of two, that reach the recall, and says what each costs. All but the times, and which is fastest by them, is
+/// the same every time. Holds one index at a time beside the codes. Measure on an idle machine, with at least a hundred
+/// queries or so.
 /// @throws error errc::shape for queries of another width, errc::argument for no codes, no queries, bits beyond the
 /// width, k or batch of 0, or a recall that is not above 0 and at most 1.
 template <Executor Exec = inline_executor>

@@ -6,9 +6,12 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/results.hpp>
+#include <embit/core/search_arguments.hpp>
 #include <embit/core/types.hpp>
+#include <embit/index/index_memory.hpp>
 #include <embit/io/metadata.hpp>
 #include <embit/io/save.hpp>
+#include <embit/search/index_frame.hpp>
 #include <embit/store/version_column.hpp>
 
 #include <concepts>
@@ -20,8 +23,9 @@
 namespace embit::inline EMBIT_ABI {
 
 /// An index and a `version_column` that stay in step as rows are added, removed and numbered anew, and are one file:
-/// where codes of an old and of a new model live together until all rows are encoded again. Const members may be called
-/// from many threads at once where those of the index may; what changes the index needs it to itself.
+/// where codes of an old and of a new model live together until all rows are encoded again. Whether queries of one mean
+/// anything to rows of the other is for the caller to know: binary codes of any encoder are taken. Const members may be
+/// called from many threads at once where those of the index may; what changes the index needs it to itself.
 template <MutableIndex Rows>
 class versioned_index {
  public:
@@ -30,12 +34,18 @@ class versioned_index {
   using codes_view = typename Rows::codes_view;
   using distance_type = typename Rows::distance_type;
   using compare = typename Rows::compare;
+  using bound_type = search_bound<distance_type, compare>;
   using version = version_column::version;
 
   /// @param current  of all rows that there are, and of those that `add` adds without a word.
   /// @throws error errc::argument for more rows than can be numbered.
   explicit versioned_index(Rows index, version current = 0)
-      : index_(std::move(index)), versions_(index_.rows(), current), current_(current) {}
+      : index_(std::move(index)), versions_(index_.rows(), current), current_(current) {
+    forget_encoder();
+  }
+
+  versioned_index() requires std::default_initializable<Rows>
+  = default;
 
   versioned_index(const versioned_index&) = default;
   versioned_index(versioned_index&&) = default;
@@ -61,21 +71,30 @@ class versioned_index {
   version_filter from(version first) const& noexcept { return from_version(versions_, first); }
   version_filter from(version) const&& = delete;
 
-  /// As `search` of the index. @throws error as the index does.
-  template <class... Options>
-  knn_result<distance_type> search(query_view queries, std::size_t k, const Options&... options) const {
+  /// As `search` of the index, for as many neighbours or a number for each query. @throws error as the index does.
+  template <class Count, class... Options>
+  auto search(query_view queries, const Count& k, const Options&... options) const
+      -> decltype(std::declval<const Rows&>().search(queries, k, options...)) {
     return index_.search(queries, k, options...);
   }
   /// As `search_into` of the index. @throws error as the index does.
   template <class... Options>
-  void search_into(query_view queries, std::size_t k, knn_result<distance_type>& result,
+  void search_into(query_view queries, neighbor_count k, knn_result<distance_type>& result,
                    const Options&... options) const {
     index_.search_into(queries, k, result, options...);
   }
-  /// As `range_search` of the index. @throws error as the index does.
-  template <class... Options>
-  range_result<distance_type> range_search(query_view queries, distance_type radius,
-                                           const Options&... options) const requires RangeIndex<Rows> {
+  /// As `pairs_within` of the index. @throws error as the index does.
+  template <class Found, class... Options>
+    requires requires(const Rows& index, const bound_type& radius, Found& found, const Options&... options) {
+      index.pairs_within(radius, found, options...);
+    }
+  void pairs_within(bound_type radius, Found&& found, const Options&... options) const {
+    index_.pairs_within(radius, found, options...);
+  }
+  /// As `range_search` of the index, within a radius or one for each query. @throws error as the index does.
+  template <class Radius, class... Options>
+  auto range_search(query_view queries, const Radius& radius, const Options&... options) const
+      -> decltype(std::declval<const Rows&>().range_search(queries, radius, options...)) {
     return index_.range_search(queries, radius, options...);
   }
 
@@ -84,13 +103,13 @@ class versioned_index {
   void check_add(codes_view codes) const requires requires(const Rows& index, codes_view rows) {
     index.check_add(rows);
   }
-  { index_.check_add(codes); }
+  { index_.check_add(detail::of_no_encoder(codes)); }
 
   /// Adds rows of a version, which becomes the current one; returns the id of the first.
   /// @throws error as the index does; nothing has changed then.
   row_id add(codes_view codes, version of_all) {
     versions_.reserve(codes.size());
-    const row_id first = index_.add(codes);
+    const row_id first = index_.add(detail::of_no_encoder(codes));
     versions_.append(codes.size(), of_all);
     current_ = of_all;
     return first;
@@ -104,6 +123,29 @@ class versioned_index {
   /// As `remove` of the index.
   bool remove(row_id row) { return index_.remove(row); }
 
+  /// As `clear` of the index.
+  void clear() requires requires(Rows& index) { index.clear(); }
+  {
+    index_.clear();
+    versions_ = version_column();
+  }
+  /// As `removed_share` and `compact_if` of the index.
+  double removed_share() const noexcept requires requires(const Rows& index) { index.removed_share(); }
+  { return index_.removed_share(); }
+  std::vector<row_id> compact_if(double share) requires requires(const Rows& index) { index.removed_share(); }
+  {
+    detail::require_share(share);
+    return removed_share() > share ? compact() : std::vector<row_id>();
+  }
+  /// As `width` and `memory` of the index.
+  std::size_t width() const requires requires(const Rows& index) { index.width(); }
+  { return index_.width(); }
+  index_memory memory() const requires requires(const Rows& index) { index.memory(); }
+  {
+    index_memory bytes = index_.memory();
+    bytes.rows += versions_.memory();
+    return bytes;
+  }
   /// As `compact` of the index: returns the new id of every old row. Nothing has changed when it throws.
   std::vector<row_id> compact() {
     version_column kept;  // in the order of the rows, which `compact` keeps
@@ -116,6 +158,8 @@ class versioned_index {
   }
 
   static constexpr file_kind file{"versioned_index", 1};
+  /// What `load_mapped` leaves in the file: of the index, what that leaves; versions are read.
+  static constexpr bool stays_in_file = detail::stays_in_file<Rows>;
 
   /// The sections of the file that `save` writes: "current", the column under "versions/", the index under "index/".
   void write_to(const section_writer& out) const requires Savable<Rows> {
@@ -142,9 +186,14 @@ class versioned_index {
   }
 
  private:
+  // Versions say who made the rows.
+  void forget_encoder() noexcept {
+    if constexpr (requires { index_.forget_encoder(); }) index_.forget_encoder();
+  }
+
   Rows index_;
   version_column versions_;
-  version current_;
+  version current_ = 0;
 };
 
 }  // namespace embit::inline EMBIT_ABI

@@ -5,6 +5,7 @@
 #include <embit/config.hpp>
 #include <embit/core/buffer.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/shared_array.hpp>
 #include <embit/io/checksum.hpp>
 #include <embit/io/container_layout.hpp>
 #include <embit/io/file.hpp>
@@ -17,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,25 +47,13 @@ class section_reader;
 class container_reader {
  public:
   /// Reads sections one by one into memory of the caller's. An empty `kind.name` takes any kind.
-  static container_reader open(std::string path, file_kind kind) {
-    container_reader reader(input_file(std::move(path)));
-    reader.parse(kind);
-    return reader;
-  }
+  static container_reader open(std::string path, file_kind kind);
 
   /// Maps the file, so that sections can be used where they lie. An empty `kind.name` takes any kind.
-  static container_reader map(std::string path, file_kind kind) {
-    container_reader reader(mapped_file(std::move(path)));
-    reader.parse(kind);
-    return reader;
-  }
+  static container_reader map(std::string path, file_kind kind);
 
   /// Takes over a file's bytes; messages call them `name`.
-  static container_reader from_bytes(aligned_vector<std::byte> bytes, std::string name, file_kind kind) {
-    container_reader reader(std::move(bytes), std::move(name));
-    reader.parse(kind);
-    return reader;
-  }
+  static container_reader from_bytes(aligned_vector<std::byte> bytes, std::string name, file_kind kind);
 
   const std::string& path() const& noexcept { return path_; }
   const std::string& path() const&& = delete;
@@ -79,30 +69,15 @@ class container_reader {
   /// Where a type finds its sections.
   section_reader sections() const& noexcept;
   section_reader sections() const&& = delete;
+  /// The same, where what is found may stay in the mapped file: it keeps the reader.
+  static section_reader kept_sections(std::shared_ptr<const container_reader> reader);
 
   /// Checks the checksum of every section. O(file size).
   /// @throws error errc::checksum naming the section, errc::changed when the file has changed its size, errc::io.
-  void verify() const {
-    for (const section_info& s : table_) verify(s);
-  }
+  void verify() const;
 
   /// The same for one section of `table()`.
-  void verify(const section_info& s) const {
-    map_.require_unchanged_size();
-    std::uint32_t crc = 0;
-    if (in_memory()) {
-      crc = crc32c(bytes_of(s));
-    } else {
-      aligned_vector<std::byte> chunk(static_cast<std::size_t>(std::min<std::uint64_t>(s.size, chunk_size)));
-      for (std::uint64_t done = 0; done < s.size; done += chunk.size()) {
-        const auto part =
-            std::span(chunk).first(static_cast<std::size_t>(std::min<std::uint64_t>(chunk.size(), s.size - done)));
-        fetch(s.offset + done, part);
-        crc = crc32c(part, crc);
-      }
-    }
-    require_checksum(s, crc);
-  }
+  void verify(const section_info& s) const;
 
  private:
   friend class section_reader;
@@ -132,89 +107,15 @@ class container_reader {
   }
 
   /// Copies a section and checks it while each piece is still in the cache.
-  void read(const section_info& s, std::span<std::byte> out) const {
-    map_.require_unchanged_size();
-    std::uint32_t crc = 0;
-    for (std::size_t done = 0; done < out.size();) {
-      const auto part = out.subspan(done, (std::min)(chunk_size, out.size() - done));
-      fetch(s.offset + done, part);
-      crc = crc32c(part, crc);
-      done += part.size();
-    }
-    require_checksum(s, crc);
-  }
+  void read(const section_info& s, std::span<std::byte> out) const;
 
-  void parse(file_kind expected) {
-    detail::require_little_endian(path_);
-    const auto header = parse_header(expected);
-    const std::uint64_t room = (size_ - sizeof header) / sizeof(detail::container_entry);
-    if (header.sections > room)
-      raise(errc::format, path_, ": byte 48: ", header.sections, " sections where the file has room for ", room);
-    std::vector<detail::container_entry> entries(header.sections);
-    fetch(sizeof header, std::as_writable_bytes(std::span(entries)));
-    if (crc32c(std::as_bytes(std::span(entries))) != header.table_crc)
-      raise(errc::checksum, path_, ": the section table at byte ", sizeof header, " does not match its checksum");
-    std::uint64_t end = sizeof header + entries.size() * sizeof(detail::container_entry);
-    table_.reserve(entries.size());
-    for (const detail::container_entry& entry : entries) {
-      table_.push_back(parse_entry(entry, end));
-      end = entry.offset + entry.size;
-    }
-    require_distinct_names();
-  }
+  void parse(file_kind expected);
 
-  detail::container_header parse_header(file_kind expected) {
-    detail::container_header header{};
-    if (size_ < sizeof header)
-      raise(errc::truncated, path_, ": ", size_, " bytes, too few for a header of ", sizeof header);
-    fetch(0, std::as_writable_bytes(std::span(&header, 1)));
-    if (header.magic != detail::container_magic) {
-      detail::refuse_known_content(std::as_bytes(std::span(&header, 1)), path_, "a file of this library");
-      raise(errc::format, path_, ": byte 0: not an embit file");
-    }
-    if (header.format == 0x01000000u) raise(errc::byte_order, path_, ": byte 8: written in the other byte order");
-    if (header.format != detail::container_format)
-      raise(errc::version, path_, ": byte 8: format version ", header.format, " where this library reads ",
-            detail::container_format);
-    if (crc32c(std::as_bytes(std::span(&header, 1)).first(detail::header_crc_bytes)) != header.header_crc)
-      raise(errc::checksum, path_, ": the header at byte 0 does not match its checksum");
-    kind_ = detail::name_in(header.kind);
-    kind_version_ = header.kind_version;
-    if (kind_.empty() || kind_version_ == 0) raise(errc::format, path_, ": byte 12: no valid kind");
-    if (!expected.name.empty()) {
-      if (kind_ != expected.name)
-        raise(errc::kind, path_, ": byte 16: holds '", kind_, "' where '", expected.name, "' is expected");
-      if (kind_version_ > expected.version)
-        raise(errc::version, path_, ": byte 12: version ", kind_version_, " of '", kind_,
-              "' where this library reads up to ", expected.version);
-    }
-    if (header.file_size != size_)
-      raise(header.file_size > size_ ? errc::truncated : errc::format, path_, ": byte 40: ", header.file_size,
-            " bytes were written and ", size_, " are there");
-    return header;
-  }
+  detail::container_header parse_header(file_kind expected);
 
-  section_info parse_entry(const detail::container_entry& entry, std::uint64_t previous_end) const {
-    const std::string_view name = detail::name_in(entry.name);
-    const std::uint64_t at = sizeof(detail::container_header) + table_.size() * sizeof entry;
-    if (name.empty()) raise(errc::format, path_, ": byte ", at, ": no valid section name");
-    if (entry.offset % detail::section_alignment != 0 || entry.offset < previous_end)
-      raise(errc::format, path_, ": byte ", at, ": section '", name, "' begins at byte ", entry.offset,
-            ", which is misaligned or inside what is before it (up to byte ", previous_end, ")");
-    if (entry.offset > size_ || entry.size > size_ - entry.offset)
-      raise(errc::format, path_, ": byte ", at, ": section '", name, "' of ", entry.size, " bytes at byte ",
-            entry.offset, " reaches beyond the ", size_, " bytes of the file");
-    return {std::string(name), entry.offset, entry.size, entry.crc};
-  }
+  section_info parse_entry(const detail::container_entry& entry, std::uint64_t previous_end) const;
 
-  void require_distinct_names() const {
-    std::vector<std::string_view> names;
-    for (const section_info& s : table_) names.push_back(s.name);
-    std::ranges::sort(names);
-    if (const auto twice = std::ranges::adjacent_find(names); twice != names.end())
-      raise(errc::format, path_, ": byte ", sizeof(detail::container_header), ": two sections are called '", *twice,
-            "'");
-  }
+  void require_distinct_names() const;
 
   std::string path_;
   input_file file_;
@@ -236,21 +137,11 @@ class section_reader {
   bool contains(std::string_view name) const noexcept { return find(prefix_ + std::string(name)) != nullptr; }
 
   /// Where a section lies. @throws error errc::format when it is missing.
-  const section_info& info(std::string_view name) const {
-    const std::string full = prefix_ + std::string(name);
-    const section_info* found = find(full);
-    if (found == nullptr) raise(errc::format, path(), ": section '", full, "' is missing");
-    return *found;
-  }
+  const section_info& info(std::string_view name) const;
 
   /// The values of a small section, its checksum verified.
   /// @throws error errc::format when it is missing, errc::checksum, errc::io
-  metadata_reader metadata(std::string_view name) const {
-    const section_info& s = info(name);
-    std::vector<std::byte> bytes(static_cast<std::size_t>(s.size));
-    reader_->read(s, bytes);
-    return metadata_reader(std::move(bytes), path() + ": section '" + s.name + "'", s.offset);
-  }
+  metadata_reader metadata(std::string_view name) const;
 
   /// How many T a section holds.
   /// @throws error errc::format when it is missing or its size is no multiple of that of T.
@@ -299,13 +190,26 @@ class section_reader {
     return {reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)};
   }
 
+  /// Whether `shared` leaves sections where they are, unverified.
+  bool maps() const noexcept { return keeper_ != nullptr; }
+
+  /// A section of `expected` elements: where it lies, kept and *not* verified, in a mapped file that is kept; else read
+  /// and verified as `array` does.
+  /// @throws error as `array` does.
+  template <detail::StoredValue T>
+  detail::shared_array<T> shared(std::string_view name, std::uint64_t expected) const {
+    if (!maps()) return detail::shared_array<T>(array<T>(name, expected));
+    return {view<T>(name, expected), keeper_};
+  }
+
   /// The sections of a part: names from here on begin with "name/".
-  section_reader scope(std::string_view name) const { return {reader_, prefix_ + std::string(name) + '/'}; }
+  section_reader scope(std::string_view name) const { return {reader_, prefix_ + std::string(name) + '/', keeper_}; }
 
  private:
   friend class container_reader;
-  section_reader(const container_reader* reader, std::string prefix) noexcept
-      : reader_(reader), prefix_(std::move(prefix)) {}
+  section_reader(const container_reader* reader, std::string prefix,
+                 std::shared_ptr<const container_reader> keeper) noexcept
+      : reader_(reader), prefix_(std::move(prefix)), keeper_(std::move(keeper)) {}
 
   const section_info* find(std::string_view full) const noexcept {
     for (const section_info& s : reader_->table())
@@ -313,16 +217,166 @@ class section_reader {
     return nullptr;
   }
 
-  void require_count(std::string_view name, std::size_t found, std::uint64_t expected) const {
-    if (found != expected)
-      raise(errc::format, path(), ": section '", prefix_, name, "' at byte ", info(name).offset, ": ", found,
-            " elements where ", expected, " are expected");
-  }
+  void require_count(std::string_view name, std::size_t found, std::uint64_t expected) const;
 
   const container_reader* reader_;
   std::string prefix_;
+  std::shared_ptr<const container_reader> keeper_;  // of sections that are left where they are
 };
 
-inline section_reader container_reader::sections() const& noexcept { return {this, {}}; }
+inline section_reader container_reader::sections() const& noexcept { return {this, {}, nullptr}; }
+inline section_reader container_reader::kept_sections(std::shared_ptr<const container_reader> reader) {
+  const container_reader* const file = reader.get();
+  return {file, {}, std::move(reader)};
+}
+
+#if EMBIT_KERNELS_HERE
+
+EMBIT_KERNELS_INLINE container_reader container_reader::open(std::string path, file_kind kind) {
+  container_reader reader(input_file(std::move(path)));
+  reader.parse(kind);
+  return reader;
+}
+
+EMBIT_KERNELS_INLINE container_reader container_reader::map(std::string path, file_kind kind) {
+  container_reader reader(mapped_file(std::move(path)));
+  reader.parse(kind);
+  return reader;
+}
+
+EMBIT_KERNELS_INLINE container_reader container_reader::from_bytes(aligned_vector<std::byte> bytes, std::string name,
+                                                                   file_kind kind) {
+  container_reader reader(std::move(bytes), std::move(name));
+  reader.parse(kind);
+  return reader;
+}
+
+EMBIT_KERNELS_INLINE void container_reader::verify() const {
+  for (const section_info& s : table_) verify(s);
+}
+
+EMBIT_KERNELS_INLINE void container_reader::verify(const section_info& s) const {
+  map_.require_unchanged_size();
+  std::uint32_t crc = 0;
+  if (in_memory()) {
+    crc = crc32c(bytes_of(s));
+  } else {
+    aligned_vector<std::byte> chunk(static_cast<std::size_t>(std::min<std::uint64_t>(s.size, chunk_size)));
+    for (std::uint64_t done = 0; done < s.size; done += chunk.size()) {
+      const auto part =
+          std::span(chunk).first(static_cast<std::size_t>(std::min<std::uint64_t>(chunk.size(), s.size - done)));
+      fetch(s.offset + done, part);
+      crc = crc32c(part, crc);
+    }
+  }
+  require_checksum(s, crc);
+}
+
+EMBIT_KERNELS_INLINE void container_reader::read(const section_info& s, std::span<std::byte> out) const {
+  map_.require_unchanged_size();
+  std::uint32_t crc = 0;
+  for (std::size_t done = 0; done < out.size();) {
+    const auto part = out.subspan(done, (std::min)(chunk_size, out.size() - done));
+    fetch(s.offset + done, part);
+    crc = crc32c(part, crc);
+    done += part.size();
+  }
+  require_checksum(s, crc);
+}
+
+EMBIT_KERNELS_INLINE void container_reader::parse(file_kind expected) {
+  detail::require_little_endian(path_);
+  const auto header = parse_header(expected);
+  const std::uint64_t room = (size_ - sizeof header) / sizeof(detail::container_entry);
+  if (header.sections > room)
+    raise(errc::format, path_, ": byte 48: ", header.sections, " sections where the file has room for ", room);
+  std::vector<detail::container_entry> entries(header.sections);
+  fetch(sizeof header, std::as_writable_bytes(std::span(entries)));
+  if (crc32c(std::as_bytes(std::span(entries))) != header.table_crc)
+    raise(errc::checksum, path_, ": the section table at byte ", sizeof header, " does not match its checksum");
+  std::uint64_t end = sizeof header + entries.size() * sizeof(detail::container_entry);
+  table_.reserve(entries.size());
+  for (const detail::container_entry& entry : entries) {
+    table_.push_back(parse_entry(entry, end));
+    end = entry.offset + entry.size;
+  }
+  require_distinct_names();
+}
+
+EMBIT_KERNELS_INLINE detail::container_header container_reader::parse_header(file_kind expected) {
+  detail::container_header header{};
+  if (size_ < sizeof header)
+    raise(errc::truncated, path_, ": ", size_, " bytes, too few for a header of ", sizeof header);
+  fetch(0, std::as_writable_bytes(std::span(&header, 1)));
+  if (header.magic != detail::container_magic) {
+    detail::refuse_known_content(std::as_bytes(std::span(&header, 1)), path_, "a file of this library");
+    raise(errc::format, path_, ": byte 0: not an embit file");
+  }
+  if (header.format == 0x01000000u) raise(errc::byte_order, path_, ": byte 8: written in the other byte order");
+  if (header.format != detail::container_format)
+    raise(errc::version, path_, ": byte 8: format version ", header.format, " where this library reads ",
+          detail::container_format);
+  if (crc32c(std::as_bytes(std::span(&header, 1)).first(detail::header_crc_bytes)) != header.header_crc)
+    raise(errc::checksum, path_, ": the header at byte 0 does not match its checksum");
+  kind_ = detail::name_in(header.kind);
+  kind_version_ = header.kind_version;
+  if (kind_.empty() || kind_version_ == 0) raise(errc::format, path_, ": byte 12: no valid kind");
+  if (!expected.name.empty()) {
+    if (kind_ != expected.name)
+      raise(errc::kind, path_, ": byte 16: holds '", kind_, "' where '", expected.name, "' is expected");
+    if (kind_version_ > expected.version)
+      raise(errc::version, path_, ": byte 12: version ", kind_version_, " of '", kind_,
+            "' where this library reads up to ", expected.version);
+  }
+  if (header.file_size != size_)
+    raise(header.file_size > size_ ? errc::truncated : errc::format, path_, ": byte 40: ", header.file_size,
+          " bytes were written and ", size_, " are there");
+  return header;
+}
+
+EMBIT_KERNELS_INLINE section_info container_reader::parse_entry(const detail::container_entry& entry,
+                                                                std::uint64_t previous_end) const {
+  const std::string_view name = detail::name_in(entry.name);
+  const std::uint64_t at = sizeof(detail::container_header) + table_.size() * sizeof entry;
+  if (name.empty()) raise(errc::format, path_, ": byte ", at, ": no valid section name");
+  if (entry.offset % detail::section_alignment != 0 || entry.offset < previous_end)
+    raise(errc::format, path_, ": byte ", at, ": section '", name, "' begins at byte ", entry.offset,
+          ", which is misaligned or inside what is before it (up to byte ", previous_end, ")");
+  if (entry.offset > size_ || entry.size > size_ - entry.offset)
+    raise(errc::format, path_, ": byte ", at, ": section '", name, "' of ", entry.size, " bytes at byte ", entry.offset,
+          " reaches beyond the ", size_, " bytes of the file");
+  return {std::string(name), entry.offset, entry.size, entry.crc};
+}
+
+EMBIT_KERNELS_INLINE void container_reader::require_distinct_names() const {
+  std::vector<std::string_view> names;
+  for (const section_info& s : table_) names.push_back(s.name);
+  std::ranges::sort(names);
+  if (const auto twice = std::ranges::adjacent_find(names); twice != names.end())
+    raise(errc::format, path_, ": byte ", sizeof(detail::container_header), ": two sections are called '", *twice, "'");
+}
+
+EMBIT_KERNELS_INLINE const section_info& section_reader::info(std::string_view name) const {
+  const std::string full = prefix_ + std::string(name);
+  const section_info* found = find(full);
+  if (found == nullptr) raise(errc::format, path(), ": section '", full, "' is missing");
+  return *found;
+}
+
+EMBIT_KERNELS_INLINE metadata_reader section_reader::metadata(std::string_view name) const {
+  const section_info& s = info(name);
+  std::vector<std::byte> bytes(static_cast<std::size_t>(s.size));
+  reader_->read(s, bytes);
+  return metadata_reader(std::move(bytes), path() + ": section '" + s.name + "'", s.offset);
+}
+
+EMBIT_KERNELS_INLINE void section_reader::require_count(std::string_view name, std::size_t found,
+                                                        std::uint64_t expected) const {
+  if (found != expected)
+    raise(errc::format, path(), ": section '", prefix_, name, "' at byte ", info(name).offset, ": ", found,
+          " elements where ", expected, " are expected");
+}
+
+#endif
 
 }  // namespace embit::inline EMBIT_ABI

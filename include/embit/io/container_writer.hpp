@@ -53,11 +53,7 @@ class section_writer;
 class container_writer {
  public:
   /// @throws error errc::argument for a bad kind, errc::unsupported on a big-endian machine.
-  container_writer(std::string path, file_kind kind)
-      : path_(std::move(path)), kind_(detail::name_field<24>(kind.name, "kind")), kind_version_(kind.version) {
-    detail::require_little_endian(path_);
-    if (kind.version == 0) raise(errc::argument, "kind '", kind.name, "': versions begin at 1");
-  }
+  container_writer(std::string path, file_kind kind);
 
   /// Where a type puts its sections.
   section_writer sections() noexcept;
@@ -68,31 +64,7 @@ class container_writer {
 
   /// Writes beside and syncs: all of the work but for `commit` of what is returned.
   /// @throws error errc::io; the old file is then still there.
-  atomic_file write() {
-    using detail::container_entry, detail::container_header;
-    container_header header{.magic = detail::container_magic,
-                            .format = detail::container_format,
-                            .kind_version = kind_version_,
-                            .kind = kind_,
-                            .file_size = 0,
-                            .sections = static_cast<std::uint32_t>(sections_.size()),
-                            .zero = 0,
-                            .table_crc = 0,
-                            .header_crc = 0};
-    std::vector<container_entry> table;
-    table.reserve(sections_.size());
-    atomic_file file(path_);
-    file.write(std::as_bytes(std::span(&header, 1)));
-    file.write(std::vector<std::byte>(sections_.size() * sizeof(container_entry)));
-    for (const section& s : sections_) table.push_back(write_section(file, s));
-    header.file_size = file.size();
-    header.table_crc = crc32c(std::as_bytes(std::span(table)));
-    header.header_crc = crc32c(std::as_bytes(std::span(&header, 1)).first(detail::header_crc_bytes));
-    file.overwrite(0, std::as_bytes(std::span(&header, 1)));
-    file.overwrite(sizeof header, std::as_bytes(std::span(table)));
-    file.sync();
-    return file;
-  }
+  atomic_file write();
 
  private:
   friend class section_writer;
@@ -102,22 +74,9 @@ class container_writer {
     std::function<void(section_sink&)> produce;
   };
 
-  static detail::container_entry write_section(atomic_file& file, const section& s) {
-    constexpr std::array<std::byte, detail::section_alignment> zeros{};
-    const std::uint64_t beyond = file.size() % detail::section_alignment;
-    if (beyond != 0) file.write(std::span(zeros).first(static_cast<std::size_t>(detail::section_alignment - beyond)));
-    const std::uint64_t offset = file.size();
-    section_sink sink(file);
-    s.produce(sink);
-    return {s.name, offset, sink.size(), sink.checksum(), {}};
-  }
+  static detail::container_entry write_section(atomic_file& file, const section& s);
 
-  void add(std::string_view name, std::function<void(section_sink&)> produce) {
-    const auto field = detail::name_field<32>(name, "section");
-    for (const section& s : sections_)
-      if (s.name == field) raise(errc::argument, "section '", name, "': added twice");
-    sections_.push_back({field, std::move(produce)});
-  }
+  void add(std::string_view name, std::function<void(section_sink&)> produce);
 
   std::string path_;
   std::array<char, 24> kind_;
@@ -160,5 +119,58 @@ class section_writer {
 };
 
 inline section_writer container_writer::sections() noexcept { return {this, {}}; }
+
+#if EMBIT_KERNELS_HERE
+
+EMBIT_KERNELS_INLINE container_writer::container_writer(std::string path, file_kind kind)
+    : path_(std::move(path)), kind_(detail::name_field<24>(kind.name, "kind")), kind_version_(kind.version) {
+  detail::require_little_endian(path_);
+  if (kind.version == 0) raise(errc::argument, "kind '", kind.name, "': versions begin at 1");
+}
+
+EMBIT_KERNELS_INLINE atomic_file container_writer::write() {
+  using detail::container_entry, detail::container_header;
+  container_header header{.magic = detail::container_magic,
+                          .format = detail::container_format,
+                          .kind_version = kind_version_,
+                          .kind = kind_,
+                          .file_size = 0,
+                          .sections = static_cast<std::uint32_t>(sections_.size()),
+                          .zero = 0,
+                          .table_crc = 0,
+                          .header_crc = 0};
+  std::vector<container_entry> table;
+  table.reserve(sections_.size());
+  atomic_file file(path_);
+  file.write(std::as_bytes(std::span(&header, 1)));
+  file.write(std::vector<std::byte>(sections_.size() * sizeof(container_entry)));
+  for (const section& s : sections_) table.push_back(write_section(file, s));
+  header.file_size = file.size();
+  header.table_crc = crc32c(std::as_bytes(std::span(table)));
+  header.header_crc = crc32c(std::as_bytes(std::span(&header, 1)).first(detail::header_crc_bytes));
+  file.overwrite(0, std::as_bytes(std::span(&header, 1)));
+  file.overwrite(sizeof header, std::as_bytes(std::span(table)));
+  file.sync();
+  return file;
+}
+
+EMBIT_KERNELS_INLINE detail::container_entry container_writer::write_section(atomic_file& file, const section& s) {
+  constexpr std::array<std::byte, detail::section_alignment> zeros{};
+  const std::uint64_t beyond = file.size() % detail::section_alignment;
+  if (beyond != 0) file.write(std::span(zeros).first(static_cast<std::size_t>(detail::section_alignment - beyond)));
+  const std::uint64_t offset = file.size();
+  section_sink sink(file);
+  s.produce(sink);
+  return {s.name, offset, sink.size(), sink.checksum(), {}};
+}
+
+EMBIT_KERNELS_INLINE void container_writer::add(std::string_view name, std::function<void(section_sink&)> produce) {
+  const auto field = detail::name_field<32>(name, "section");
+  for (const section& s : sections_)
+    if (s.name == field) raise(errc::argument, "section '", name, "': added twice");
+  sections_.push_back({field, std::move(produce)});
+}
+
+#endif
 
 }  // namespace embit::inline EMBIT_ABI

@@ -5,14 +5,16 @@
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/finite.hpp>
-#include <embit/io/file.hpp>
 #include <embit/io/file_content.hpp>
+#include <embit/io/text_source.hpp>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,7 +35,8 @@ struct delimited_options {
 /// Reads a file of lines of fields, a row at a time, in memory of a buffer and the longest row. A row ends at LF or
 /// CRLF, the last one also at the end of the file; an empty line is a row of one empty field. A field in quotes may
 /// hold separators, line ends and quotes, each of these doubled (RFC 4180). A byte order mark of UTF-8 is passed over,
-/// NUL is refused. Errors name file, line and column, which count from 1, columns in bytes.
+/// NUL is refused. Errors name file, line and column, which count from 1, columns in bytes. The text may come from
+/// another `text_source` than a file: `gzip_text` of embit/adapt/gzip.hpp reads what gzip compressed.
 ///
 ///     delimited_reader rows("hashes.csv", {.separator = ',', .fields = 2});
 ///     while (rows.next()) rows.hex(1, hash), keep(rows[0], hash);
@@ -42,15 +45,21 @@ class delimited_reader {
   /// @throws error errc::argument for a separator that is a quote, NUL or a line end, or sizes of 0; what `input_file`
   /// throws.
   explicit delimited_reader(std::string path, delimited_options options = {})
-      : file_(std::move(path)), options_(options) {
+      : delimited_reader(file_text(std::move(path)), options) {}
+  /// The same of any text.
+  template <std::derived_from<text_source> Source>
+  explicit delimited_reader(Source source, delimited_options options = {})
+      : source_(std::make_unique<Source>(std::move(source))), options_(options) {
     const char s = options.separator;
     if (s == '\0' || s == '\n' || s == '\r' || s == '"')
       raise(errc::argument, "separator: character ", static_cast<int>(s), " cannot separate fields");
     if (options.longest_row == 0 || options.buffer_size == 0)
       raise(errc::argument, "delimited_reader: rows of ", options.longest_row, " bytes, a buffer of ",
             options.buffer_size);
+    while (end_ < start_.size() && refill()) continue;
+    std::transform(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>((std::min)(end_, start_.size())),
+                   start_.begin(), [](char c) { return static_cast<std::byte>(c); });
     constexpr std::string_view mark = "\xef\xbb\xbf";
-    while (end_ < mark.size() && refill()) continue;
     if (std::string_view(buffer_.data(), end_).starts_with(mark)) at_ = mark.size();
   }
 
@@ -85,11 +94,11 @@ class delimited_reader {
   std::string_view operator[](std::size_t) const&& = delete;
   /// Where the row begins.
   std::size_t line() const noexcept { return row_line_; }
-  const std::string& path() const& noexcept { return file_.path(); }
+  const std::string& path() const& noexcept { return source_->path(); }
   const std::string& path() const&& = delete;
-  /// Bytes of the file, and how many of them are read: for a progress bar.
-  std::uint64_t bytes() const noexcept { return file_.size(); }
-  std::uint64_t bytes_read() const noexcept { return offset_ - (end_ - at_); }
+  /// Bytes of the file, and how many of them are read, a buffer at a time: for a progress bar.
+  std::uint64_t bytes() const noexcept { return source_->bytes(); }
+  std::uint64_t bytes_read() const noexcept { return source_->bytes_read(); }
 
   /// The field as a whole number, of decimal digits alone.
   /// @throws error errc::format for anything else and for numbers that T cannot hold.
@@ -156,17 +165,16 @@ class delimited_reader {
 
   /// Drops what is before the row and reads on; false at the end of the file.
   bool refill() {
-    if (offset_ == file_.size()) return false;
+    if (ended_) return false;
     buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(row_));
     at_ -= row_;
     end_ -= row_;
     row_ = 0;
-    const auto step = static_cast<std::size_t>(std::min<std::uint64_t>(options_.buffer_size, file_.size() - offset_));
-    buffer_.resize(end_ + step);
-    file_.read(offset_, std::as_writable_bytes(std::span(buffer_).subspan(end_, step)));
-    offset_ += step;
+    buffer_.resize(end_ + options_.buffer_size);
+    const std::size_t step = source_->read(std::as_writable_bytes(std::span(buffer_).subspan(end_)));
+    ended_ = step == 0;
     end_ += step;
-    return true;
+    return !ended_;
   }
 
   /// Reads a field and what ends it; whether the row has another.
@@ -259,17 +267,18 @@ class delimited_reader {
 
   template <class... Parts>
   [[noreturn]] EMBIT_COLD void refuse_at(errc code, place where, const Parts&... parts) const {
-    detail::refuse_known_content(file_, "a table of text");
+    detail::refuse_known_content(start_, path(), "a table of text");
     raise(code, path(), ": line ", where.line, ", column ", where.column, ": ", parts...);
   }
 
-  input_file file_;
+  std::unique_ptr<text_source> source_;
   delimited_options options_;
+  std::array<std::byte, detail::content_start> start_{};  // of the text
   std::vector<char> buffer_;
-  std::uint64_t offset_ = 0;  // of the bytes that are not read yet
-  std::size_t row_ = 0;       // where the row begins, in the buffer
-  std::size_t at_ = 0;        // what is read next
-  std::size_t end_ = 0;       // of what is in the buffer
+  bool ended_ = false;   // nothing is left to read
+  std::size_t row_ = 0;  // where the row begins, in the buffer
+  std::size_t at_ = 0;   // what is read next
+  std::size_t end_ = 0;  // of what is in the buffer
   std::size_t line_ = 0, row_line_ = 0;
   std::size_t line_start_ = 0;  // where `line_` begins, in the row
   std::vector<field> fields_;

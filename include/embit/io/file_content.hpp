@@ -1,4 +1,4 @@
-// What a file is that is not what its reader reads: pointers and archives that stand where vectors are expected.
+// What a file is, by its name or its first bytes: also pointers and archives that stand where vectors are expected.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -70,6 +70,14 @@ namespace detail {
 
 inline constexpr std::size_t content_start = 64;
 
+/// Whether the name ends in this extension, in capitals or not.
+constexpr bool has_extension(std::string_view name, std::string_view lower) noexcept {
+  if (name.size() < lower.size()) return false;
+  return std::ranges::equal(name.substr(name.size() - lower.size()), lower, [](char a, char b) {
+    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
+  });
+}
+
 /// Refuses bytes that a reader has found not to be its own, where they tell what they are; else returns, and the
 /// reader gives its reason.
 /// @throws error errc::kind
@@ -82,13 +90,17 @@ inline void refuse_known_content(std::span<const std::byte> start, std::string_v
     raise(errc::kind, path, ": is ", is, "; ", expected, " is expected");
 }
 
+/// The first bytes of an open file, which tell what it is.
+inline std::string start_of(const input_file& file) {
+  std::string start(static_cast<std::size_t>(std::min<std::uint64_t>(file.size(), content_start)), '\0');
+  file.read(0, std::as_writable_bytes(std::span(start)));
+  return start;
+}
+
 /// The same for an open file.
 inline void refuse_known_content(const input_file& file, std::string_view expected) {
-  std::array<std::byte, content_start> start{};
-  const auto known =
-      std::span(start).first(static_cast<std::size_t>(std::min<std::uint64_t>(file.size(), start.size())));
-  file.read(0, known);
-  refuse_known_content(known, file.path(), expected);
+  const std::string start = start_of(file);
+  refuse_known_content(std::as_bytes(std::span(start)), file.path(), expected);
 }
 
 /// What the file of that name is, or nothing: never fails.

@@ -32,15 +32,7 @@ class mapped_file {
   explicit mapped_file(std::string path) : mapped_file(input_file(std::move(path))) {}
 
   /// @throws error errc::io when the file cannot be mapped.
-  explicit mapped_file(input_file file) : file_(std::move(file)) {
-    if (file_.size() > static_cast<std::uint64_t>((std::numeric_limits<std::ptrdiff_t>::max)()))
-      raise(errc::io, path(), ": ", file_.size(), " bytes are more than can be mapped");
-    if (file_.size() == 0) return;
-    const auto size = static_cast<std::size_t>(file_.size());
-    void* memory = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file_.native_handle(), 0);
-    if (memory == MAP_FAILED) detail::raise_errno(path(), "map");
-    bytes_ = {static_cast<const std::byte*>(memory), size};
-  }
+  explicit mapped_file(input_file file);
 
   mapped_file(mapped_file&& other) noexcept
       : file_(std::move(other.file_)), bytes_(std::exchange(other.bytes_, std::span<const std::byte>())) {}
@@ -55,27 +47,20 @@ class mapped_file {
 
   const std::string& path() const& noexcept { return file_.path(); }
   const std::string& path() const&& = delete;
+  const input_file& file() const& noexcept { return file_; }
+  const input_file& file() const&& = delete;
   std::size_t size() const noexcept { return bytes_.size(); }
   std::span<const std::byte> bytes() const& noexcept { return bytes_; }
   std::span<const std::byte> bytes() const&& = delete;
 
   /// Refuses a file whose size is no longer what it was when it was mapped.
   /// @throws error errc::changed with both sizes.
-  void require_unchanged_size() const {
-    if (bytes_.empty()) return;
-    if (const std::uint64_t now = file_.current_size(); now != bytes_.size())
-      raise(errc::changed, path(), ": had ", bytes_.size(), " bytes when it was mapped and has ", now, " now");
-  }
+  void require_unchanged_size() const;
 
   /// Tells the system how the bytes will be read. Never fails; at worst nothing changes.
-  void advise(access_pattern pattern) const noexcept {
-    if (bytes_.empty()) return;
-    int advice = POSIX_MADV_NORMAL;
-    if (pattern == access_pattern::sequential) advice = POSIX_MADV_SEQUENTIAL;
-    if (pattern == access_pattern::random) advice = POSIX_MADV_RANDOM;
-    if (pattern == access_pattern::soon) advice = POSIX_MADV_WILLNEED;
-    static_cast<void>(::posix_madvise(address(), bytes_.size(), advice));
-  }
+  void advise(access_pattern pattern) const noexcept { advise(pattern, 0, size()); }
+  /// The same for some of the bytes, which begin with a page.
+  void advise(access_pattern pattern, std::size_t first, std::size_t count) const noexcept;
 
  private:
   void* address() const noexcept { return const_cast<std::byte*>(bytes_.data()); }
@@ -83,5 +68,36 @@ class mapped_file {
   input_file file_;  // kept open: its size can be asked for whatever becomes of the name
   std::span<const std::byte> bytes_;
 };
+
+#if EMBIT_KERNELS_HERE
+
+EMBIT_KERNELS_INLINE mapped_file::mapped_file(input_file file) : file_(std::move(file)) {
+  if (file_.size() > static_cast<std::uint64_t>((std::numeric_limits<std::ptrdiff_t>::max)()))
+    raise(errc::io, path(), ": ", file_.size(), " bytes are more than can be mapped");
+  if (file_.size() == 0) return;
+  const auto size = static_cast<std::size_t>(file_.size());
+  void* memory = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file_.native_handle(), 0);
+  if (memory == MAP_FAILED) detail::raise_errno(path(), "map");
+  bytes_ = {static_cast<const std::byte*>(memory), size};
+}
+
+EMBIT_KERNELS_INLINE void mapped_file::require_unchanged_size() const {
+  if (bytes_.empty()) return;
+  if (const std::uint64_t now = file_.current_size(); now != bytes_.size())
+    raise(errc::changed, path(), ": had ", bytes_.size(), " bytes when it was mapped and has ", now, " now");
+}
+
+EMBIT_KERNELS_INLINE void mapped_file::advise(access_pattern pattern, std::size_t first,
+                                              std::size_t count) const noexcept {
+  EMBIT_ASSERT(first <= size() && count <= size() - first);
+  if (count == 0) return;
+  int advice = POSIX_MADV_NORMAL;
+  if (pattern == access_pattern::sequential) advice = POSIX_MADV_SEQUENTIAL;
+  if (pattern == access_pattern::random) advice = POSIX_MADV_RANDOM;
+  if (pattern == access_pattern::soon) advice = POSIX_MADV_WILLNEED;
+  static_cast<void>(::posix_madvise(static_cast<std::byte*>(address()) + first, count, advice));
+}
+
+#endif
 
 }  // namespace embit::inline EMBIT_ABI

@@ -9,7 +9,6 @@
 #include <embit/io/dtype.hpp>
 #include <embit/io/mapped_file.hpp>
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -65,9 +64,7 @@ class mapped_npy {
             "; read_npy reads it");
     };
     if (header.type != dtype_of<T>) refuse("holds ", name_of(header.type));
-    if (detail::stored_numbers{header.type, header.offset, header.order}.swapped())
-      refuse("its numbers are in the other byte order");
-    if (header.fortran_order && header.rows() > 1 && header.cols() > 1) refuse("is in Fortran order");
+    if (const auto why = detail::reason_to_convert(header); !why.empty()) refuse(why);
     if (header.offset % alignof(T) != 0) refuse("its numbers begin at byte ", header.offset);
     mapped_file mapped(std::move(file));
     const std::byte* const numbers = header.rows() == 0 ? nullptr : mapped.bytes().data() + header.offset;

@@ -47,13 +47,7 @@ class metadata_writer {
 
   /// Its length as u32, then its bytes.
   /// @throws error errc::argument for 4 GiB or more.
-  metadata_writer& text(std::string_view value) {
-    if (value.size() > (std::numeric_limits<std::uint32_t>::max)())
-      raise(errc::argument, "metadata: a text of ", value.size(), " bytes");
-    u32(static_cast<std::uint32_t>(value.size()));
-    detail::append_bytes(bytes_, std::as_bytes(std::span(value)));
-    return *this;
-  }
+  metadata_writer& text(std::string_view value);
 
   std::span<const std::byte> bytes() const& noexcept { return bytes_; }
   std::span<const std::byte> bytes() const&& = delete;
@@ -99,14 +93,7 @@ class metadata_reader {
   }
 
  private:
-  std::span<const std::byte> next(std::size_t size) {
-    if (size > remaining())
-      raise(errc::format, where_, " at byte ", offset_ + position_, ": ", size, " bytes expected, ", remaining(),
-            " left");
-    const auto bytes = std::span(bytes_).subspan(position_, size);
-    position_ += size;
-    return bytes;
-  }
+  std::span<const std::byte> next(std::size_t size);
 
   template <class T>
   T take() {
@@ -120,5 +107,26 @@ class metadata_reader {
   std::uint64_t offset_;
   std::size_t position_ = 0;
 };
+
+#if EMBIT_KERNELS_HERE
+
+EMBIT_KERNELS_INLINE metadata_writer& metadata_writer::text(std::string_view value) {
+  if (value.size() > (std::numeric_limits<std::uint32_t>::max)())
+    raise(errc::argument, "metadata: a text of ", value.size(), " bytes");
+  u32(static_cast<std::uint32_t>(value.size()));
+  detail::append_bytes(bytes_, std::as_bytes(std::span(value)));
+  return *this;
+}
+
+EMBIT_KERNELS_INLINE std::span<const std::byte> metadata_reader::next(std::size_t size) {
+  if (size > remaining())
+    raise(errc::format, where_, " at byte ", offset_ + position_, ": ", size, " bytes expected, ", remaining(),
+          " left");
+  const auto bytes = std::span(bytes_).subspan(position_, size);
+  position_ += size;
+  return bytes;
+}
+
+#endif
 
 }  // namespace embit::inline EMBIT_ABI

@@ -76,19 +76,9 @@ template <class T>
 void write_npy(std::string path, matrix_view<T> numbers) {
   detail::require_little_endian(path);
   constexpr dtype type = dtype_of<std::remove_const_t<T>>;
-  std::string header = "{'descr': '";
-  header += size_of(type) == 1 ? '|' : '<';
-  header += type <= dtype::f64 ? 'f' : type <= dtype::i64 ? 'i' : 'u';
-  detail::append(header, size_of(type));
-  header += "', 'fortran_order': False, 'shape': " + detail::text_of({numbers.rows(), numbers.cols()}) + ", }";
-  header.append(63 - (10 + header.size()) % 64, ' ');
-  header += '\n';
-  const char start[] = {1, 0, static_cast<char>(header.size() & 0xffu), static_cast<char>(header.size() >> 8)};
-
+  const std::string start = detail::npy_start(type, numbers.rows(), numbers.cols());
   atomic_file file(std::move(path));
-  file.write(std::as_bytes(std::span(detail::npy_magic)));
   file.write(std::as_bytes(std::span(start)));
-  file.write(std::as_bytes(std::span(header)));
   for (std::size_t i = 0; i < numbers.rows(); ++i) file.write(std::as_bytes(numbers[i]));
   file.commit();
 }

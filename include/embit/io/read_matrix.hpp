@@ -11,24 +11,11 @@
 #include <embit/io/row_range.hpp>
 #include <embit/io/vecs.hpp>
 
-#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace embit::inline EMBIT_ABI {
-
-namespace detail {
-
-/// Whether the name ends in this extension, in capitals or not.
-constexpr bool has_extension(std::string_view name, std::string_view lower) noexcept {
-  if (name.size() < lower.size()) return false;
-  return std::ranges::equal(name.substr(name.size() - lower.size()), lower, [](char a, char b) {
-    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
-  });
-}
-
-}  // namespace detail
 
 /// Reads a .npy, .fvecs, .bvecs or .ivecs file (or .NPY and so on), or some of its rows, as a matrix of T.
 /// @throws error errc::argument for any other name, else what the reader of the format throws.

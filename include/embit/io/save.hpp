@@ -11,6 +11,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -78,23 +79,49 @@ void write_part(const section_writer& out, std::string_view name, const T& part)
   part.write_to(scope);
 }
 
+/// The kind of a part that `write_part` wrote.
+struct part_kind {
+  std::string name;
+  std::uint32_t version;
+};
+inline part_kind read_part_kind(const section_reader& scope) {
+  metadata_reader kind = scope.metadata("kind");
+  std::string name = kind.text();
+  return {std::move(name), kind.u32()};
+}
+
+/// @throws error errc::kind for a part of another kind, errc::version for a later one.
+inline void require_part(const section_reader& scope, std::string_view name, file_kind expected) {
+  const part_kind found = read_part_kind(scope);
+  if (found.name != expected.name)
+    raise(errc::kind, scope.path(), ": byte ", scope.info("kind").offset, ": '", name, "' is of kind '", found.name,
+          "' where '", expected.name, "' is expected");
+  if (found.version == 0 || found.version > expected.version)
+    raise(errc::version, scope.path(), ": byte ", scope.info("kind").offset, ": '", name, "' is version ",
+          found.version, " of kind '", found.name, "' where this library reads up to ", expected.version);
+}
+
+/// Reads a T from the sections of a file, or of a part of one, that says it is of this kind: what reads a value of
+/// which only the file knows the type.
+/// @throws error errc::version for a later version than is known, and what T throws.
+template <SavedAsItself T, class... Parts>
+T read_found(file_kind found, const section_reader& in, const Parts&... parts) {
+  if (found.version == 0 || found.version > T::file.version)
+    raise(errc::version, in.path(), ": version ", found.version, " of '", found.name,
+          "' where this library reads up to ", T::file.version);
+  return T::read_from(in, parts...);
+}
+
 /// Reads what `write_part` wrote.
 /// @throws error errc::kind for a part of another kind, errc::version for a later one, and what the part throws.
 template <class T, class... Parts>
   requires Loadable<T, Parts...> T read_part(const section_reader& in, std::string_view name, Parts&&... parts) {
     const section_reader scope = in.scope(name);
-    metadata_reader kind = scope.metadata("kind");
-    const std::string found = kind.text();
-    const std::uint32_t version = kind.u32();
     if constexpr (ReadAsFound<T, Parts...>) {
-      return T::read_as({found, version}, scope, std::forward<Parts>(parts)...);
+      const part_kind found = read_part_kind(scope);
+      return T::read_as({found.name, found.version}, scope, std::forward<Parts>(parts)...);
     } else {
-      if (found != T::file.name)
-        raise(errc::kind, in.path(), ": byte ", scope.info("kind").offset, ": '", name, "' is of kind '", found,
-              "' where '", T::file.name, "' is expected");
-      if (version == 0 || version > T::file.version)
-        raise(errc::version, in.path(), ": byte ", scope.info("kind").offset, ": '", name, "' is version ", version,
-              " of kind '", found, "' where this library reads up to ", T::file.version);
+      require_part(scope, name, T::file);
       return T::read_from(scope, std::forward<Parts>(parts)...);
     }
   }
@@ -124,6 +151,34 @@ template <class T, class... Parts>
       const container_reader reader = container_reader::open(std::move(path), T::file);
       return T::read_from(reader.sections(), std::forward<Parts>(parts)...);
     }
+  }
+
+namespace detail {
+
+template <class T>
+inline constexpr bool stays_in_file = [] {
+  if constexpr (requires { T::stays_in_file; })
+    return bool{T::stays_in_file};
+  else
+    return false;
+}();
+
+}  // namespace detail
+
+/// A Loadable type that leaves what is large in a mapped file.
+template <class T, class... Parts>
+concept Mappable = Loadable<T, Parts...> && detail::ReadAsItself<T, Parts...> && detail::stays_in_file<T>;
+
+/// What `save` wrote, with codes and tables left in the file, which is mapped as long as anything made of this lives:
+/// opened in much less time than it takes to read, shared between processes. Only what is small and what says which row
+/// is where is looked at; `container_reader::map(path, {}).verify()` reads all. What is changed is copied first, into
+/// memory; the file stays as it is. See `mapped_file` for what may happen to the file meanwhile.
+/// @param parts  as of `load`
+/// @throws error as `load` does, but for the checksums of what is not read.
+template <class T, class... Parts>
+  requires Mappable<T, Parts...> T load_mapped(std::string path, Parts&&... parts) {
+    auto reader = std::make_shared<const container_reader>(container_reader::map(std::move(path), T::file));
+    return T::read_from(container_reader::kept_sections(std::move(reader)), std::forward<Parts>(parts)...);
   }
 
 }  // namespace embit::inline EMBIT_ABI

@@ -28,11 +28,11 @@ namespace embit::inline EMBIT_ABI {
 
 namespace detail {
 
-/// The rows of an open vecs file, all of one dimension.
+/// The rows of an open vecs file, all of one dimension. It views the file.
 template <class S>
 class vecs_file {
  public:
-  explicit vecs_file(std::string path) : file_(std::move(path)) {
+  explicit vecs_file(const input_file& file) : file_(file) {
     require_little_endian(file_.path());
     if (file_.size() == 0) return;
     dim_ = dim_at(0, 0);
@@ -44,9 +44,11 @@ class vecs_file {
     if (file_.size() % row_bytes() != 0) raise_broken();
   }
 
-  const std::string& path() const& noexcept { return file_.path(); }
-  const std::string& path() const&& = delete;
+  explicit vecs_file(const input_file&&) = delete;
+
+  const std::string& path() const noexcept { return file_.path(); }
   std::size_t dim() const noexcept { return dim_; }
+  std::uint64_t row_bytes() const noexcept { return 4 + std::uint64_t{dim_} * sizeof(S); }
   std::size_t rows() const noexcept { return dim_ == 0 ? 0 : static_cast<std::size_t>(file_.size() / row_bytes()); }
 
   /// Rows from `first` on, as many as `out` has.
@@ -60,8 +62,6 @@ class vecs_file {
 
  private:
   static constexpr std::string_view expected = "a file of vectors, each after its dimension,";
-
-  std::uint64_t row_bytes() const noexcept { return 4 + std::uint64_t{dim_} * sizeof(S); }
 
   /// Calls `f(row, numbers)` for whole rows, each found to have the dimension of the first.
   template <class F>
@@ -111,16 +111,17 @@ class vecs_file {
           file_.size() - whole * row_bytes(), " of ", row_bytes(), " bytes are there");
   }
 
-  input_file file_;
+  const input_file& file_;
   std::size_t dim_ = 0;
 };
 
 template <class S, class T>
 matrix<T> read_vecs(std::string path, row_range range) {
   static_assert(is_convertible<T>(dtype_of<S>), "embit: whole numbers cannot hold the floats of an .fvecs file");
-  const vecs_file<S> file(std::move(path));
-  auto rows = matrix<T>::uninitialized(rows_within(range, file.rows(), file.path()), file.dim());
-  file.read(range.first, rows.view());
+  const input_file file(std::move(path));
+  const vecs_file<S> stored(file);
+  auto rows = matrix<T>::uninitialized(rows_within(range, stored.rows(), file.path()), stored.dim());
+  stored.read(range.first, rows.view());
   return rows;
 }
 

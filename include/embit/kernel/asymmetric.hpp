@@ -20,8 +20,9 @@ namespace embit::inline EMBIT_ABI {
 
 /// Float queries in the space of the codes, and what each adds to its distances.
 struct mapped_queries {
-  matrix<float> z;                       ///< queries × dimensions of the code
-  std::vector<level_query_terms> terms;  ///< one a query
+  matrix<float> z;                        ///< queries × dimensions of the code
+  std::vector<level_query_terms> terms;   ///< one a query
+  row_factor factor = row_factor::scale;  ///< of rows, what multiplies products where codes have it
 };
 
 /// Takes float queries of an encoder to the space of its codes: a cheap handle that shares the encoder's state.
@@ -45,8 +46,7 @@ class asymmetric {
   /// @param query_bits  to which a mapped query is rounded: up to 8 cost one lookup a nibble, 9 to 14 two
   /// @throws error errc::argument for query bits outside 4 to 14
   explicit asymmetric(Map map, std::size_t query_bits = 8) : map_(std::move(map)), query_bits_(query_bits) {
-    if (query_bits < 4 || query_bits > 14)
-      raise(errc::argument, "query_bits: ", query_bits, " where 4 to 14 are possible");
+    detail::require_query_bits(query_bits);
   }
 
   /// Numbers of a query.
@@ -74,7 +74,7 @@ class asymmetric {
   level_query prepare(std::span<const float> query) const {
     const mapped_queries mapped = map_(query_view(query.data(), 1, query.size()));
     level_query prepared;
-    prepared.assign(format(), mapped.z[0], query_bits_, mapped.terms[0]);
+    prepared.assign(format(), mapped.z[0], query_bits_, mapped.terms[0], mapped.factor);
     return prepared;
   }
 
@@ -90,7 +90,7 @@ class asymmetric {
     const mapped_queries mapped = map_(queries);
     into.reset(queries.size());
     for (std::size_t q = 0; q < queries.size(); ++q)
-      into[q].assign(format(), mapped.z[q], query_bits_, mapped.terms[q]);
+      into[q].assign(format(), mapped.z[q], query_bits_, mapped.terms[q], mapped.factor);
   }
 
  private:

@@ -8,6 +8,7 @@
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
 #include <embit/core/isa.hpp>
+#include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/moved.hpp>
 #include <embit/core/types.hpp>
@@ -77,6 +78,13 @@ class row_panels {
     EMBIT_ASSERT(row < rows_ && out.size() >= dim_);
     const float* from = panel(row / detail::panel_width) + row % detail::panel_width;
     for (std::size_t k = 0; k < dim_; ++k) out[k] = from[k * detail::panel_width];
+  }
+
+  /// Copies all rows back, rows() × dim(). O(rows · dim).
+  matrix<float> unpacked() const {
+    matrix<float> out(rows_, dim_);
+    for (std::size_t i = 0; i < out.rows(); ++i) copy_row(i, out[i]);
+    return out;
   }
 
  private:

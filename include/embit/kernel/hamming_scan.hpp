@@ -55,7 +55,8 @@ const dispatch_table<hamming_ops>& table_of() noexcept;
 
 /// Queries of one call, prepared for scanning. Immutable, shared by the workers of the call, each with its scratch.
 ///
-/// A few queries are compared word by word, which reads codes as fast as memory gives them. Many queries go through
+/// A few queries are compared word by word, which reads codes as fast as memory gives them; more of them, on machines
+/// that count bits by looking nibbles up, share the nibbles of a tile of codes. Many queries go through
 /// bit slices (see detail/hamming/slices.hpp), whose work per query is less than one popcount a word.
 class hamming_batch {
  public:
@@ -65,10 +66,11 @@ class hamming_batch {
   class scratch {
     friend class hamming_batch;
     aligned_vector<detail::hamming_hit> hits_;
-    aligned_vector<word> limits_;  // of all queries
-    aligned_vector<word> planes_;  // of a superblock
-    aligned_vector<word> table_;   // of the carries of a slab
-    aligned_vector<word> counts_;  // planes of carry counts of the queries of a tile
+    aligned_vector<word> limits_;   // of all queries
+    aligned_vector<word> planes_;   // of a superblock
+    aligned_vector<word> table_;    // of the carries of a slab
+    aligned_vector<word> counts_;   // planes of carry counts of the queries of a tile
+    aligned_vector<word> nibbles_;  // of a tile of codes
   };
 
   /// No queries.
@@ -87,6 +89,8 @@ class hamming_batch {
     words_ = queries.words();
     size_ = queries.size();
     queries_.assign(queries.data(), queries.data() + size_ * words_);
+    nibbles_.clear();
+    if (ops_->nibbles_pay(size_, words_)) write_nibbles();
     programs_.clear();
     if (rows >= superblock_rows && ops_->slices_pay(size_, words_, true)) write_programs();
   }
@@ -133,6 +137,14 @@ class hamming_batch {
  private:
   static constexpr std::size_t superblock_blocks = superblock_rows / block_rows;
 
+  void write_nibbles() {
+    nibbles_.reserve(2 * queries_.size());
+    for (const word x : queries_) {
+      nibbles_.push_back(detail::hamming_nibble_ops::low(x));
+      nibbles_.push_back(detail::hamming_nibble_ops::high(x));
+    }
+  }
+
   void write_programs() {
     const std::size_t plane_bytes = ops_->sliced->rows / 8;
     program_size_ = 0;
@@ -164,42 +176,63 @@ class hamming_batch {
   }
 
   /// All blocks from `first` on. Tiles of codes stay in the first-level cache while queries pass over them, each of
-  /// which asks for a share of the next tile; one query passes once, and its kernel looks ahead by itself.
+  /// which asks for a share of the next tile; one query passes once, and its kernel looks ahead by itself. Where it
+  /// pays the bytes of a tile are taken apart for all queries at once.
   template <class Sink>
   void scan_interleaved(const block_run& run, std::size_t first, scratch& s, Sink& sink) const {
-    constexpr std::size_t tile_bytes = 24 << 10;
-    const std::size_t block_bytes = words_ * block_rows * sizeof(word);
-    const std::size_t tile = size_ == 1 ? run.blocks() : std::max<std::size_t>(tile_bytes / block_bytes, 8);
+    const std::size_t tile_bytes = nibbles_.empty() ? 24 << 10 : 8 << 10;
+    const std::size_t block_words = words_ * block_rows;
+    const std::size_t tile =
+        size_ == 1 ? run.blocks() : std::max<std::size_t>(tile_bytes / sizeof(word) / block_words, 8);
     const std::size_t tile_lines = tile * words_;
     const std::size_t lines = size_ == 1 ? 0 : (tile_lines + size_ - 1) / size_;
+    if (!nibbles_.empty()) s.nibbles_.resize(2 * tile * block_words);
     for (; first < run.blocks(); first += tile) {
-      const word* next = run.data + (first + tile) * words_ * block_rows;
+      const std::size_t last = (std::min)(first + tile, run.blocks());
+      const word* next = run.data + (first + tile) * block_words;
+      const block_form form = nibbles_.empty() ? as_stored(run) : in_nibbles(run, first, last, s);
       for (std::size_t query = 0; query < size_; ++query) {
         for (std::size_t i = 0; i < lines; ++i) __builtin_prefetch(next + (query * lines + i) * block_rows);
-        scan_tile(run, first, (std::min)(first + tile, run.blocks()), query, s, sink);
+        scan_tile(run, form, first, last, query, s, sink);
       }
     }
   }
 
+  /// Blocks as a kernel takes them, from block `first` of the run on, and the queries that go with them.
+  struct block_form {
+    detail::hamming_interleaved_scan kernel;
+    const word* blocks;
+    const word* queries;
+    std::size_t words;  // of a code
+    std::size_t first;
+  };
+  block_form as_stored(const block_run& run) const { return {ops_->interleaved, run.data, queries_.data(), words_, 0}; }
+  block_form in_nibbles(const block_run& run, std::size_t first, std::size_t last, scratch& s) const {
+    const std::size_t block_words = words_ * block_rows;
+    ops_->nibbles.split(run.data + first * block_words, (last - first) * block_words, s.nibbles_.data());
+    return {ops_->nibbles.scan, s.nibbles_.data(), nibbles_.data(), 2 * words_, first};
+  }
+
+  /// One query and blocks [first, last) of the run.
   template <class Sink>
-  void scan_tile(const block_run& run, std::size_t first, std::size_t last, std::size_t query, scratch& s,
-                 Sink& sink) const {
-    detail::hamming_interleaved_job job{.blocks = run.data,
-                                        .words = words_,
-                                        .query = queries_.data() + query * words_,
+  void scan_tile(const block_run& run, const block_form& form, std::size_t first, std::size_t last, std::size_t query,
+                 scratch& s, Sink& sink) const {
+    detail::hamming_interleaved_job job{.blocks = form.blocks,
+                                        .words = form.words,
+                                        .query = form.queries + query * form.words,
                                         .query_number = static_cast<std::uint32_t>(query),
                                         .threshold = 0,
-                                        .first_block = first,
-                                        .last_block = last,
+                                        .first_block = first - form.first,
+                                        .last_block = last - form.first,
                                         .prefetch = size_ == 1,
                                         .hits = s.hits_.data()};
-    while (job.first_block < last) {
+    while (job.first_block < job.last_block) {
       job.threshold = threshold(sink, query);
       if (job.threshold == 0) return;
-      const auto stop = ops_->interleaved(job);
+      const auto stop = form.kernel(job);
       for (std::size_t i = 0; i < stop.hits; ++i)
-        if (const auto& hit = job.hits[i]; hit.row < run.rows)
-          sink.offer(query, static_cast<row_id>(run.first_row + hit.row), hit.distance);
+        if (const std::size_t row = job.hits[i].row + form.first * block_rows; row < run.rows)
+          sink.offer(query, static_cast<row_id>(run.first_row + row), job.hits[i].distance);
       job.first_block = stop.at;
     }
   }
@@ -237,7 +270,7 @@ class hamming_batch {
     bool open = false;
     for (std::size_t q = first; q < last; ++q) open = open || sink.threshold(q) > bits_;
     for (std::size_t q = first; q < last; ++q) {
-      if (open) scan_tile(run, 0, superblock_blocks, q, s, sink);
+      if (open) scan_tile(run, as_stored(run), 0, superblock_blocks, q, s, sink);
       read_threshold(q, s, sink);
     }
     return open ? 1 : 0;
@@ -289,6 +322,7 @@ class hamming_batch {
   std::size_t size_ = 0;
   std::size_t program_size_ = 0;
   aligned_vector<word> queries_;
+  aligned_vector<word> nibbles_;            // of the queries; empty where they never pay
   aligned_vector<std::uint16_t> programs_;  // by slab, then by query; empty where slices never pay
   std::vector<bool> parity_;                // of each query
 };

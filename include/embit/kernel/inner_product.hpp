@@ -8,6 +8,7 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/kernel/detail/floats/pair.hpp>
 
+#include <cmath>
 #include <cstddef>
 #include <functional>
 #include <span>
@@ -43,6 +44,12 @@ namespace detail {
 /// Σ a[i] · b[i] over n floats, at the active level.
 inline float dot(const float* a, const float* b, std::size_t n) {
   return ops_at<pair_ops>(active_isa()).product(a, b, n);
+}
+
+/// 1 / |row|, 0 for a zero row.
+inline float inverse_norm(std::span<const float> row) {
+  const float norm = std::sqrt(dot(row.data(), row.data(), row.size()));
+  return norm > 0 ? 1 / norm : 0.f;
 }
 
 }  // namespace detail

@@ -30,6 +30,13 @@ namespace embit::inline EMBIT_ABI {
 
 namespace detail {
 
+/// Of what float queries of whole kernels are rounded to.
+/// @throws error errc::argument for bits outside 4 to 14.
+inline void require_query_bits(std::size_t query_bits) {
+  if (query_bits < 4 || query_bits > 14)
+    raise(errc::argument, "query_bits: ", query_bits, " where 4 to 14 are possible");
+}
+
 #if EMBIT_KERNELS_HERE
 template <>
 EMBIT_KERNELS_INLINE const dispatch_table<level_scan_ops>& table_of() noexcept {
@@ -94,6 +101,18 @@ class level_query {
     EMBIT_ASSERT(format.segments.size() == 1 && z.size() == format.dims());
     tables_.round_values(format, z);
     set_terms(terms, factor);
+  }
+
+  /// For codes whose nibbles are the numbers of entries, as those of product quantizers: base + Σ entries, each rounded
+  /// to 2^bits − 1 steps of how far the entries of a nibble lie apart at most.
+  /// @param entries  16 for each nibble of a row, those of the low nibble of a byte first
+  /// @param bits     4 to 14; up to 8 cost a lookup a nibble, more two
+  /// @throws error errc::argument for other bits, errc::not_finite for entries that are not finite.
+  void assign_entries(std::span<const float> entries, std::size_t bits, float base) {
+    if (bits < 4 || bits > 14) raise(errc::argument, "query bits: ", bits, " where 4 to 14 are possible");
+    EMBIT_ASSERT(entries.size() % 32 == 0);
+    const double least = tables_.round_entries(entries, bits);
+    set_terms({.base = static_cast<float>(double{base} + least)}, row_factor::scale);
   }
 
   /// The distance of one row: what is estimated of it, but not below its bound. O(bytes of the row).

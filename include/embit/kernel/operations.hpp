@@ -7,12 +7,14 @@
 #include <embit/kernel/bucket_scan.hpp>
 #include <embit/kernel/chamfer.hpp>
 #include <embit/kernel/detail/dispatch.hpp>
+#include <embit/kernel/gathered_hamming.hpp>
 #include <embit/kernel/gemm.hpp>
 #include <embit/kernel/hadamard.hpp>
 #include <embit/kernel/hamming_scan.hpp>
 #include <embit/kernel/inner_product.hpp>
 #include <embit/kernel/level_scan.hpp>
 #include <embit/kernel/line_scan.hpp>
+#include <embit/kernel/nearest_centroids.hpp>
 #include <embit/kernel/quantize.hpp>
 #include <embit/kernel/token_sums.hpp>
 #include <embit/kernel/widen.hpp>
@@ -39,7 +41,9 @@ namespace detail {
 template <class Visit>
 void for_each_table(Visit&& visit) {
   visit(table_of<bucket_ops>());
+  visit(table_of<centroid_ops>());
   visit(table_of<chamfer_ops>());
+  visit(table_of<gather_ops>());
   visit(table_of<hadamard_ops>());
   visit(table_of<hamming_ops>());
   visit(table_of<level_scan_ops>());
@@ -57,10 +61,12 @@ void for_each_table(Visit&& visit) {
 ///
 ///     operation    used by                                   avx2  avx512  vpopcnt  neon
 ///     bucket_scan  multi_index, lsh_table                    own   avx2    own      own
+///     centroids    nearest_centroids, centroid_panels        own   own     own      own
 ///     chamfer      chamfer, chamfer_signs                    own   own     avx512   portable
+///     gather       prefix_index                              own   avx2    avx2     portable
 ///     hadamard     walsh_hadamard, fht_kac, hadamard_lsh     own   own     avx512   own
 ///     hamming      hamming                                   own   own     own      own
-///     level_scan   symmetric, asymmetric                     own   own     avx512   own
+///     level_scan   symmetric, asymmetric, table_scan         own   own     avx512   own
 ///     line_scan    multi_index                               own   avx2    own      own
 ///     pair         inner_product, l2                         own   own     avx512   portable
 ///     product      gemm, project                             own   own     avx512   own

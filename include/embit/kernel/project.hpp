@@ -7,6 +7,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/fingerprint.hpp>
 #include <embit/core/finite.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix_view.hpp>
@@ -38,10 +39,16 @@ class projection_planes {
     thresholds_.assign(planes_.panels() * detail::panel_width, detail::infinity<float>());
     std::fill_n(thresholds_.begin(), planes.rows(), 0.f);
     std::copy(thresholds.begin(), thresholds.end(), thresholds_.begin());
+    detail::fingerprint_hash hash;
+    hash.add(planes.cols());
+    for (std::size_t i = 0; i < planes.rows(); ++i) hash.add(std::span<const float>(planes[i]));
+    fingerprint_ = hash.add(this->thresholds()).value();
   }
 
   std::size_t bits() const noexcept { return planes_.rows(); }
   std::size_t dim() const noexcept { return planes_.dim(); }
+  /// Changes with everything that codes depend on.
+  encoder_fingerprint fingerprint() const noexcept { return fingerprint_; }
   const row_panels& planes() const& noexcept { return planes_; }
   const row_panels& planes() const&& = delete;
   std::span<const float> thresholds() const& noexcept { return {thresholds_.data(), bits()}; }
@@ -56,6 +63,7 @@ class projection_planes {
  private:
   row_panels planes_;
   aligned_vector<float> thresholds_;
+  encoder_fingerprint fingerprint_ = 0;
 };
 
 namespace detail {

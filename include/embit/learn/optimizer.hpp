@@ -86,6 +86,41 @@ struct adam_options {
   float weight_decay = 0;  ///< times the value and the rate, taken from the value (decoupled)
 };
 
+namespace detail {
+
+/// How numbers follow their gradient in one step of Adam.
+class adam_move {
+ public:
+  /// @param steps  taken so far, this one included: the averages are corrected for having begun at zero
+  adam_move(const adam_options& options, std::size_t steps) : options_(options) {
+    const double t = static_cast<double>(steps);
+    unbias1_ = static_cast<float>(1 / (1 - std::pow(double{options.beta1}, t)));
+    unbias2_ = static_cast<float>(1 / (1 - std::pow(double{options.beta2}, t)));
+  }
+
+  void operator()(float* EMBIT_RESTRICT value, const float* EMBIT_RESTRICT gradient, float* EMBIT_RESTRICT first,
+                  float* EMBIT_RESTRICT second, std::size_t n, float rate) const noexcept {
+    const float b1 = options_.beta1, b2 = options_.beta2, epsilon = options_.epsilon;
+    const float unbias1 = unbias1_, unbias2 = unbias2_, keep = 1 - rate * options_.weight_decay;
+    std::size_t k = 0;
+    const auto move_lanes = [&](std::size_t count) {
+      for (std::size_t c = k; c < k + count; ++c) {
+        first[c] = b1 * first[c] + (1 - b1) * gradient[c];
+        second[c] = b2 * second[c] + (1 - b2) * (gradient[c] * gradient[c]);
+        value[c] = keep * value[c] - rate * (first[c] * unbias1) / (std::sqrt(second[c] * unbias2) + epsilon);
+      }
+    };
+    for (; k + vector_step <= n; k += vector_step) move_lanes(vector_step);
+    move_lanes(n - k);
+  }
+
+ private:
+  adam_options options_;
+  float unbias1_, unbias2_;
+};
+
+}  // namespace detail
+
 /// Adam. Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1; the weight decay is that
 /// of Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019.
 class adam {
@@ -106,33 +141,15 @@ class adam {
     detail::match_state(parameters, first_);
     detail::match_state(parameters, second_);
     ++steps_;
-    const double t = static_cast<double>(steps_);
-    const auto unbias1 = static_cast<float>(1 / (1 - std::pow(double{options_.beta1}, t)));
-    const auto unbias2 = static_cast<float>(1 / (1 - std::pow(double{options_.beta2}, t)));
+    const detail::adam_move move(options_, steps_);
     for (std::size_t i = 0; i < parameters.size(); ++i) {
       parameter& p = *parameters[i];
       move(p.value.data(), p.gradient.data(), first_[i].data(), second_[i].data(), p.value.values().size(),
-           rate * p.rate, unbias1, unbias2);
+           rate * p.rate);
     }
   }
 
  private:
-  void move(float* EMBIT_RESTRICT value, const float* EMBIT_RESTRICT gradient, float* EMBIT_RESTRICT first,
-            float* EMBIT_RESTRICT second, std::size_t n, float rate, float unbias1, float unbias2) const noexcept {
-    const float b1 = options_.beta1, b2 = options_.beta2, epsilon = options_.epsilon;
-    const float keep = 1 - rate * options_.weight_decay;
-    std::size_t k = 0;
-    const auto move_lanes = [&](std::size_t count) {
-      for (std::size_t c = k; c < k + count; ++c) {
-        first[c] = b1 * first[c] + (1 - b1) * gradient[c];
-        second[c] = b2 * second[c] + (1 - b2) * (gradient[c] * gradient[c]);
-        value[c] = keep * value[c] - rate * (first[c] * unbias1) / (std::sqrt(second[c] * unbias2) + epsilon);
-      }
-    };
-    for (; k + detail::vector_step <= n; k += detail::vector_step) move_lanes(detail::vector_step);
-    move_lanes(n - k);
-  }
-
   adam_options options_;
   std::size_t steps_ = 0;
   std::vector<matrix<float>> first_, second_;

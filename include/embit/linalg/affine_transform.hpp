@@ -57,9 +57,9 @@ class affine_transform {
   std::span<const float> center() const& noexcept { return shared_->center; }
   std::span<const float> center() const&& = delete;
   /// A copy of the map, output_dim × dim.
-  matrix<float> map() const { return rows_of(shared_->map); }
+  matrix<float> map() const { return shared_->map.unpacked(); }
   /// A copy of the inverse, dim × output_dim.
-  matrix<float> inverse() const { return rows_of(shared_->inverse); }
+  matrix<float> inverse() const { return shared_->inverse.unpacked(); }
 
   /// The transformed rows, n × output_dim. O(n · dim · output_dim).
   /// @throws error errc::shape for another dimension, errc::not_finite for NaN or infinity, also in the result.
@@ -119,12 +119,6 @@ class affine_transform {
     row_panels map, inverse;
     std::vector<float> center;
   };
-
-  static matrix<float> rows_of(const row_panels& panels) {
-    matrix<float> out(panels.rows(), panels.dim());
-    for (std::size_t i = 0; i < out.rows(); ++i) panels.copy_row(i, out[i]);
-    return out;
-  }
 
   detail::shared_state<const parts> shared_;
 };

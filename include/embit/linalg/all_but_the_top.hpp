@@ -55,11 +55,7 @@ class all_but_the_top {
   std::span<const float> center() const& noexcept { return shared_->center; }
   std::span<const float> center() const&& = delete;
   /// A copy of the directions, removed × dim.
-  matrix<float> directions() const {
-    matrix<float> out(removed(), dim());
-    for (std::size_t i = 0; i < out.rows(); ++i) shared_->across.copy_row(i, out[i]);
-    return out;
-  }
+  matrix<float> directions() const { return shared_->across.unpacked(); }
 
   /// The rows without those directions, n × dim. O(n · dim · removed).
   /// @throws error errc::shape for another dimension, errc::not_finite for NaN or infinity, also in the result.

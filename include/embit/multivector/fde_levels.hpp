@@ -5,6 +5,7 @@
 #include <embit/codes/level_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/fingerprint.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
@@ -56,10 +57,10 @@ namespace detail {
 
 /// No factors: a document is what its levels say, whatever the length of its row. That is what keeps short documents
 /// from being preferred, and why signs alone rank as well as they do.
-inline level_format fde_format(std::size_t dim, std::size_t bits) {
+inline level_format fde_format(std::size_t dim, std::size_t bits, encoder_fingerprint fingerprint) {
   if (bits < 1 || bits > most_level_bits)
     raise(errc::argument, "encode_levels: ", bits, " bits where 1 to ", most_level_bits, " are possible");
-  return {.segments = {level_segment::uniform(dim, bits)}};
+  return {.segments = {level_segment::uniform(dim, bits)}, .fingerprint = fingerprint};
 }
 
 /// Writes a row as levels whose steps suit numbers of its mean square. A row of zeros, which levels have no word for,

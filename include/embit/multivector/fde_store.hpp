@@ -4,6 +4,7 @@
 
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/fingerprint.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/owned_list.hpp>
@@ -25,6 +26,9 @@ namespace embit::inline EMBIT_ABI {
 /// that `flat_index` takes as it is.
 class fde_store {
  public:
+  /// Documents are encoded otherwise than queries: an index refuses to search by them.
+  static constexpr bool holds_documents = true;
+
   using code_type = std::span<const float>;
 
   fde_store() = default;
@@ -72,7 +76,7 @@ class fde_store {
   }
 
   /// Of the encoder: only its queries have a meaning against these rows.
-  std::uint64_t fingerprint() const noexcept { return fingerprint_; }
+  encoder_fingerprint fingerprint() const noexcept { return fingerprint_; }
 
   /// Sections: "shape" (u64 rows, columns, fingerprint), "rows" (f32), "empty" (u8 a row).
   static constexpr file_kind file{"fde_store", 1};
@@ -107,6 +111,21 @@ class fde_store {
   matrix<float> rows_;
   std::vector<std::uint8_t> empty_;
   std::uint64_t fingerprint_ = 0;
+};
+
+/// Encodings of queries, a float row each, that know which encoder made them: an index refuses those of another than
+/// made its documents.
+class fde_queries : public matrix<float> {
+ public:
+  fde_queries() = default;
+  fde_queries(matrix<float> rows, encoder_fingerprint fingerprint)
+      : matrix<float>(std::move(rows)), fingerprint_(fingerprint) {}
+
+  static constexpr bool holds_queries = true;
+  encoder_fingerprint fingerprint() const noexcept { return fingerprint_; }
+
+ private:
+  encoder_fingerprint fingerprint_ = 0;
 };
 
 }  // namespace embit::inline EMBIT_ABI

@@ -109,7 +109,7 @@ class muvera {
     return options().final_dim != 0 ? options().final_dim : model_->parts.unprojected_dim();
   }
   /// Changes with everything that encodings depend on.
-  std::uint64_t fingerprint() const noexcept { return model_->fingerprint; }
+  encoder_fingerprint fingerprint() const noexcept { return model_->fingerprint; }
 
   /// All planes, repetitions · simhash_bits × dim. Structured ones are whole numbers of no particular length.
   matrix<float> planes() const {
@@ -176,21 +176,21 @@ class muvera {
   /// Scores encoded queries against documents of as many bits; the distance is minus the inner product.
   /// @throws error errc::argument unless 1 ≤ bits ≤ 8.
   fde_estimator estimator(std::size_t bits = 1) const {
-    return fde_estimator(fde_map(detail::fde_format(encoded_dim(), bits)));
+    return fde_estimator(fde_map(detail::fde_format(encoded_dim(), bits, fingerprint())));
   }
 
   /// Encodings of queries, a row each; tokens may have any norm, as their weight. Queries without tokens give zeros.
   /// @throws error as `encode` does.
   template <Executor Exec = inline_executor>
-  matrix<float> encode_queries(ragged_view<const float> queries, const Exec& executor = {}) const {
+  fde_queries encode_queries(ragged_view<const float> queries, const Exec& executor = {}) const {
     return encode_each_query(queries, executor);
   }
   template <Executor Exec = inline_executor>
-  matrix<float> encode_queries(ragged_view<const half> queries, const Exec& executor = {}) const {
+  fde_queries encode_queries(ragged_view<const half> queries, const Exec& executor = {}) const {
     return encode_each_query(queries, executor);
   }
   template <Executor Exec = inline_executor>
-  matrix<float> encode_queries(ragged_view<const std::int8_t> queries, const Exec& executor = {}) const {
+  fde_queries encode_queries(ragged_view<const std::int8_t> queries, const Exec& executor = {}) const {
     return encode_each_query(queries, executor);
   }
 
@@ -410,7 +410,7 @@ class muvera {
 
   template <class T, class Exec>
   level_store encode_document_levels(ragged_view<const T> documents, std::size_t bits, const Exec& executor) const {
-    level_store codes(detail::fde_format(encoded_dim(), bits), documents.size());
+    level_store codes(detail::fde_format(encoded_dim(), bits, fingerprint()), documents.size());
     const isa level = active_isa();
     for_each_document(documents, executor, [&](std::size_t i, workspace& work) {
       work.row.resize(encoded_dim());
@@ -421,7 +421,7 @@ class muvera {
   }
 
   template <class T, class Exec>
-  matrix<float> encode_each_query(ragged_view<const T> queries, const Exec& executor) const {
+  fde_queries encode_each_query(ragged_view<const T> queries, const Exec& executor) const {
     if (queries.size() != 0) require_dim(queries.cols(), "queries");
     auto rows = matrix<float>::uninitialized(queries.size(), encoded_dim());
     run_ranges(executor, queries.size(), 1, executor.concurrency() * 8,
@@ -433,7 +433,7 @@ class muvera {
                    write_query(*work, rows[i]);
                  }
                });
-    return rows;
+    return {std::move(rows), fingerprint()};
   }
 
   detail::shared_state<const model> model_;

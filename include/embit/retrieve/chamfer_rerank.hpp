@@ -17,6 +17,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -64,6 +65,15 @@ class chamfer_rerank {
   std::size_t size() const noexcept { return documents_.size(); }
   std::size_t dim() const noexcept { return documents_.cols(); }
 
+  /// The same for an index whose rows were numbered anew: the rows given are in the order of this `generation()` of it.
+  chamfer_rerank at_generation(std::uint64_t generation) const {
+    chamfer_rerank other = *this;
+    other.generation_ = generation;
+    return other;
+  }
+  /// Of the index that the rows are in the order of; 0 where its rows have kept their numbers.
+  std::uint64_t generation() const noexcept { return generation_; }
+
   score_type operator()(row_set<const float> query, row_id document) const {
     return K{}(prepare(query), documents_[document]);
   }
@@ -87,6 +97,7 @@ class chamfer_rerank {
 
   Documents documents_;
   chamfer_rerank_options options_;
+  std::uint64_t generation_ = 0;
 };
 
 template <class T>

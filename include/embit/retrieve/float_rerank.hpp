@@ -9,8 +9,10 @@
 #include <embit/core/types.hpp>
 #include <embit/kernel/l2.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <utility>
 
@@ -42,6 +44,15 @@ class float_rerank {
   std::size_t size() const noexcept { return rows_.rows(); }
   std::size_t dim() const noexcept { return rows_.cols(); }
 
+  /// The same for an index whose rows were numbered anew: the rows given are in the order of this `generation()` of it.
+  float_rerank at_generation(std::uint64_t generation) const {
+    float_rerank other = *this;
+    other.generation_ = generation;
+    return other;
+  }
+  /// Of the index that the rows are in the order of; 0 where its rows have kept their numbers.
+  std::uint64_t generation() const noexcept { return generation_; }
+
   /// @throws error errc::not_finite for NaN or infinity in the query.
   score_type operator()(std::span<const float> query, row_id row) const {
     detail::require_finite(query, "query");
@@ -54,12 +65,29 @@ class float_rerank {
     EMBIT_ASSERT(scores.size() == rows.size());
     detail::require_finite(query, "query");
     const auto prepared = kernel_.prepare(query);
-    for (std::size_t i = 0; i < rows.size(); ++i) scores[i] = kernel_(prepared, rows_[rows[i]]);
+    constexpr std::size_t ahead = 6;
+    for (std::size_t i = 0; i < (std::min)(ahead, rows.size()); ++i) prefetch(rows[i]);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (i + ahead < rows.size()) prefetch(rows[i + ahead]);
+      scores[i] = kernel_(prepared, rows_[rows[i]]);
+    }
   }
 
  private:
+  /// Asks for a row, since candidates lie anywhere.
+  void prefetch(row_id row) const noexcept {
+#if defined(__GNUC__) || defined(__clang__)
+    constexpr std::size_t line = 64 / sizeof(float), most_lines = 16;
+    const std::span<const float> at = rows_[row];
+    for (std::size_t j = 0; j < at.size() && j < most_lines * line; j += line) __builtin_prefetch(at.data() + j);
+#else
+    static_cast<void>(row);
+#endif
+  }
+
   matrix_view<const float> rows_;
   [[no_unique_address]] K kernel_;
+  std::uint64_t generation_ = 0;
 };
 
 template <class Rows>

@@ -14,10 +14,13 @@
 #include <embit/kernel/levels.hpp>
 #include <embit/search/exhaustive.hpp>
 #include <embit/search/pair_report.hpp>
+#include <embit/search/prefix_scan.hpp>
 #include <embit/search/row_choice.hpp>
 #include <embit/search/scan.hpp>
 #include <embit/store/block_store.hpp>
 #include <embit/store/level_store.hpp>
+#include <embit/store/mapped_store.hpp>
+#include <embit/store/prefix_store.hpp>
 
 namespace embit::inline EMBIT_ABI::detail {
 
@@ -26,15 +29,17 @@ namespace embit::inline EMBIT_ABI::detail {
 #else
 #define EMBIT_SEARCH extern template
 #endif
-#define EMBIT_SEARCHES(K, Store)                                                                                      \
-  EMBIT_SEARCH void exhaustive_knn<K, Store>(const K&, const Store&, const executor_ref&, K::query_view,              \
-                                             const row_choice&, knn_result<K::distance_type>&,                        \
-                                             knn_workspace<K, Store>&, search_statistics*);                           \
-  EMBIT_SEARCH range_result<K::distance_type> exhaustive_range<K, Store>(const K&, const Store&, const executor_ref&, \
-                                                                         K::query_view, K::distance_type,             \
-                                                                         const row_choice&, search_statistics*);
+#define EMBIT_SEARCHES(K, Store)                                                                         \
+  EMBIT_SEARCH void exhaustive_knn<K, Store>(const K&, const Store&, const executor_ref&, K::query_view, \
+                                             const row_choice&, knn_result<K::distance_type>&,           \
+                                             knn_workspace<K, Store>&, search_statistics*);              \
+  EMBIT_SEARCH range_result<K::distance_type> exhaustive_range<K, Store>(                                \
+      const K&, const Store&, const executor_ref&, K::query_view, const query_bounds<K::distance_type>&, \
+      const row_choice&, search_statistics*);
 
 EMBIT_SEARCHES(hamming, block_store<>)
+EMBIT_SEARCHES(hamming, mapped_store<>)
+EMBIT_SEARCHES(prefix_hamming<prefix_store>, prefix_rows<prefix_store>)
 EMBIT_SEARCHES(symmetric, level_store)
 EMBIT_SEARCHES(inner_product, matrix<float>)
 EMBIT_SEARCHES(l2, matrix<float>)

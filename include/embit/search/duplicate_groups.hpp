@@ -151,7 +151,9 @@ template <Executor Exec = inline_executor>
 duplicate_groups group_duplicates(code_view<> codes, const duplicate_options& options = {}, const Exec& executor = {}) {
   detail::require_row_count(codes.size());
   require_clean_tails(codes, "codes");
-  const detail::equal_codes equal(codes, {}, executor);
+  const executor_ref workers(executor);
+  const detail::equal_codes equal =
+      options.radius == 0 ? detail::equal_codes(codes, {}, workers) : detail::collapsed(codes, workers);
   detail::connected_rows connected(codes.size());
   for (const row_id head : equal.heads())
     for (row_id row = equal.next(head); row != detail::equal_codes::none; row = equal.next(row))
@@ -159,7 +161,7 @@ duplicate_groups group_duplicates(code_view<> codes, const duplicate_options& op
   if (options.radius != 0) {
     auto connect = [&](row_id a, row_id b, std::uint32_t) { connected.connect(a, b); };
     detail::pair_report<std::uint32_t> report(connect);
-    detail::join_distinct(codes, equal, options.radius, executor, report, {});
+    detail::join_distinct(codes, equal, options.radius, workers, report, {});
   }
   std::vector<row_id> roots = std::move(connected).roots();
   if (options.largest_distance < codes.bits()) detail::cut_chains(codes, equal, options.largest_distance, roots);

@@ -13,6 +13,7 @@
 #include <embit/search/knn_scan.hpp>
 #include <embit/search/pair_report.hpp>
 #include <embit/search/partition.hpp>
+#include <embit/search/query_bounds.hpp>
 #include <embit/search/row_choice.hpp>
 #include <embit/search/scan.hpp>
 #include <embit/search/sinks.hpp>
@@ -131,7 +132,8 @@ void exhaustive_knn(const K& kernel, const Store& store, const executor_ref& exe
     auto& prepared = work.groups[whole ? place : item / parts.ranges];
     if (whole) prepared.assign(kernel, queries.middle_rows(group.first, group.size()), store.size());
     collector_type* tops = work.kept.data() + place * largest;
-    const knn_scan<K, Store> scan(kernel, queries.middle_rows(group.first, group.size()), prepared, store, choice,
+    const row_choice mine = choice.from_query(group.first);
+    const knn_scan<K, Store> scan(kernel, queries.middle_rows(group.first, group.size()), prepared, store, mine,
                                   work.scratch[worker]);
     work.done[item] = scan.collect(rows, result.k(), tops);
     if (whole) deliver(item, place, worker);
@@ -142,12 +144,12 @@ void exhaustive_knn(const K& kernel, const Store& store, const executor_ref& exe
     for (const search_statistics& s : work.done) *statistics += s;
 }
 
-/// Every row within `radius` of each query, the radius included.
+/// Every row within its `radius` of each query, the radius included.
 template <class K, class Store>
-range_result<typename K::distance_type> exhaustive_range(const K& kernel, const Store& store, const executor_ref& executor,
-                                                         typename K::query_view queries,
-                                                         typename K::distance_type radius, const row_choice& choice,
-                                                         search_statistics* statistics) {
+range_result<typename K::distance_type> exhaustive_range(const K& kernel, const Store& store,
+                                                         const executor_ref& executor, typename K::query_view queries,
+                                                         const query_bounds<typename K::distance_type>& radius,
+                                                         const row_choice& choice, search_statistics* statistics) {
   using distance = typename K::distance_type;
   const std::size_t nq = queries.size();
   const partition parts(nq, store.size(), executor.concurrency());
@@ -159,8 +161,9 @@ range_result<typename K::distance_type> exhaustive_range(const K& kernel, const 
 
   run_bulk(executor, parts.items(), [&](std::size_t item, std::size_t worker) {
     const piece group = parts.queries_of(item, nq), rows = parts.rows_of(item, store.size());
-    range_sink<distance, typename K::compare> sink{kept.data() + item % parts.ranges * nq + group.first, radius,
-                                                   choice};
+    const row_choice mine = choice.from_query(group.first);
+    range_sink<distance, typename K::compare> sink{kept.data() + item % parts.ranges * nq + group.first,
+                                                   radius.from(group.first), mine};
     done[item] =
         groups[item / parts.ranges].scan(store, rows.first, rows.last, choice.members(), scratch[worker], sink);
   });
@@ -202,8 +205,9 @@ using gathered_queries = std::conditional_t<std::same_as<QueryView, level_view>,
 /// Reports every pair of chosen rows a < b within `radius` once, in no particular order, until that is stopped. The
 /// rows are their own queries, a superblock of them at a time.
 template <class K, class Store>
-void exhaustive_pairs(const K& kernel, const Store& store, const executor_ref& executor, typename K::distance_type radius,
-                      const row_choice& choice, pair_report<typename K::distance_type>& report) {
+void exhaustive_pairs(const K& kernel, const Store& store, const executor_ref& executor,
+                      typename K::distance_type radius, const row_choice& choice,
+                      pair_report<typename K::distance_type>& report) {
   using distance = typename K::distance_type;
   const std::size_t rows = store.size();
   const std::size_t tiles = (rows + superblock_rows - 1) / superblock_rows;

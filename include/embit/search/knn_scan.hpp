@@ -66,6 +66,7 @@ class knn_scan {
  public:
   using collector_type = collector<K, Store>;
 
+  /// @param choice    for these queries
   /// @param prepared  `queries`, which are looked at again where a bound was too near
   knn_scan(const K& kernel, typename K::query_view queries, const prepared_queries<K, Store>& prepared,
            const Store& store, const row_choice& choice, scan_scratch<K, Store>& scratch) noexcept
@@ -78,13 +79,13 @@ class knn_scan {
       const bound_sample sample(rows.size(), k);
       if (sample.pays() && !few_can_be_found(rows)) bound_by(sample, rows, k, tops);
     }
-    search_statistics done = scan(prepared_, rows, tops);
+    search_statistics done = scan(prepared_, rows, choice_, tops);
     for (std::size_t q = 0; q < queries_.size(); ++q)
       if (is_bounded(tops[q]) && !tops[q].full()) {
         open(tops[q], k);
         prepared_queries<K, Store> alone;
         alone.assign(kernel_, queries_.middle_rows(q, 1), store_.size());
-        done += scan(alone, rows, tops + q);
+        done += scan(alone, rows, choice_.from_query(q), tops + q);
       }
     return done;
   }
@@ -104,17 +105,14 @@ class knn_scan {
   }
 
   /// Rows that cannot be found are not in a sample either, and few members are reached one by one.
-  bool few_can_be_found(piece rows) const noexcept {
-    const row_bitset* members = choice_.members();
-    return members != nullptr && members->count(rows.first, rows.last) < rows.size() / 2;
-  }
+  bool few_can_be_found(piece rows) const noexcept { return choice_.at_most(rows.first, rows.last) < rows.size() / 2; }
 
   void bound_by(const bound_sample& sample, piece rows, std::size_t k, collector_type* tops) const {
     for (std::size_t q = 0; q < queries_.size(); ++q) open(tops[q], sample.rank);
     const std::size_t all = rows.size() / superblock_rows;
     for (std::size_t i = 0; i < sample.superblocks; ++i) {
       const std::size_t first = rows.first + i * all / sample.superblocks * superblock_rows;
-      scan(prepared_, {first, first + superblock_rows}, tops);
+      scan(prepared_, {first, first + superblock_rows}, choice_, tops);
     }
     for (std::size_t q = 0; q < queries_.size(); ++q) {
       if (tops[q].full())
@@ -124,9 +122,10 @@ class knn_scan {
     }
   }
 
-  search_statistics scan(const prepared_queries<K, Store>& prepared, piece rows, collector_type* tops) const {
-    knn_sink<collector_type> sink{tops, choice_};
-    return prepared.scan(store_, rows.first, rows.last, choice_.members(), scratch_, sink);
+  search_statistics scan(const prepared_queries<K, Store>& prepared, piece rows, const row_choice& choice,
+                         collector_type* tops) const {
+    knn_sink<collector_type> sink{tops, choice};
+    return prepared.scan(store_, rows.first, rows.last, choice.members(), scratch_, sink);
   }
 
   const K& kernel_;

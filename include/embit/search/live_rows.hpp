@@ -13,7 +13,9 @@
 #include <embit/search/row_choice.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 namespace embit::inline EMBIT_ABI {
@@ -35,6 +37,14 @@ class live_rows {
   std::size_t rows() const noexcept { return rows_; }
   bool contains(row_id row) const noexcept { return row < rows_ && (flags_.size() == 0 || flags_.test(row)); }
   std::size_t memory() const noexcept { return flags_.memory(); }
+  /// How often rows got other numbers.
+  std::uint64_t generation() const noexcept { return generation_; }
+  /// These rows without those removed.
+  live_rows renumbered(std::size_t survivors) const noexcept {
+    live_rows left(survivors);
+    left.generation_ = generation_ + (survivors != rows_ ? 1 : 0);
+    return left;
+  }
 
   /// Makes sure that `grow` to this many rows cannot fail. Amortized O(rows / 64) for the rows added.
   void reserve(std::size_t rows) {
@@ -60,13 +70,26 @@ class live_rows {
     return true;
   }
 
-  /// The sections that an index saves: "live", a bit a row, where any row was removed.
+  /// Removes every row.
+  void remove_all() {
+    flags_ = row_bitset(rows_);
+    live_ = 0;
+  }
+
+  /// The sections that an index saves: "live", a bit a row, where any row was removed, and "generation", u64, where
+  /// rows were numbered anew.
   void write_to(const section_writer& out) const {
+    if (generation_ != 0) {
+      metadata_writer generation;
+      generation.u64(generation_);
+      out.add("generation", std::move(generation));
+    }
     if (flags_.size() != 0) out.add("live", flags_.data());
   }
   /// @throws error errc::format for flags that are not those of `rows` rows, errc::checksum, errc::io.
   static live_rows read_from(const section_reader& in, std::size_t rows) {
     live_rows all(rows);
+    if (in.contains("generation")) all.generation_ = in.metadata("generation").u64();
     if (!in.contains("live")) return all;
     const auto words = in.array<word>("live", words_for(rows));
     if (rows != 0 && (words.back() & ~tail_mask(rows)) != 0)
@@ -100,12 +123,15 @@ class live_rows {
     if (row >= rows_) raise(errc::out_of_range, "row: ", row, ", the index has ", rows(), " rows");
   }
   /// The rows that a search with this filter may find. It views the filter and these rows.
-  /// @throws error errc::shape for a bitset of another size.
-  template <RowFilter Filter>
+  /// @throws error errc::shape for a bitset of another size, errc::out_of_range for a list with a row that is not
+  /// there.
+  template <SearchFilter Filter>
   row_choice choose(const Filter& filter) const {
     const row_choice choice(filter, flags_.size() != 0 ? &flags_ : nullptr);
     if (const row_bitset* chosen = choice.bitset(); chosen != nullptr && chosen->size() != rows_)
       raise(errc::shape, "filter: a bitset of ", chosen->size(), " rows, the index has ", rows());
+    if (const row_list* list = choice.list(); list != nullptr && !list->empty() && list->rows().back() >= rows_)
+      raise(errc::out_of_range, "filter: row ", list->rows().back(), ", the index has ", rows(), " rows");
     return choice;
   }
 
@@ -113,6 +139,7 @@ class live_rows {
   row_bitset flags_;  // empty until a row is removed
   moved_value<> rows_;
   moved_value<> live_;
+  std::uint64_t generation_ = 0;
 };
 
 }  // namespace detail

@@ -22,6 +22,17 @@ struct pair_found {
   Distance distance;
 };
 
+/// Tells a caller of a pair; whether it wants more, as it also does where it returns nothing.
+template <class Found, class Distance>
+bool wants_more(Found& found, row_id a, row_id b, const Distance& distance) {
+  if constexpr (std::same_as<decltype(found(a, b, distance)), bool>) {
+    return found(a, b, distance);
+  } else {
+    found(a, b, distance);
+    return true;
+  }
+}
+
 /// Hands pairs to a caller's `found(a, b, distance)`, one call at a time whoever reports, until it throws, or
 /// returns false where it returns bool. Its type is forgotten, a list of pairs at a time: a search for pairs is
 /// compiled once.
@@ -33,13 +44,8 @@ class pair_report {
   explicit pair_report(Found& found) noexcept
       : found_(erased(found)), tell_([](void* context, std::span<const pair_found<Distance>> pairs) {
           Found& tell = restored<Found>(context);
-          for (const auto& p : pairs) {
-            if constexpr (std::same_as<decltype(tell(p.a, p.b, p.distance)), bool>) {
-              if (!tell(p.a, p.b, p.distance)) return false;
-            } else {
-              tell(p.a, p.b, p.distance);
-            }
-          }
+          for (const auto& p : pairs)
+            if (!wants_more(tell, p.a, p.b, p.distance)) return false;
           return true;
         }) {}
 

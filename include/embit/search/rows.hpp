@@ -25,8 +25,15 @@
 
 namespace embit::inline EMBIT_ABI::detail {
 
-/// Bits of the codes, or numbers of the float rows, of a store or a batch of queries.
+/// Rows that all have as many bits, or numbers.
 template <class Rows>
+concept RowsOfWidth = requires(const Rows& rows) {
+  rows.bits();
+}
+|| requires(const Rows& rows) { rows.cols(); };
+
+/// Bits of the codes, or numbers of the float rows, of a store or a batch of queries.
+template <RowsOfWidth Rows>
 std::size_t width_of(const Rows& rows) {
   if constexpr (requires { rows.bits(); })
     return rows.bits();

@@ -93,7 +93,7 @@ class prepared_queries {
     std::size_t rows = 0;
     if constexpr (tiles) {
       // Where few rows may be found, reaching for each beats scanning the blocks they lie in.
-      if (members != nullptr && members->count(first, last) < (last - first) / sparse) {
+      if (sink.accepts.at_most(first, last) < (last - first) / sparse) {
         std::vector<prepared_t<K>> prepared;
         prepare_each(prepared);
         rows = scan_rows(prepared, store, first, last, sink);

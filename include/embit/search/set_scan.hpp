@@ -167,11 +167,11 @@ class prepared_queries<K, popcount_store<Bits>> {
 
   /// Scans the part [first, last) of the rows, in whatever order they lie. With `members` only those can be found.
   template <class Sink>
-  search_statistics scan(const store_type& store, std::size_t first, std::size_t last, const row_bitset* members,
+  search_statistics scan(const store_type& store, std::size_t first, std::size_t last, const row_bitset*,
                          scratch& memory, Sink& sink) const {
     if (first == last) return {};
     // Where few rows may be found, reaching for each beats scanning the blocks they lie in. Every worker decides alike.
-    if (members != nullptr && members->count() < store.size() / sparse) {
+    if (sink.accepts.at_most(0, store.size()) < store.size() / sparse) {
       const std::size_t rows = scan_members(store, first, last, sink);
       return {size() * rows, size() * (last - first - rows), sink.offers};
     }

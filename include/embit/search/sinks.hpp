@@ -1,7 +1,8 @@
 // Where a scan delivers what it finds: k best lists, lists within a radius, pairs.
 //
 // A scan calls `offer` for a row that a kernel found below `threshold(query)` or within `limit(query)`, and `keep` for
-// a row that has passed `accepts` already. `limit(query)` is the worst distance that may be kept, if there is one.
+// a row that has passed `accepts` already, though perhaps not for that query. `limit(query)` is the worst distance that
+// may be kept, if there is one.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -9,6 +10,7 @@
 #include <embit/core/results.hpp>
 #include <embit/core/types.hpp>
 #include <embit/search/pair_report.hpp>
+#include <embit/search/query_bounds.hpp>
 #include <embit/search/row_choice.hpp>
 
 #include <concepts>
@@ -51,6 +53,7 @@ struct knn_sink {
   }
   template <class Distance>
   void keep(std::size_t query, row_id row, Distance distance) {
+    if (!accepts.accepts_for(query, row)) return;
     ++offers;
     tops[query].offer(row, distance);
   }
@@ -60,17 +63,19 @@ struct knn_sink {
 template <class Distance, class Compare>
 struct range_sink {
   std::vector<neighbor<Distance>>* lists;  // one a query
-  Distance radius;
+  query_bounds<Distance> radius;
   const row_choice& accepts;
   std::size_t offers = 0;
 
-  Distance threshold(std::size_t) const noexcept requires std::integral<Distance> { return beyond(radius); }
-  std::optional<Distance> limit(std::size_t) const noexcept { return radius; }
+  Distance threshold(std::size_t query) const noexcept requires std::integral<Distance> {
+    return beyond(radius[query]);
+  }
+  std::optional<Distance> limit(std::size_t query) const noexcept { return radius[query]; }
   void offer(std::size_t query, row_id row, Distance distance) {
-    if (is_within<Compare>(distance, radius) && accepts(row)) keep(query, row, distance);
+    if (is_within<Compare>(distance, radius[query]) && accepts(row)) keep(query, row, distance);
   }
   void keep(std::size_t query, row_id row, Distance distance) {
-    if (!is_within<Compare>(distance, radius)) return;
+    if (!is_within<Compare>(distance, radius[query]) || !accepts.accepts_for(query, row)) return;
     ++offers;
     lists[query].push_back({row, distance});
   }

@@ -78,6 +78,68 @@ class histogram_top_k {
   std::vector<neighbor_type> kept_;
 };
 
+/// The k nearest of whole distances up to a known bound, offered in any order, ties by the smaller row: as
+/// `histogram_top_k`, but what is as far as the k-th nearest still counts. O(1) an offer, amortized.
+class unordered_histogram_top_k {
+ public:
+  using neighbor_type = neighbor<std::uint32_t>;
+
+  /// Forgets everything; keeps the memory it has.
+  /// @param k        at least 1
+  /// @param farthest  distance that there is
+  void reset(std::size_t k, std::uint32_t farthest) {
+    k_ = k;
+    bound_ = farthest;
+    total_ = 0;
+    counts_.assign(std::size_t{farthest} + 1, 0);
+    kept_.clear();
+  }
+
+  /// Whether k rows are kept.
+  bool full() const noexcept { return total_ >= k_; }
+  /// Rows beyond this distance no longer count.
+  std::uint32_t bound() const noexcept { return bound_; }
+
+  /// Takes a row unless it is beyond the bound.
+  void offer(row_id row, std::uint32_t distance) {
+    if (distance > bound_) return;
+    kept_.push_back({row, distance});
+    ++counts_[distance];
+    if (++total_ < k_) return;
+    while (total_ - counts_[bound_] >= k_) total_ -= counts_[bound_--];
+    if (kept_.size() >= most_extra && (kept_.size() - most_extra) / 4 >= k_) cut();
+  }
+
+  /// What is kept, unordered: all of the k nearest, with ties perhaps some more.
+  std::span<const neighbor_type> kept() {
+    if (kept_.size() > total_) std::erase_if(kept_, [this](const neighbor_type& n) { return n.distance > bound_; });
+    return kept_;
+  }
+
+  /// Bytes allocated.
+  std::size_t memory() const noexcept {
+    return counts_.capacity() * sizeof(std::uint32_t) + kept_.capacity() * sizeof(neighbor_type);
+  }
+
+ private:
+  static constexpr std::size_t most_extra = 64;
+
+  // Leaves k, however many are as far as the last of them.
+  void cut() {
+    const auto last = kept_.begin() + static_cast<std::ptrdiff_t>(k_ - 1);
+    std::nth_element(kept_.begin(), last, kept_.end(), neighbor_order<std::less<>>{});
+    kept_.resize(k_);
+    counts_[bound_] -= static_cast<std::uint32_t>(total_ - k_);
+    total_ = k_;
+  }
+
+  std::size_t k_ = 1;
+  std::uint32_t bound_ = 0;
+  std::size_t total_ = 0;  // kept rows within the bound
+  std::vector<std::uint32_t> counts_;
+  std::vector<neighbor_type> kept_;
+};
+
 /// The k best by any comparison, offered in any order. Few are kept sorted, since moving some rows up by one costs less
 /// than anything clever. Of many, twice as many and more are gathered and then cut to the k best, O(1) an offer,
 /// amortized.

@@ -6,6 +6,7 @@
 #include <embit/codes/code_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/fingerprint.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
@@ -39,14 +40,19 @@ inline void require_row_count(std::size_t rows) {
 }
 
 /// The kind of file that every store of binary codes writes. Its sections, in this order:
-///   "shape"   u64 bits of a code, u64 rows
+///   "shape"   u64 bits of a code, u64 rows; from version 2 on, u64 fingerprint of the encoder
 ///   "blocks"  ⌈rows / 8⌉ blocks of 8 · ⌈bits / 64⌉ words (see `block_run`), lanes beyond the last row zero
-inline constexpr file_kind codes_file{"codes", 1};
+inline constexpr file_kind codes_file{"codes", 2};
+/// As what codes are written: version 1 where nobody knows who made them.
+constexpr file_kind codes_file_of(encoder_fingerprint fingerprint) noexcept {
+  return {codes_file.name, fingerprint == 0 ? 1u : 2u};
+}
 inline constexpr std::string_view shape_section = "shape", blocks_section = "blocks";
 
 struct code_shape {
   std::size_t bits = 0;
   std::size_t rows = 0;
+  encoder_fingerprint fingerprint = 0;
 
   std::size_t words() const noexcept { return words_for(bits); }
   std::size_t block_words() const noexcept { return (rows + block_rows - 1) / block_rows * block_rows * words(); }
@@ -55,19 +61,20 @@ struct code_shape {
 inline void write_shape(const section_writer& out, code_shape shape) {
   metadata_writer values;
   values.u64(shape.bits).u64(shape.rows);
+  if (shape.fingerprint != 0) values.u64(shape.fingerprint);
   out.add(shape_section, std::move(values));
 }
 
 /// Adds the sections of a file of codes, whatever the store they are in. The store is read when the file is written.
 template <class Store>
 void write_codes(const section_writer& out, const Store& store) {
-  write_shape(out, {store.bits(), store.size()});
+  write_shape(out, {store.bits(), store.size(), known_fingerprint(store)});
   out.add_stream(blocks_section, [&store](section_sink& sink) {
     std::vector<word> code(words_for(store.bits()));
     std::vector<word> blocks;
     for (std::size_t first = 0; first < store.size(); first += superblock_rows) {
       const std::size_t count = (std::min)(superblock_rows, store.size() - first);
-      blocks.assign(code_shape{store.bits(), count}.block_words(), 0);
+      blocks.assign(code_shape{store.bits(), count, 0}.block_words(), 0);
       for (std::size_t i = 0; i < count; ++i) {
         store.copy_row(first + i, code);
         write_lane(blocks.data(), code.size(), i, code.data());
@@ -84,7 +91,8 @@ inline code_shape read_shape(const section_reader& in) {
   constexpr std::uint64_t most_bits = std::uint64_t{1} << 32;
   if (bits > most_bits || (bits == 0 && rows != 0)) values.refuse("codes of ", bits, " bits");
   if (rows > (std::numeric_limits<row_id>::max)()) values.refuse(rows, " rows, more than row ids can number");
-  const code_shape shape{static_cast<std::size_t>(bits), static_cast<std::size_t>(rows)};
+  const encoder_fingerprint fingerprint = values.remaining() == 0 ? 0 : values.u64();
+  const code_shape shape{static_cast<std::size_t>(bits), static_cast<std::size_t>(rows), fingerprint};
   if (const std::size_t found = in.count<word>(blocks_section); found != shape.block_words())
     raise(errc::format, in.path(), ": section '", blocks_section, "' at byte ", in.info(blocks_section).offset, ": ",
           found, " words where ", rows, " codes of ", bits, " bits take ", shape.block_words());

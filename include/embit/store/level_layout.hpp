@@ -68,11 +68,15 @@ inline void require_format(const level_format& format) {
 /// The kind of file that stores of levels write. Its sections, in this order:
 ///   "shape"    u64 rows, u32 segments; of each u64 dimensions, u32 bits, f32 step, 8 × u8 weights of planes; then a
 ///   bit a factor
-///              as u8, u8 1 for factors of 16 bits, 5 × f32 units
+///              as u8, u8 1 for factors of 16 bits, 5 × f32 units; from version 2 on, u64 fingerprint of the encoder
 ///   "levels"   ⌈rows / 32⌉ blocks of 32 rows (see `level_run`), rows beyond the last zero
 ///   "offset", "scale", "coarse_scale", "error", "inverse_norm"   a number a row, where the format has them, then zeros
 ///              for the rows that the last block lacks
-inline constexpr file_kind levels_file{"levels", 1};
+inline constexpr file_kind levels_file{"levels", 2};
+/// As what codes are written: version 1 where nobody knows who made them.
+constexpr file_kind levels_file_of(encoder_fingerprint fingerprint) noexcept {
+  return {levels_file.name, fingerprint == 0 ? 1u : 2u};
+}
 inline constexpr std::string_view level_shape_section = "shape", levels_section = "levels";
 inline constexpr std::array<std::string_view, row_factors> factor_sections{"offset", "scale", "coarse_scale", "error",
                                                                            "inverse_norm"};
@@ -90,6 +94,7 @@ inline void write_level_shape(const section_writer& out, const level_format& for
     mask = static_cast<std::uint8_t>(mask | (format.factors[f] ? 1u << f : 0u));
   values.u8(mask).u8(format.half_factors ? 1 : 0);
   for (const float unit : format.units) values.f32(unit);
+  if (format.fingerprint != 0) values.u64(format.fingerprint);
   out.add(level_shape_section, std::move(values));
 }
 
@@ -125,6 +130,7 @@ inline level_shape read_level_shape(const section_reader& in) {
     shape.format.units[f] = values.f32();
     if (!is_positive(shape.format.units[f])) values.refuse("a unit of factors");
   }
+  if (values.remaining() != 0) shape.format.fingerprint = values.u64();
   shape.rows = static_cast<std::size_t>(rows);
 
   const auto require = [&](std::string_view section, std::uint64_t found, std::uint64_t expected) {
@@ -142,6 +148,20 @@ inline level_shape read_level_shape(const section_reader& in) {
       require(factor_sections[f], in.count<std::uint8_t>(factor_sections[f]),
               blocks * level_block_rows * (shape.format.half_factors ? sizeof(half) : sizeof(float)));
   return shape;
+}
+
+/// Levels and factors where they lie in a mapped file.
+/// @param format  of the shape that `read_level_shape` gave; must outlive the run
+inline level_run view_levels(const section_reader& in, const level_format& format, std::size_t rows) {
+  level_run run{.format = &format,
+                .codes = in.view<std::uint8_t>(levels_section, in.count<std::uint8_t>(levels_section)).data(),
+                .row_bytes = format.row_bytes(),
+                .first_row = 0,
+                .rows = rows};
+  for (std::size_t f = 0; f < row_factors; ++f)
+    if (format.factors[f])
+      run.factors[f] = in.view<std::byte>(factor_sections[f], in.count<std::byte>(factor_sections[f])).data();
+  return run;
 }
 
 /// Refuses bits set where no code has any: in the padding of planes, or in rows beyond the last.

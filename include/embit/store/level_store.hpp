@@ -8,6 +8,7 @@
 #include <embit/core/buffer.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/fingerprint.hpp>
 #include <embit/core/finite.hpp>
 #include <embit/core/grow.hpp>
 #include <embit/core/half.hpp>
@@ -63,7 +64,9 @@ class level_store {
   /// Binary codes as levels of 1 bit with the values ±1, without factors.
   /// @throws error errc::argument for bits set beyond the width.
   explicit level_store(code_view<> codes)
-      : level_store(level_format{.segments = {level_segment::uniform(codes.bits(), 1)}}, codes.size()) {
+      : level_store(
+            level_format{.segments = {level_segment::uniform(codes.bits(), 1)}, .fingerprint = codes.fingerprint()},
+            codes.size()) {
     require_clean_tails(codes, "codes");
     for (std::size_t row = 0; row < size_; ++row) set_code(row, codes[row]);
   }
@@ -79,6 +82,15 @@ class level_store {
   bool empty() const noexcept { return size_ == 0; }
   const level_format& format() const& noexcept { return *format_; }
   const level_format& format() const&& = delete;
+  /// Of the encoder that made the codes; 0: not known.
+  encoder_fingerprint fingerprint() const noexcept { return format_->fingerprint; }
+  /// For codes that are written from elsewhere, or to be compared with those of another encoder all the same: 0.
+  void set_fingerprint(encoder_fingerprint fingerprint) {
+    if (fingerprint == format_->fingerprint) return;
+    level_format format = *format_;
+    format.fingerprint = fingerprint;
+    format_ = std::make_shared<const level_format>(std::move(format));
+  }
   std::size_t dims() const noexcept { return format_->dims(); }
   /// Bits of a row as it is stored: every plane is padded to whole bytes.
   std::size_t bits() const noexcept { return 8 * row_bytes_; }
@@ -136,7 +148,8 @@ class level_store {
   void copy_row(std::size_t row, std::span<word> out) const noexcept { (*this)[row].copy_bytes(out); }
 
   /// Adds rows at the end, which may be rows of this store. Amortized O(bytes added).
-  /// @throws error errc::shape for codes of another format, errc::not_finite for factors; the store is unchanged then.
+  /// @throws error errc::shape for codes of another format, errc::argument for those of another encoder,
+  /// errc::not_finite for factors; the store is unchanged then.
   row_id append(level_view rows) {
     const std::size_t first = size_;
     if (rows.empty()) return static_cast<row_id>(first);
@@ -144,6 +157,7 @@ class level_store {
       raise(errc::shape, "append: codes of ", rows.format()->dims(), " dimensions in ", rows.bits() / 8,
             " bytes to a store of ", dims(), " in ", row_bytes_, ", or with other values or factors");
     detail::require_row_count(size_ + rows.size());
+    const encoder_fingerprint joined = detail::joined_fingerprint(rows.fingerprint(), fingerprint(), size_);
     detail::require_finite_factors(rows, "append");
     const std::less<> less;
     const std::uint8_t* source = rows[0].run.codes;
@@ -152,6 +166,7 @@ class level_store {
       return append(copy.view());
     }
     resize(size_ + rows.size());
+    set_fingerprint(joined);
     for (std::size_t i = 0; i < rows.size(); ++i) put(first + i, rows[i]);
     return static_cast<row_id>(first);
   }
@@ -215,6 +230,7 @@ class level_store {
   }
 
   static constexpr file_kind file = detail::levels_file;
+  file_kind saved_as() const noexcept { return detail::levels_file_of(fingerprint()); }
 
   void write_to(const section_writer& out) const {
     detail::write_level_shape(out, *format_, size_);

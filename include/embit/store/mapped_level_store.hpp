@@ -33,17 +33,7 @@ class mapped_level_store {
     const section_reader in = file_->sections();
     auto shape = detail::read_level_shape(in);
     format_ = std::make_shared<const level_format>(std::move(shape.format));
-    run_ = {
-        .format = format_.get(),
-        .codes = in.view<std::uint8_t>(detail::levels_section, in.count<std::uint8_t>(detail::levels_section)).data(),
-        .row_bytes = format_->row_bytes(),
-        .first_row = 0,
-        .rows = shape.rows};
-    for (std::size_t f = 0; f < row_factors; ++f)
-      if (format_->factors[f]) {
-        const auto name = detail::factor_sections[f];
-        run_.factors[f] = in.view<std::byte>(name, in.count<std::byte>(name)).data();
-      }
+    run_ = detail::view_levels(in, *format_, shape.rows);
   }
 
   /// Reads all codes and factors and compares their checksums, that no bit is set where no code has any, and that
@@ -60,6 +50,8 @@ class mapped_level_store {
   std::size_t size() const noexcept { return run_.rows; }
   const level_format& format() const& noexcept { return *format_; }
   const level_format& format() const&& = delete;
+  /// Of the encoder that made the codes; 0: not known.
+  encoder_fingerprint fingerprint() const noexcept { return format_->fingerprint; }
   std::size_t dims() const noexcept { return format_->dims(); }
   /// Bits of a row as it is stored: every plane is padded to whole bytes.
   std::size_t bits() const noexcept { return 8 * run_.row_bytes; }

@@ -51,6 +51,8 @@ class mapped_store {
   std::size_t size() const noexcept { return shape_.rows; }
   std::size_t bits() const noexcept { return Bits == dynamic ? shape_.bits : Bits; }
   std::size_t words() const noexcept { return words_for(bits()); }
+  /// Of the encoder that made the codes; 0: not known.
+  encoder_fingerprint fingerprint() const noexcept { return shape_.fingerprint; }
 
   /// Copies a row into `out`, which has `words()` words.
   void copy_row(std::size_t row, std::span<word> out) const noexcept {

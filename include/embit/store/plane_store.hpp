@@ -50,6 +50,7 @@ class plane_store {
   std::size_t size() const noexcept { return blocks_.size(); }
   std::size_t bits() const noexcept { return blocks_.bits(); }
   std::size_t words() const noexcept { return blocks_.words(); }
+  encoder_fingerprint fingerprint() const noexcept { return blocks_.fingerprint(); }
   void copy_row(std::size_t row, std::span<word> out) const noexcept { blocks_.copy_row(row, out); }
   std::size_t blocks() const noexcept { return blocks_.blocks(); }
   const word* block(std::size_t i) const& noexcept { return blocks_.block(i); }

@@ -8,6 +8,7 @@
 #include <embit/core/buffer.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/fingerprint.hpp>
 #include <embit/core/grow.hpp>
 #include <embit/core/shared_value.hpp>
 #include <embit/core/types.hpp>
@@ -170,6 +171,7 @@ class popcount_store {
   /// @throws error errc::argument for bits set beyond the width.
   template <std::size_t Other>
   explicit popcount_store(code_view<Other> codes) : popcount_store(codes.bits()) {
+    fingerprint_ = codes.fingerprint();
     append(code_view<>(codes));
     grows_ = false;
   }
@@ -177,6 +179,7 @@ class popcount_store {
   /// The given rows of any store of codes, in the given order.
   template <CodeStore Store>
   popcount_store(const Store& source, std::span<const row_id> rows) : popcount_store(source.bits()) {
+    fingerprint_ = detail::known_fingerprint(source);
     if (rows.empty()) return;
     require_rows(rows.size());
     std::vector<word> code(words());
@@ -191,6 +194,8 @@ class popcount_store {
   }
   std::size_t bits() const noexcept { return Bits == dynamic ? bits_ : Bits; }
   std::size_t words() const noexcept { return words_for(bits()); }
+  /// Of the encoder that made the codes; 0: not known.
+  encoder_fingerprint fingerprint() const noexcept { return fingerprint_; }
 
   /// Copies a row into `out`, which has `words()` words. O(words + log segments).
   void copy_row(std::size_t row, std::span<word> out) const noexcept {
@@ -213,11 +218,13 @@ class popcount_store {
     const std::size_t added_first = size();
     check_append(codes);
     if (codes.empty()) return static_cast<row_id>(added_first);
+    const encoder_fingerprint joined = detail::joined_fingerprint(codes.fingerprint(), fingerprint_, added_first);
 
     if (codes.size() == 1 && last_grows())
       segments_.back().owned().append(codes[0].data());
     else
       join(codes);
+    fingerprint_ = joined;
     return static_cast<row_id>(added_first);
   }
 
@@ -227,6 +234,7 @@ class popcount_store {
     if (codes.empty()) return;
     if (codes.bits() != bits()) raise(errc::shape, "codes: ", codes.bits(), " bits, the store holds codes of ", bits());
     require_clean_tails(codes, "codes");
+    static_cast<void>(detail::joined_fingerprint(codes.fingerprint(), fingerprint_, size()));
     require_rows(size() + codes.size());
   }
 
@@ -239,6 +247,7 @@ class popcount_store {
 
   /// Files are those of any store of codes: in the order of the rows.
   static constexpr file_kind file = detail::codes_file;
+  file_kind saved_as() const noexcept { return detail::codes_file_of(fingerprint_); }
   void write_to(const section_writer& out) const { detail::write_codes(out, *this); }
   /// @throws error errc::format, errc::checksum or errc::io.
   static popcount_store read_from(const section_reader& in) {
@@ -277,6 +286,7 @@ class popcount_store {
 
   std::vector<shared_value<popcount_segment>> segments_;
   std::size_t bits_ = Bits == dynamic ? 0 : Bits;
+  encoder_fingerprint fingerprint_ = 0;
   bool grows_ = false;  // the last segment takes in rows one by one; not that which the store was built from
 };
 

@@ -3,13 +3,12 @@
 #pragma once
 
 #include <embit/config.hpp>
-#include <embit/core/buffer.hpp>
 #include <embit/core/error.hpp>
-#include <embit/core/grow.hpp>
 #include <embit/core/types.hpp>
 #include <embit/io/container_layout.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
+#include <embit/store/shared_column.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -17,11 +16,13 @@
 #include <limits>
 #include <span>
 #include <utility>
+#include <vector>
 
 namespace embit::inline EMBIT_ABI {
 
 /// A number of the caller's choice beside every row of a store or an index, such as which model its code comes from:
-/// what tells codes apart that are searched together. 4 bytes a row. Const members may be called from many threads
+/// what tells codes apart that are searched together. 4 bytes a row. A copy takes O(rows / 1024) and
+/// shares the numbers until one side changes them. Const members may be called from many threads
 /// at once.
 class version_column {
  public:
@@ -38,29 +39,29 @@ class version_column {
     return versions_[row];
   }
   /// Of every row, in order.
-  std::span<const version> versions() const& noexcept { return versions_; }
-  std::span<const version> versions() const&& = delete;
+  const shared_column<version>& versions() const& noexcept { return versions_; }
+  const shared_column<version>& versions() const&& = delete;
   /// Rows of a version. O(size).
   std::size_t count(version of) const noexcept { return static_cast<std::size_t>(std::ranges::count(versions_, of)); }
 
   /// Makes sure that `count` more rows can be added without allocation. Amortized O(1) a row.
   void reserve(std::size_t count) {
     require_room(count);
-    reserve_more(versions_, count);
+    versions_.reserve(count);
   }
 
   /// Adds as many rows as were added to the index beside it. Amortized O(rows).
   /// @throws error errc::argument for more rows than can be numbered; the column is unchanged then.
   void append(std::size_t rows, version of_all) {
     reserve(rows);
-    versions_.resize(size() + rows, of_all);
+    versions_.append(rows, of_all);
   }
 
   /// Gives a row another version, when its code was replaced.
   /// @throws error errc::out_of_range for a row that is not there.
   void set(std::size_t row, version to) {
     if (row >= size()) raise(errc::out_of_range, "version_column: row ", row, " of ", size());
-    versions_[row] = to;
+    versions_.set(row, to);
   }
 
   /// The same rows under new numbers, as `compact` of the index beside it returned them: row i becomes
@@ -71,22 +72,26 @@ class version_column {
       raise(errc::shape, "renumber: ", renumbered.size(), " numbers for ", size(), " rows");
     constexpr row_id gone = (std::numeric_limits<row_id>::max)();
     const auto kept = size() - static_cast<std::size_t>(std::ranges::count(renumbered, gone));
-    aligned_vector<version> moved(kept);
+    std::vector<version> moved(kept);
     for (std::size_t row = 0; row < size(); ++row) {
       if (renumbered[row] == gone) continue;
       if (renumbered[row] >= kept)
         raise(errc::out_of_range, "renumber: row ", row, " becomes ", renumbered[row], " of ", kept);
       moved[renumbered[row]] = versions_[row];
     }
-    versions_ = std::move(moved);
+    versions_ = shared_column<version>(std::span<const version>(moved));
   }
 
-  std::size_t memory() const noexcept { return versions_.capacity() * sizeof(version); }
+  std::size_t memory() const noexcept { return versions_.memory(); }
 
   static constexpr file_kind file{"version_column", 1};
 
   /// The section of the file that `save` writes: "versions", that of every row as u32.
-  void write_to(const section_writer& out) const { out.add("versions", versions()); }
+  void write_to(const section_writer& out) const {
+    out.add_stream("versions", [this](section_sink& sink) {
+      versions_.for_each_piece([&](std::span<const version> piece) { sink.write(piece); });
+    });
+  }
 
   /// @throws error errc::format, errc::checksum or errc::io.
   static version_column read_from(const section_reader& in) {
@@ -94,7 +99,8 @@ class version_column {
     const std::uint64_t rows = in.count<version>("versions");
     if (rows > most_rows)
       raise(errc::format, in.path(), ": section 'versions' at byte ", in.info("versions").offset, ": ", rows, " rows");
-    column.versions_ = in.array<version>("versions");
+    const auto versions = in.array<version>("versions");
+    column.versions_ = shared_column<version>(std::span<const version>(versions));
     return column;
   }
 
@@ -110,7 +116,7 @@ class version_column {
       raise(errc::argument, "version_column: ", count, " rows to ", size(), " where ", most_rows, " can be numbered");
   }
 
-  aligned_vector<version> versions_;
+  shared_column<version> versions_;
 };
 
 /// A filter that lets the rows of versions `first` to `last` through, both included. It views the column, which must

@@ -46,6 +46,14 @@ class code_rotation {
     return scratch;
   }
 
+  /// The rows that were rotated into `rows`, up to rounding.
+  matrix<float> inverse(matrix_view<const float> rows) const {
+    if (fast_) return fast_->apply_inverse(rows);
+    matrix<float> back(rows.rows(), dim());
+    gemm(rows, row_panels::of_columns(panels_->unpacked()), back);
+    return back;
+  }
+
  private:
   std::optional<fht_kac> fast_;
   detail::shared_state<const row_panels> panels_;

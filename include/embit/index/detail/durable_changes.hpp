@@ -5,106 +5,53 @@
 #include <embit/codes/code_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/fingerprint.hpp>
 #include <embit/core/types.hpp>
+#include <embit/index/detail/logged_rows.hpp>
 #include <embit/index/labelled.hpp>
-#include <embit/io/metadata.hpp>
 #include <embit/store/block_layout.hpp>
+#include <embit/store/version_column.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <span>
-#include <string>
 #include <type_traits>
-#include <vector>
 
 namespace embit::inline EMBIT_ABI {
 
 namespace detail {
 
-/// What a record of the log of an index says.
-enum class log_action : std::uint32_t { add = 1, remove = 2, add_labelled = 3, remove_label = 4 };
-
-/// A record: u32 action, u32 0, then what the action takes.
-///   add            u64 rows, u64 bits, the words of the codes
-///   remove         u64 row
-///   add_labelled   u64 rows, u64 bits, u64 0 to refuse duplicates or 1 to replace them, u64 × rows labels, the words
-///   remove_label   u64 label
-class log_record {
- public:
-  explicit log_record(log_action action) { put(static_cast<std::uint32_t>(action)).put(std::uint32_t{0}); }
-  template <class T>
-  log_record& put(T value) {
-    return put(std::span<const T>(&value, 1));
-  }
-  template <class T>
-  log_record& put(std::span<const T> values) {
-    append_bytes(bytes_, std::as_bytes(values));
-    return *this;
-  }
-  log_record& shape(code_view<> codes) { return put(std::uint64_t{codes.size()}).put(std::uint64_t{codes.bits()}); }
-  log_record& words(code_view<> codes) { return put(std::span(codes.data(), codes.size() * codes.words())); }
-  std::span<const std::byte> bytes() const noexcept { return bytes_; }
-
- private:
-  std::vector<std::byte> bytes_;
-};
-
-/// Takes a record apart. Its checksum was right, so that what does not fit was written by someone else.
-class log_record_reader {
- public:
-  log_record_reader(std::span<const std::byte> bytes, const std::string& path) : bytes_(bytes), path_(path) {}
-
-  template <class T>
-  T get() {
-    T value;
-    std::memcpy(&value, take(sizeof value).data(), sizeof value);
-    return value;
-  }
-  template <class T>
-  std::vector<T> array(std::uint64_t count) {
-    if (count > bytes_.size() / sizeof(T)) refuse();
-    std::vector<T> values(static_cast<std::size_t>(count));
-    const auto from = take(values.size() * sizeof(T));
-    if (!values.empty()) std::memcpy(values.data(), from.data(), from.size());
-    return values;
-  }
-  void require_end() const {
-    if (!bytes_.empty()) refuse();
-  }
-  [[noreturn]] EMBIT_COLD void refuse() const { raise(errc::format, path_, ": a record that makes no sense"); }
-
- private:
-  std::span<const std::byte> take(std::size_t size) {
-    if (size > bytes_.size()) refuse();
-    const auto part = bytes_.first(size);
-    bytes_ = bytes_.subspan(size);
-    return part;
-  }
-
-  std::span<const std::byte> bytes_;
-  const std::string& path_;
-};
-
 /// The index whose rows an index has: itself, or the one inside.
 template <class Index>
 const auto& index_of_rows(const Index& index) noexcept {
-  if constexpr (requires { index.width(); })
+  if constexpr (requires {
+                  index.width();
+                  index.rows();
+                })
     return index;
   else
     return index_of_rows(index.index());
 }
 
-/// @throws error for codes that no index of these rows could take.
-template <class Index>
-void check_codes(const Index& index, code_view<> codes) {
+/// @throws error for rows that no index of these could take.
+template <class Index, class View>
+void check_rows(const Index& index, const View& added) {
   const auto& rows = index_of_rows(index);
-  if (codes.empty()) return;
-  if (codes.bits() != rows.width())
-    raise(errc::shape, "codes: ", codes.bits(), " bits, the index holds codes of ", rows.width());
-  require_clean_tails(codes, "codes");
-  require_row_count(rows.rows() + codes.size());
+  if (added.size() == 0) return;
+  logged_rows<View>::check(rows, added);
+  require_row_count(rows.rows() + added.size());
+  if constexpr (requires { rows.fingerprint(); })
+    static_cast<void>(joined_fingerprint(known_fingerprint(added), rows.fingerprint(), rows.rows()));
+}
+
+/// The first words of a record that adds rows.
+template <class View>
+log_record record_of_rows(log_action action, const View& rows) {
+  log_record record(action);
+  record.put(std::uint64_t{rows.size()}).put(logged_rows<View>::width(rows));
+  return record;
 }
 
 // Each change has
@@ -113,50 +60,81 @@ void check_codes(const Index& index, code_view<> codes) {
 //   apply(index)
 //   record()
 
+template <class View>
 struct rows_added {
-  code_view<> codes;
+  View rows;
 
   template <class Index>
   void check(const Index& index) const {
-    check_codes(index, codes);
-    if constexpr (requires { index.check_add(codes); }) index.check_add(codes);
+    check_rows(index, rows);
+    if constexpr (requires { index.check_add(rows); }) index.check_add(rows);
   }
   template <class Index>
   bool matters(const Index&) const noexcept {
-    return !codes.empty();
+    return rows.size() != 0;
   }
   template <class Index>
   row_id apply(Index& index) const {
-    return index.add(codes);
+    return index.add(rows);
   }
   log_record record() const {
-    log_record record(log_action::add);
-    record.shape(codes).words(codes);
+    log_record record = record_of_rows(log_action::add, rows);
+    logged_rows<View>::write(record, rows);
     return record;
   }
 };
 
+template <class View>
 struct labelled_rows_added {
-  code_view<> codes;
+  View rows;
   std::span<const row_label> labels;
   duplicate_labels duplicates;
 
   template <class Index>
   void check(const Index& index) const {
-    check_codes(index, codes);
-    index.check_add(codes, labels, duplicates);
+    check_rows(index, rows);
+    index.check_add(rows, labels, duplicates);
   }
   template <class Index>
   bool matters(const Index&) const noexcept {
-    return !codes.empty();
+    return rows.size() != 0;
   }
   template <class Index>
   void apply(Index& index) const {
-    index.add(codes, labels, duplicates);
+    index.add(rows, labels, duplicates);
   }
   log_record record() const {
-    log_record record(log_action::add_labelled);
-    record.shape(codes).put(std::uint64_t{duplicates == duplicate_labels::replace}).put(labels).words(codes);
+    log_record record = record_of_rows(log_action::add_labelled, rows);
+    record.put(std::uint64_t{duplicates == duplicate_labels::replace}).put(labels);
+    logged_rows<View>::write(record, rows);
+    return record;
+  }
+};
+
+template <class View>
+struct version_added {
+  View rows;
+  version_column::version version;
+
+  // Versions say who made the rows, not the encoder.
+  template <class Index>
+  void check(const Index& index) const {
+    check_rows(index, of_no_encoder(rows));
+    if constexpr (requires { index.check_add(rows); }) index.check_add(rows);
+  }
+  // Also of no rows: those that come after are of this version.
+  template <class Index>
+  bool matters(const Index&) const noexcept {
+    return true;
+  }
+  template <class Index>
+  row_id apply(Index& index) const {
+    return index.add(rows, version);
+  }
+  log_record record() const {
+    log_record record = record_of_rows(log_action::add_version, rows);
+    record.put(std::uint64_t{version});
+    logged_rows<View>::write(record, rows);
     return record;
   }
 };
@@ -205,18 +183,27 @@ struct label_removed {
 
 /// Whether rows of an index are named by labels.
 template <class Index>
-inline constexpr bool has_labels = requires(Index& index, code_view<> codes, std::span<const row_label> labels) {
-  index.add(codes, labels, duplicate_labels::refuse);
+inline constexpr bool has_labels = requires(Index& index, typename Index::codes_view rows,
+                                            std::span<const row_label> labels) {
+  index.add(rows, labels, duplicate_labels::refuse);
+};
+
+/// Whether rows of an index are of versions.
+template <class Index>
+inline constexpr bool has_versions = requires(Index& index, typename Index::codes_view rows,
+                                              version_column::version version) {
+  { index.versions() } -> std::convertible_to<const version_column&>;
+  index.add(rows, version);
 };
 
 /// The change that removes what `name` names.
 template <bool labels>
 using removed = std::conditional_t<labels, label_removed, row_removed>;
 
-/// Calls `change` with what a record says is to be done to an `Index`.
+/// Calls `change` with what a record says is to be done to an index.
 /// @throws error errc::format for what cannot be, or not to such an index.
 template <class Index, class Change>
-void read_change(log_record_reader in, Change&& change) {
+void read_change(log_record_reader in, const Index& index, Change&& change) {
   constexpr bool labels = has_labels<Index>;
   const auto action = static_cast<log_action>(in.get<std::uint32_t>());
   if (in.get<std::uint32_t>() != 0) in.refuse();
@@ -226,21 +213,30 @@ void read_change(log_record_reader in, Change&& change) {
     if (!labels && name > (std::numeric_limits<row_id>::max)()) in.refuse();
     return change(removed<labels>{static_cast<std::conditional_t<labels, row_label, row_id>>(name)});
   }
-  if (action != (labels ? log_action::add_labelled : log_action::add)) in.refuse();
-  const auto rows = in.get<std::uint64_t>(), bits = in.get<std::uint64_t>();
-  if ((bits == 0 && rows != 0) || bits > (std::numeric_limits<std::uint32_t>::max)() ||
-      rows > (std::numeric_limits<row_id>::max)())
-    in.refuse();
-  const std::uint64_t replace = labels ? in.get<std::uint64_t>() : 0;
+  const bool version = has_versions<Index> && action == log_action::add_version;
+  if (action != (labels ? log_action::add_labelled : log_action::add) && !version) in.refuse();
+  using logged = logged_rows<typename Index::codes_view>;
+  const auto rows = in.get<std::uint64_t>(), width = in.get<std::uint64_t>();
+  in.require_shape(rows, width, logged::least(width));
+  const std::uint64_t number = labels || version ? in.get<std::uint64_t>() : 0;
   const auto names = in.array<row_label>(labels ? rows : 0);
-  const auto words = in.array<word>(rows * words_for(static_cast<std::size_t>(bits)));
+  const auto held =
+      logged::read(in, index_of_rows(index), static_cast<std::size_t>(rows), static_cast<std::size_t>(width));
   in.require_end();
-  if (replace > 1) in.refuse();
-  const code_view<> codes(words.data(), static_cast<std::size_t>(rows), static_cast<std::size_t>(bits));
-  if constexpr (labels)
-    change(labelled_rows_added{codes, names, replace == 1 ? duplicate_labels::replace : duplicate_labels::refuse});
-  else
-    change(rows_added{codes});
+  const typename Index::codes_view added(held);
+  if constexpr (labels) {
+    if (number > 1) in.refuse();
+    const auto duplicates = number == 1 ? duplicate_labels::replace : duplicate_labels::refuse;
+    return change(labelled_rows_added<typename Index::codes_view>{added, names, duplicates});
+  } else {
+    if constexpr (has_versions<Index>)
+      if (version) {
+        if (number > (std::numeric_limits<version_column::version>::max)()) in.refuse();
+        const auto of_all = static_cast<version_column::version>(number);
+        return change(version_added<typename Index::codes_view>{added, of_all});
+      }
+    return change(rows_added<typename Index::codes_view>{added});
+  }
 }
 
 }  // namespace detail

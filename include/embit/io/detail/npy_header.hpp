@@ -135,7 +135,8 @@ class npy_header_parser {
     std::size_t value = 0;
     for (; peek() >= '0' && peek() <= '9'; ++position_) {
       const auto digit = static_cast<std::size_t>(peek() - '0');
-      if (value > ((std::numeric_limits<std::size_t>::max)() - digit) / 10) refuse("a number in the shape is too large");
+      if (value > ((std::numeric_limits<std::size_t>::max)() - digit) / 10)
+        refuse("a number in the shape is too large");
       value = value * 10 + digit;
     }
     position_ += peek() == 'L';  // as Python 2 wrote its long numbers
@@ -192,6 +193,34 @@ inline void require_npy_matrix(const npy_header& header, std::string_view path) 
     raise(errc::shape, path, ": shape ", text_of(header.shape), ": rows without elements");
 }
 
+/// Why the rows of a matrix do not lie one after another as this machine has them; empty where they do.
+inline std::string_view reason_to_convert(const npy_header& header) noexcept {
+  if (header.order != std::endian::native && size_of(header.type) > 1) return "its numbers are in the other byte order";
+  if (header.fortran_order && header.rows() > 1 && header.cols() > 1) return "is in Fortran order";
+  return {};
+}
+
+/// The first bytes of a .npy file of version 1 with a matrix in this machine's order, up to the first number: as many
+/// as `size`, where that is not 0, or as few as a header with room for a growing number of rows has.
+inline std::string npy_start(dtype type, std::size_t rows, std::size_t cols, std::size_t size = 0) {
+  std::string start(npy_magic);
+  start.append("\1\0\0\0", 4);
+  start += "{'descr': '";
+  start += size_of(type) == 1 ? '|' : '<';
+  start += type <= dtype::f64 ? 'f' : type <= dtype::i64 ? 'i' : 'u';
+  append(start, size_of(type));
+  start += "', 'fortran_order': False, 'shape': " + text_of({rows, cols}) + ", }";
+  const std::size_t most_digits = 20;
+  const std::size_t written = start.size() + 1, longest = written + most_digits - text_of({rows}).size() + 3;
+  if (size == 0) size = (longest + 63) / 64 * 64;
+  EMBIT_ASSERT(written <= size);
+  start.append(size - written, ' ');
+  start += '\n';
+  start[8] = static_cast<char>((size - 10) & 0xffu);
+  start[9] = static_cast<char>((size - 10) >> 8);
+  return start;
+}
+
 /// The numbers in all must be just those that the file has bytes for.
 inline void require_npy_size(const input_file& file, const npy_header& header) {
   const std::uint64_t there = file.size() - header.offset;
@@ -205,7 +234,8 @@ inline void require_npy_size(const input_file& file, const npy_header& header) {
           name_of(header.type));
 }
 
-inline npy_header read_npy_header(const input_file& file) {
+/// A header whose sizes may be more, or less, than the file has bytes for.
+inline npy_header parse_npy_header(const input_file& file) {
   std::array<char, 12> start{};
   const std::size_t known = file.size() < start.size() ? static_cast<std::size_t>(file.size()) : start.size();
   file.read(0, std::as_writable_bytes(std::span(start).first(known)));
@@ -224,7 +254,11 @@ inline npy_header read_npy_header(const input_file& file) {
     raise(errc::format, file.path(), ": byte 8: a header of ", size, " bytes in a file of ", file.size());
   std::string text(size, '\0');
   file.read(offset, std::as_writable_bytes(std::span(text)));
-  npy_header header = npy_header_parser(text, file.path(), offset).parse();
+  return npy_header_parser(text, file.path(), offset).parse();
+}
+
+inline npy_header read_npy_header(const input_file& file) {
+  npy_header header = parse_npy_header(file);
   require_npy_size(file, header);
   return header;
 }

@@ -39,9 +39,7 @@ inline void write_rabitq(const section_writer& out, const rabitq_model& model) {
   if (model.rotation.kind() == rotation_kind::fht_kac) {
     out.add("rotation", model.rotation.fast().signs());
   } else {
-    matrix<float> rows(model.dim(), model.dim());
-    for (std::size_t i = 0; i < rows.rows(); ++i) model.rotation.panels().copy_row(i, rows[i]);
-    add_matrix(out, "rotation", std::move(rows));
+    add_matrix(out, "rotation", model.rotation.panels().unpacked());
   }
   add_matrix(out, "centroid", model.centroid);
 }

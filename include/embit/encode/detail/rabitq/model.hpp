@@ -5,6 +5,7 @@
 #include <embit/codes/level_view.hpp>
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/fingerprint.hpp>
 #include <embit/core/finite.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix.hpp>
@@ -68,6 +69,18 @@ struct rabitq_model {
   std::size_t dim() const noexcept { return rotation.dim(); }
   double gain() const noexcept { return metric == metric::l2 ? 2 : 1; }
   bool has(row_factor which) const noexcept { return format.has(which); }
+
+  /// Of what codes and their factors depend on.
+  encoder_fingerprint fingerprint() const {
+    fingerprint_hash hash;
+    hash.add(dim()).add(bits).add(metric).add(swept).add(centroid).add(rotation.kind());
+    if (rotation.kind() == rotation_kind::fht_kac)
+      hash.add(rotation.fast().signs());
+    else
+      hash.add_rows(rotation.panels());
+    for (std::size_t f = 0; f < row_factors; ++f) hash.add(format.factors[f]).add(format.units[f]);
+    return hash.add(format.half_factors).add(mean_offset).add(mean_scale).value();
+  }
 
   double centroid_square() const noexcept {
     double sum = 0;
@@ -168,6 +181,22 @@ struct rabitq_model {
     }
   }
 
+  /// The rows that codes stand for. The scale s makes ⟨s y, z⟩ an unbiased estimate, for which s y is longer than r;
+  /// the nearest multiple of y is s ⟨r, y⟩² / (|r|² |y|²).
+  matrix<float> rows_of(const level_view& codes) const {
+    matrix<float> values(codes.size(), dim());
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+      codes[i].decode(values[i]);
+      const float scale = has(row_factor::scale) ? codes[i].factor(row_factor::scale) : mean_scale;
+      const auto nearest = static_cast<float>(double{scale} * (1 - loss));
+      for (float& x : values[i]) x *= nearest;
+    }
+    matrix<float> rows = rotation.inverse(values);
+    for (std::size_t i = 0; i < rows.rows() && !centroid.empty(); ++i)
+      for (std::size_t j = 0; j < dim(); ++j) rows[i][j] += centroid[j];
+    return rows;
+  }
+
   /// Queries in the space of the codes. @param deviations  the error of a query is so many times its |z|; 0 for none.
   mapped_queries map(matrix_view<const float> queries, float deviations) const {
     if (queries.cols() != dim())
@@ -237,6 +266,22 @@ class rabitq_map {
  private:
   detail::shared_state<const rabitq_model> model_;
   float deviations_;
+};
+
+/// Makes queries of codes.
+class rabitq_code_map {
+ public:
+  explicit rabitq_code_map(std::shared_ptr<const rabitq_model> model) : model_(std::move(model)) {}
+
+  const level_format& format() const noexcept { return model_->format; }
+  void prepare(const level_row& code, level_query& into) const {
+    std::vector<float> z(format().dims());
+    code.decode(z);
+    into.assign_values(format(), z, model_->terms_of(code));
+  }
+
+ private:
+  detail::shared_state<const rabitq_model> model_;
 };
 
 }  // namespace embit::inline EMBIT_ABI::detail

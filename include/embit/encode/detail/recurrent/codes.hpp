@@ -5,6 +5,7 @@
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/fingerprint.hpp>
 #include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
@@ -53,6 +54,10 @@ struct packed_block {
   std::size_t out() const noexcept { return output.rows(); }
   std::size_t width() const noexcept { return output.dim(); }
 
+  void add_to(fingerprint_hash& hash) const {
+    hash.add_rows(hidden).add(hidden_bias).add_rows(output).add(output_bias);
+  }
+
   /// @param joined  x in its first columns; room for the hidden values behind. @param y  without the bias.
   void run(const product_ops& level, matrix_view<float> joined, matrix_view<float> y) const {
     const std::size_t h = hidden_bias.size();
@@ -83,6 +88,19 @@ struct recurrent_codes {
   float deviation = 1;
   packed_block project;
   std::vector<packed_block> rebuild, refine;
+  encoder_fingerprint fingerprint = 0;  // that of another encoder where these codes are compared with its
+
+  /// Of the weights.
+  encoder_fingerprint hash() const {
+    fingerprint_hash all;
+    all.add(mean).add(deviation).add(loops());
+    project.add_to(all);
+    for (std::size_t t = 0; t < loops(); ++t) {
+      rebuild[t].add_to(all);
+      refine[t].add_to(all);
+    }
+    return all.value();
+  }
 
   std::size_t dim() const noexcept { return mean.size(); }
   std::size_t dims() const noexcept { return project.out(); }

@@ -27,7 +27,8 @@ namespace embit::inline EMBIT_ABI::detail {
 ///   "mean"     f32 a dimension of rows
 ///   "weights"  f32: of the first block, and of two for every loop, first the one that rebuilds rows, the hidden layer
 ///              (width × input), its bias, the output layer (output × (input + width)), its bias
-inline constexpr file_kind recurrent_file{"recurrent", 1};
+///   "compatible"  from version 2 on, u64 fingerprint of the encoder whose codes these are compared with
+inline constexpr file_kind recurrent_file{"recurrent", 2};
 
 inline void write_rows(section_sink& sink, const row_panels& rows) {
   std::vector<float> row(rows.dim());
@@ -44,6 +45,8 @@ inline void write_block(section_sink& sink, const packed_block& block) {
   sink.write(std::span<const float>(block.output_bias));
 }
 
+inline bool is_compatible(const recurrent_codes& codes) { return codes.fingerprint != codes.hash(); }
+
 inline void write_recurrent(const section_writer& out, const recurrent_codes& codes) {
   metadata_writer shape;
   shape.u64(codes.dim()).u64(codes.dims()).u64(codes.project.hidden_bias.size());
@@ -57,6 +60,11 @@ inline void write_recurrent(const section_writer& out, const recurrent_codes& co
       write_block(sink, codes.refine[t]);
     }
   });
+  if (is_compatible(codes)) {
+    metadata_writer other;
+    other.u64(codes.fingerprint);
+    out.add("compatible", std::move(other));
+  }
 }
 
 /// Takes matrices off the numbers of a section, one after another.
@@ -109,12 +117,13 @@ inline recurrent_codes read_recurrent(const section_reader& in) {
   if (!all_finite(mean.data(), mean.size()) || !all_finite(weights.data(), weights.size()))
     raise(errc::format, in.path(), ": sections 'mean' and 'weights': not finite");
   weight_source source(in, weights);
-  recurrent_codes codes{{mean.begin(), mean.end()}, deviation, source.take_block(dim, hidden, dims), {}, {}};
+  recurrent_codes codes{{mean.begin(), mean.end()}, deviation, source.take_block(dim, hidden, dims), {}, {}, 0};
   for (std::uint32_t t = 0; t < loops; ++t) {
     codes.rebuild.push_back(source.take_block(dims, hidden, dim));
     codes.refine.push_back(source.take_block(dim, hidden, dims));
   }
   source.require_end();
+  if (in.contains("compatible")) codes.fingerprint = in.metadata("compatible").u64();
   return codes;
 }
 

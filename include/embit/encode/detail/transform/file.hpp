@@ -28,17 +28,22 @@ namespace embit::inline EMBIT_ABI::detail {
 
 /// The kind of file that transform coders write. Its sections, in this order:
 ///   "coder"   u8 metric, u64 dimensions of rows, f32 norm of rows, f32 mean offset
+///   "norms"   u8 1 where rows are as long as what the axes see of them, u8 1 where offsets for l2 are of values; from
+///             version 2 on, else both are 0
 ///   "center"  f32 a dimension of rows
 ///   "axes"    f32, dimensions of codes × dimensions of rows
 ///   "codes/…" a store of no codes, for its format
-inline constexpr file_kind transform_coder_file{"transform_coder", 1};
-inline constexpr std::string_view coder_section = "coder", center_section = "center", axes_section = "axes",
-                                  no_codes_scope = "codes";
+inline constexpr file_kind transform_coder_file{"transform_coder", 2};
+inline constexpr std::string_view coder_section = "coder", norms_section = "norms", center_section = "center",
+                                  axes_section = "axes", no_codes_scope = "codes";
 
 inline void write_transform_model(const section_writer& out, const transform_model& model) {
   metadata_writer coder;
   coder.u8(static_cast<std::uint8_t>(model.metric)).u64(model.dim()).f32(model.row_norm).f32(model.mean_offset);
   out.add(coder_section, std::move(coder));
+  metadata_writer norms;
+  norms.u8(model.kept_norm ? 1 : 0).u8(model.value_offset ? 1 : 0);
+  out.add(norms_section, std::move(norms));
   out.add(center_section, std::span<const float>(model.center));
   out.add_stream(axes_section, [&model](section_sink& sink) {
     std::vector<float> axis(model.dim());
@@ -48,7 +53,9 @@ inline void write_transform_model(const section_writer& out, const transform_mod
     }
   });
   const section_writer codes = out.scope(no_codes_scope);
-  write_level_shape(codes, model.format, 0);
+  level_format format = model.format;
+  format.fingerprint = 0;  // which follows from what is written
+  write_level_shape(codes, format, 0);
   codes.add(levels_section, std::span<const std::uint8_t>());
   for (std::size_t f = 0; f < row_factors; ++f)
     if (model.format.factors[f]) codes.add(factor_sections[f], std::span<const std::byte>());
@@ -66,6 +73,14 @@ inline transform_model read_transform_model(const section_reader& in) {
   model.mean_offset = coder.f32();
   if (!is_positive(model.row_norm) || !is_finite(model.mean_offset))
     coder.refuse("a norm of rows of ", model.row_norm, " and an offset of ", model.mean_offset);
+  model.kept_norm = model.value_offset = false;
+  if (in.contains(norms_section)) {
+    metadata_reader norms = in.metadata(norms_section);
+    const std::uint8_t kept = norms.u8(), of_values = norms.u8();
+    if (kept > 1 || of_values > 1) norms.refuse("norms ", +kept, " and ", +of_values);
+    model.kept_norm = kept == 1;
+    model.value_offset = of_values == 1;
+  }
   model.format = read_level_shape(in.scope(no_codes_scope)).format;
 
   const auto center = in.array<float>(center_section, dim);

@@ -7,6 +7,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/fingerprint.hpp>
 #include <embit/core/finite.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
@@ -58,6 +59,8 @@ struct transform_model {
   row_panels axes;            // dimensions of the code × dim, orthonormal rows
   level_format format;
   float row_norm = 1;                 // to which rows are scaled before they are rounded where they keep a scale
+  bool kept_norm = true;              // a row is as long as what the axes see of it, else as the whole row
+  bool value_offset = false;          // offsets for l2 are of the values of rows, else of the rows themselves
   float mean_offset = 0;              // offsets are kept less this
   std::vector<nearest_level> levels;  // a segment
 
@@ -65,6 +68,19 @@ struct transform_model {
   std::size_t dims() const noexcept { return axes.rows(); }
   bool keeps(row_factor which) const noexcept { return format.has(which); }
   void keep(row_factor which, bool kept) noexcept { format.factors[static_cast<std::size_t>(which)] = kept; }
+
+  /// Of what codes and their factors depend on.
+  encoder_fingerprint fingerprint() const {
+    fingerprint_hash hash;
+    hash.add(metric).add(center).add(row_norm).add(kept_norm).add(value_offset).add(mean_offset);
+    hash.add_rows(axes);
+    for (const level_segment& s : format.segments) {
+      hash.add(s.dims).add(s.bits).add(s.step);
+      for (const std::uint8_t weight : s.weights) hash.add(weight);
+    }
+    for (std::size_t f = 0; f < row_factors; ++f) hash.add(format.factors[f]).add(format.units[f]);
+    return hash.add(format.half_factors).value();
+  }
 
   /// @throws error errc::shape for another dimension, errc::not_finite naming the row.
   void require_rows(matrix_view<const float> rows, std::string_view what) const {
@@ -97,6 +113,21 @@ struct transform_model {
     return found;
   }
 
+  /// The rows that codes stand for: the center and, along the axes, the values as their scale makes them.
+  template <Executor Exec>
+  matrix<float> rows_of(const level_view& codes, const Exec& executor) const {
+    matrix<float> values(codes.size(), dims()), rows(codes.size(), dim());
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+      codes[i].decode(values[i]);
+      if (!keeps(row_factor::scale)) continue;
+      for (float& x : values[i]) x *= codes[i].factor(row_factor::scale);
+    }
+    if (dims() != 0) gemm(values, row_panels::of_columns(axes.unpacked()), rows, executor);
+    for (std::size_t i = 0; i < rows.rows(); ++i)
+      for (std::size_t k = 0; k < dim(); ++k) rows[i][k] += center[k];
+    return rows;
+  }
+
   /// Finite queries before they are taken along the axes. They are seen from the center for squared distances, and
   /// where rows keep what their inner product with the center is.
   matrix<float> moved_queries(matrix_view<const float> queries) const {
@@ -106,12 +137,13 @@ struct transform_model {
     return moved;
   }
 
-  /// The levels of a row, and by what the values they stand for are to be multiplied to have the inner product with the
-  /// row that the row has with itself: 1 where rows keep no scale.
+  /// The levels of a row, and by what the values they stand for are to be multiplied to have the inner product with
+  /// what the axes see of the row that this has with itself: 1 where rows keep no scale.
   /// @param z       changed where rows keep a scale
   /// @param square  |row - center|²
   float quantize(std::span<float> z, double square, std::span<std::uint8_t> out) const {
     const bool scaled = keeps(row_factor::scale);
+    if (scaled && kept_norm) square = squared_norm(z);
     const auto to_norm = static_cast<float>(scaled && square > 0 ? row_norm / std::sqrt(square) : 1.);
     if (scaled)
       for (float& x : z) x *= to_norm;
@@ -135,8 +167,8 @@ struct transform_model {
     return static_cast<float>(factor / to_norm);
   }
 
-  /// 1 / the length of the values that levels stand for; 0 where all are 0.
-  float inverse_norm(std::span<const std::uint8_t> in) const noexcept {
+  /// Of the values that levels stand for.
+  double value_square(std::span<const std::uint8_t> in) const noexcept {
     const std::uint8_t* level = in.data();
     double square = 0;
     for (const nearest_level& nearest : levels)
@@ -144,6 +176,20 @@ struct transform_model {
         const double value{nearest.value(*level++)};
         square += value * value;
       }
+    return square;
+  }
+
+  /// What is added to the distances of a row: of l2 its squared norm, seen from the center, else minus its inner
+  /// product with the center. @param of_row  in `from`, @param scale  as `quantize` has found it with these levels
+  double offset(const transform_coordinates& from, std::size_t of_row, float scale,
+                std::span<const std::uint8_t> in) const noexcept {
+    if (metric != metric::l2) return -from.along[of_row];
+    return value_offset ? double{scale} * scale * value_square(in) : from.square[of_row];
+  }
+
+  /// 1 / the length of the values that levels stand for; 0 where all are 0.
+  float inverse_norm(std::span<const std::uint8_t> in) const noexcept {
+    const double square = value_square(in);
     return square > 0 ? static_cast<float>(1 / std::sqrt(square)) : 0.f;
   }
 

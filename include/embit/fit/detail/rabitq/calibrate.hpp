@@ -78,18 +78,9 @@ std::optional<held_out> draw_held_out(matrix_view<const float> rows, embit::metr
   if (rows.rows() < 100) return {};
   const std::size_t queries = std::min<std::size_t>(128, rows.rows() / 5);
   const std::size_t base = std::min<std::size_t>(2048, rows.rows() - queries);
-  std::vector<row_id> order(rows.rows());
-  std::iota(order.begin(), order.end(), row_id{0});
-  for (std::size_t i = 0; i < queries + base; ++i) {
-    using std::swap;
-    swap(order[i], order[i + static_cast<std::size_t>(uniform_index(engine, order.size() - i))]);
-  }
-  const auto copy = [&](std::size_t first, std::size_t count) {
-    matrix<float> out(count, rows.cols());
-    for (std::size_t i = 0; i < count; ++i) std::ranges::copy(rows[order[first + i]], out[i].begin());
-    return out;
-  };
-  return held_out(copy(queries, base), copy(0, queries), metric, 10);
+  const std::vector<row_id> drawn = draw_rows(rows.rows(), queries + base, engine);
+  return held_out(matrix<float>(rows, std::span(drawn).subspan(queries)),
+                  matrix<float>(rows, std::span(drawn).first(queries)), metric, 10);
 }
 
 /// How a model estimates distances, the smaller the nearer, turned round.

@@ -59,9 +59,7 @@ struct split_rows {
   }
 
   static matrix<float> gather(matrix_view<const float> rows, std::span<const row_id> ids) {
-    auto out = matrix<float>::uninitialized(ids.size(), rows.cols());
-    for (std::size_t i = 0; i < ids.size(); ++i) std::ranges::copy(rows[ids[i]], out[i].begin());
-    return unit_copy(out);
+    return unit_copy(matrix<float>(rows, ids));
   }
 
   /// At most `most` of the rows that are learned from, evenly spaced.

@@ -39,8 +39,8 @@ struct transform_variant {
 /// What all variants are made from. Rows and queries have length 1 where the metric is cosine.
 struct transform_training {
   embit::metric metric = embit::metric::cosine;
-  matrix<float> rows;     // to fit to, in random order
-  matrix<float> queries;  // to choose by; none of them is among the rows
+  matrix<float> rows;     // in random order
+  matrix<float> queries;  // to choose by, where some were given
   principal_components components;
   std::vector<double> mean_along;    // ⟨mean, direction⟩ a direction
   std::vector<double> query_square;  // E[⟨query, direction⟩²] a direction, as scores see queries
@@ -79,8 +79,8 @@ inline std::vector<double> query_squares(const principal_components& components,
   return squares;
 }
 
-/// @param sample    queries to weigh directions by, or none: then a tenth of the rows, `held_out` at most, are kept
-///                  out of everything else to choose by, and queries are taken to be like rows.
+/// @param sample  queries to weigh directions by, of which `held_out` at most are chosen by, or none: then queries are
+///                taken to be like rows.
 template <class Engine, Executor Exec>
 transform_training prepare_transform_training(matrix_view<const float> rows, matrix_view<const float> sample,
                                               embit::metric metric, std::size_t held_out, Engine& engine,
@@ -93,12 +93,8 @@ transform_training prepare_transform_training(matrix_view<const float> rows, mat
   };
   transform_training t;
   t.metric = metric;
-  const auto order = shuffled(rows.rows());
-  const std::size_t kept_out = sample.empty() ? (std::min)(held_out, rows.rows() / 10) : 0;
-  t.rows = picked_rows(rows, std::span(order).subspan(kept_out), metric);
-  if (sample.empty()) {
-    t.queries = picked_rows(rows, std::span(order).first(kept_out), metric);
-  } else {
+  t.rows = picked_rows(rows, shuffled(rows.rows()), metric);
+  if (!sample.empty()) {
     const auto query_order = shuffled(sample.rows());
     t.queries = picked_rows(sample, std::span(query_order).first((std::min)(held_out, sample.rows())), metric);
   }
@@ -143,8 +139,9 @@ transform_model make_transform_model(const transform_training& from, transform_v
   transform_model model;
   model.metric = from.metric;
   model.center = variant.centered ? pca.mean : std::vector<float>(pca.mean.size(), 0.f);
-  model.row_norm = static_cast<float>(std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.)));
-  if (!(model.row_norm > 0)) model.row_norm = 1;
+  if (model.metric == metric::l2)
+    model.mean_offset = static_cast<float>(std::accumulate(squares.begin(), squares.end(), 0.));
+  double kept_square = 0;
   std::size_t dims = 0, first = 0;
   for (const bit_group& g : groups) dims += g.directions.size();
   matrix<float> axes(dims, pca.mean.size());
@@ -154,9 +151,11 @@ transform_model make_transform_model(const transform_training& from, transform_v
     first += count;
     double square = 0;
     for (const std::size_t i : g.directions) square += squares[i];
+    kept_square += square;
     const auto deviation = static_cast<float>(std::sqrt(square / static_cast<double>(count)));
     model.format.segments.push_back(g.quantizer->segment(count, deviation > least_deviation ? deviation : 1.f));
   }
+  model.row_norm = kept_square > 0 ? static_cast<float>(std::sqrt(kept_square)) : 1.f;
   model.set_levels();
   model.axes = row_panels(axes);
   return model;

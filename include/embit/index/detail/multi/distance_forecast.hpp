@@ -8,6 +8,7 @@
 #include <embit/core/results.hpp>
 #include <embit/core/types.hpp>
 #include <embit/index/detail/multi/key_split.hpp>
+#include <embit/index/detail/multi/multi_tables.hpp>
 #include <embit/index/detail/multi/probe_plan.hpp>
 #include <embit/kernel/hamming.hpp>
 #include <embit/search/exhaustive.hpp>
@@ -32,12 +33,6 @@ inline std::vector<row_id> spread_rows(std::size_t rows, std::size_t count) {
   return picked;
 }
 
-inline code_store<> copy_rows(const block_store<>& store, std::span<const row_id> rows) {
-  code_store<> codes(rows.size(), store.bits());
-  for (std::size_t i = 0; i < rows.size(); ++i) store.copy_row(rows[i], codes.row(i));
-  return codes;
-}
-
 /// Rows taken as queries, and rows to compare their keys with.
 class row_sample {
  public:
@@ -45,9 +40,9 @@ class row_sample {
 
   explicit row_sample(const block_store<>& store)
       : query_rows_(spread_rows(store.size(), query_count)),
-        queries_(copy_rows(store, query_rows_)),
+        queries_(store, query_rows_),
         rows_(spread_rows(store.size(), 1 << 14)),
-        codes_(copy_rows(store, rows_)) {}
+        codes_(store, rows_) {}
 
   code_view<> queries() const noexcept { return queries_; }
   std::span<const row_id> query_rows() const noexcept { return query_rows_; }
@@ -106,17 +101,15 @@ class row_sample {
 /// How far the k-th neighbour of a query is, for the queries of a sample, itself left out.
 class distance_forecast {
  public:
-  static constexpr std::size_t longest = 1024;
-
   distance_forecast() = default;
   distance_forecast(const block_store<>& store, const row_sample& sample) {
     if (store.size() < 2) return;
     const hamming kernel;
     knn_result<std::uint32_t> found;
-    found.reset(sample.queries().size(), (std::min)(store.size(), longest + 1));
+    found.reset(sample.queries().size(), (std::min)(store.size(), longest_forecast + 1));
     knn_workspace<hamming, block_store<>> work;
     exhaustive_knn(kernel, store, inline_executor{}, sample.queries(), row_choice{}, found, work, nullptr);
-    length_ = (std::min)(store.size() - 1, longest);
+    length_ = (std::min)(store.size() - 1, longest_forecast);
     queries_ = found.queries();
     distances_.resize(length_ * queries_);
     for (std::size_t q = 0; q < queries_; ++q) {
@@ -142,7 +135,7 @@ class distance_forecast {
   std::size_t length() const noexcept { return length_; }
 
  private:
-  std::size_t length_ = 0;                // neighbours known of each query
+  std::size_t length_ = 0;  // neighbours known of each query
   std::size_t queries_ = 0;
   std::vector<std::uint32_t> distances_;  // those of the first neighbours, of the second, and so on
 };

@@ -35,38 +35,7 @@ class probe_plan {
 
   /// @param shares  for each key, the share of rows at each difference from 0 to its length, one after another
   probe_plan(const key_split& keys, const std::vector<std::vector<double>>& shares, std::size_t rows,
-             const probe_costs& costs)
-      : cost_(1, 0) {
-    const std::size_t tables = keys.size();
-    std::vector<std::vector<double>> shell_cost(tables), tie_cost(tables);
-    for (std::size_t t = 0; t < tables; ++t) {
-      double lookups = 1;
-      for (std::size_t r = 0; r < shares[t].size(); ++r) {
-        const double candidates = shares[t][r] * static_cast<double>(rows);
-        shell_cost[t].push_back(lookups * costs.lookup + candidates * costs.candidate);
-        tie_cost[t].push_back(lookups * costs.lookup + tied_share * candidates * costs.candidate);
-        lookups = lookups * static_cast<double>(keys.length(t) - r) / static_cast<double>(r + 1);
-      }
-    }
-    std::vector<std::size_t> next(tables, 0);
-    const auto cheapest = [&](const std::vector<std::vector<double>>& cost) {
-      std::size_t best = tables;
-      for (std::size_t t = 0; t < tables; ++t) {
-        if (next[t] == cost[t].size()) continue;
-        if (best == tables || cost[t][next[t]] < cost[best][next[best]]) best = t;
-      }
-      return best;
-    };
-    const auto step_of = [&](std::size_t table) {
-      return probe_step{static_cast<std::uint16_t>(table), static_cast<std::uint16_t>(next[table])};
-    };
-    for (std::size_t left = keys.bits() + tables; left > 0; --left) {
-      const std::size_t t = cheapest(tie_cost), best = cheapest(shell_cost);
-      ties_.push_back({step_of(t), tie_cost[t][next[t]]});
-      steps_.push_back(step_of(best));
-      cost_.push_back(cost_.back() + shell_cost[best][next[best]++]);
-    }
-  }
+             const probe_costs& costs);
 
   std::size_t size() const noexcept { return steps_.size(); }
   const probe_step& operator[](std::size_t step) const noexcept { return steps_[step]; }
@@ -105,5 +74,41 @@ class probe_plan {
   std::vector<double> cost_;  // of all steps before
   std::vector<tie_step> ties_;
 };
+
+#if EMBIT_KERNELS_HERE
+EMBIT_KERNELS_INLINE probe_plan::probe_plan(const key_split& keys, const std::vector<std::vector<double>>& shares,
+                                            std::size_t rows, const probe_costs& costs)
+    : cost_(1, 0) {
+  const std::size_t tables = keys.size();
+  std::vector<std::vector<double>> shell_cost(tables), tie_cost(tables);
+  for (std::size_t t = 0; t < tables; ++t) {
+    double lookups = 1;
+    for (std::size_t r = 0; r < shares[t].size(); ++r) {
+      const double candidates = shares[t][r] * static_cast<double>(rows);
+      shell_cost[t].push_back(lookups * costs.lookup + candidates * costs.candidate);
+      tie_cost[t].push_back(lookups * costs.lookup + tied_share * candidates * costs.candidate);
+      lookups = lookups * static_cast<double>(keys.length(t) - r) / static_cast<double>(r + 1);
+    }
+  }
+  std::vector<std::size_t> next(tables, 0);
+  const auto cheapest = [&](const std::vector<std::vector<double>>& cost) {
+    std::size_t best = tables;
+    for (std::size_t t = 0; t < tables; ++t) {
+      if (next[t] == cost[t].size()) continue;
+      if (best == tables || cost[t][next[t]] < cost[best][next[best]]) best = t;
+    }
+    return best;
+  };
+  const auto step_of = [&](std::size_t table) {
+    return probe_step{static_cast<std::uint16_t>(table), static_cast<std::uint16_t>(next[table])};
+  };
+  for (std::size_t left = keys.bits() + tables; left > 0; --left) {
+    const std::size_t t = cheapest(tie_cost), best = cheapest(shell_cost);
+    ties_.push_back({step_of(t), tie_cost[t][next[t]]});
+    steps_.push_back(step_of(best));
+    cost_.push_back(cost_.back() + shell_cost[best][next[best]++]);
+  }
+}
+#endif
 
 }  // namespace embit::inline EMBIT_ABI::detail

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <embit/config.hpp>
+#include <embit/index/detail/multi/bit_order.hpp>
 #include <embit/index/detail/multi/distance_forecast.hpp>
 #include <embit/index/detail/multi/key_split.hpp>
 #include <embit/index/detail/multi/probe_plan.hpp>
+#include <embit/index/detail/multi/table_wishes.hpp>
 #include <embit/index/multi_index_costs.hpp>
 #include <embit/store/block_store.hpp>
 
@@ -18,22 +20,6 @@
 #include <vector>
 
 namespace embit::inline EMBIT_ABI::detail {
-
-/// Fewest bits of a key, and the lengths that are tried.
-inline constexpr std::size_t shortest_key = 4, shortest_tried = 10, longest_tried = 17;
-
-/// The share of a scan's cost that tables may promise to take and still be tried: a promise may be wrong, and a choice
-/// is changed for a clear gain only.
-inline constexpr double worth_trying = 1 / 1.3;
-
-/// Number of keys asked for, or 0 for the best; and the other wishes of a multi-index.
-struct table_wishes {
-  std::size_t keys = 0;
-  std::size_t neighbors = 10;
-  bool decorrelate = false;
-  bool may_scan = true;  ///< no tables where a scan is cheaper
-  multi_index_costs costs = {};
-};
 
 /// Mean predicted cost of searches whose last neighbours are that far.
 inline double mean_cost(const probe_plan& plan, std::span<const std::uint32_t> distances) noexcept {
@@ -57,7 +43,8 @@ class table_choice {
       const std::size_t count = (store.bits() + length - 1) / length;
       if (count == std::exchange(before, count) || too_large(count)) continue;
       const key_split split(store.bits(), count);
-      const double cost = mean_cost(probe_plan(split, sample.shares(split), store.size(), costs_of(count)), neighbors);
+      const probe_plan plan(split, sample.shares(split), store.size(), costs_of(count));
+      const double cost = wishes.radius ? plan.cost(0, std::size_t{*wishes.radius} + 1) : mean_cost(plan, neighbors);
       if (cost >= best) continue;
       best = cost;
       keys_ = count;

@@ -112,9 +112,31 @@ struct lanes {
 
 #include <embit/kernel/detail/hamming/interleaved_body.hpp>
 #include <embit/kernel/detail/hamming/sliced_body.hpp>
+
+/// Counts the bits of nibbles that stand in bytes of their own: what several queries would do to a code each, taking
+/// its bytes apart, is done once.
+struct nibble_lanes : lanes {
+  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector count(vector x, vector q) {
+    const vector bits =
+        _mm256_set_epi64x(0x0403030203020201, 0x0302020102010100, 0x0403030203020201, 0x0302020102010100);
+    return _mm256_shuffle_epi8(bits, _mm256_xor_si256(x, q));
+  }
+};
+
+EMBIT_STAMP_TARGET inline void split(const word* codes, std::size_t words, word* nibbles) {
+  const __m256i low = _mm256_set1_epi8(15);
+  for (std::size_t i = 0; i < words; i += block_rows, nibbles += 2 * block_rows)
+    for (std::size_t j = 0; j < block_rows; j += slice::words) {
+      const __m256i x = slice::load(codes + i + j);
+      slice::store(nibbles + j, _mm256_and_si256(x, low));
+      slice::store(nibbles + block_rows + j, _mm256_and_si256(_mm256_srli_epi16(x, 4), low));
+    }
+}
+
+inline hamming_stop scan_nibbles(const hamming_interleaved_job& job) { return scan_words<nibble_lanes, 2>(job); }
 #undef EMBIT_STAMP_TARGET
 
-inline constexpr hamming_ops ops{interleaved, &sliced, 8, 3};
+inline constexpr hamming_ops ops{interleaved, &sliced, 8, 3, {8, 32, split, scan_nibbles}};
 
 }  // namespace embit::inline EMBIT_ABI::detail::hamming_avx2
 #endif

@@ -66,30 +66,34 @@ EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE std::size_t scan_step(const hamming_inter
   return write_interleaved_hits(excess, inside, job, block, hits);
 }
 
-template <std::size_t Words>
+template <class Lanes, std::size_t Words>
 EMBIT_STAMP_TARGET inline hamming_stop scan_blocks(const hamming_interleaved_job& job) {
   std::size_t found = 0, block = job.first_block;
   while (block < job.last_block && found + hamming_step_rows <= hamming_interleaved_room) {
-    if (job.last_block - block < lanes::step_blocks) {
-      found += scan_step<lanes, Words, 1>(job, block++, job.hits + found);
+    if (job.last_block - block < Lanes::step_blocks) {
+      found += scan_step<Lanes, Words, 1>(job, block++, job.hits + found);
       continue;
     }
-    found += scan_step<lanes, Words, lanes::step_blocks>(job, block, job.hits + found);
-    block += lanes::step_blocks;
+    found += scan_step<Lanes, Words, Lanes::step_blocks>(job, block, job.hits + found);
+    block += Lanes::step_blocks;
   }
   return {block, found};
 }
 
-inline hamming_stop interleaved(const hamming_interleaved_job& job) {
-  switch (job.words) {
-    case 1: return scan_blocks<1>(job);
-    case 2: return scan_blocks<2>(job);
-    case 3: return scan_blocks<3>(job);
-    case 4: return scan_blocks<4>(job);
-    case 8: return scan_blocks<8>(job);
-    case 16: return scan_blocks<16>(job);
-    default: return scan_blocks<0>(job);
+/// Where each word of a code stands as `Parts` words.
+template <class Lanes, std::size_t Parts>
+inline hamming_stop scan_words(const hamming_interleaved_job& job) {
+  switch (job.words / Parts) {
+    case 1: return scan_blocks<Lanes, Parts>(job);
+    case 2: return scan_blocks<Lanes, 2 * Parts>(job);
+    case 3: return scan_blocks<Lanes, 3 * Parts>(job);
+    case 4: return scan_blocks<Lanes, 4 * Parts>(job);
+    case 8: return scan_blocks<Lanes, 8 * Parts>(job);
+    case 16: return scan_blocks<Lanes, 16 * Parts>(job);
+    default: return scan_blocks<Lanes, 0>(job);
   }
 }
+
+inline hamming_stop interleaved(const hamming_interleaved_job& job) { return scan_words<lanes, 1>(job); }
 
 #endif  // EMBIT_STAMP_TARGET

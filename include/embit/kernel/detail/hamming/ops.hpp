@@ -104,6 +104,19 @@ struct hamming_sliced_ops {
   std::array<hamming_sliced_scan, 4> scan;
 };
 
+/// An interleaved kernel for codes whose bytes are taken apart, which pays for as many queries as `from`.
+struct hamming_nibble_ops {
+  std::size_t from = 0;
+  std::size_t slices_from = 0;  ///< queries from which bit slices are faster all the same, without planes
+  /// Writes each 8 words of blocks as 16: of every byte the low half, then the high half, a byte each.
+  void (*split)(const word* codes, std::size_t words, word* nibbles) = nullptr;
+  /// Takes a job whose codes and query are such, of twice the words.
+  hamming_interleaved_scan scan = nullptr;
+
+  static constexpr word low(word x) { return x & 0x0f0f0f0f0f0f0f0f; }
+  static constexpr word high(word x) { return low(x >> 4); }
+};
+
 /// The kernels of one level. `sliced` is null where there are none.
 struct hamming_ops {
   static constexpr std::string_view operation = "hamming";
@@ -114,10 +127,18 @@ struct hamming_ops {
   /// Queries from which bit slices are faster: with planes found on the way, or stored.
   std::size_t slices_from;
   std::size_t slices_from_with_planes;
+  hamming_nibble_ops nibbles = {};  ///< none where the level counts the bits of words
+
+  /// Codes that are wider leave no room in the first-level cache.
+  constexpr bool nibbles_pay(std::size_t queries, std::size_t words) const {
+    return nibbles.scan != nullptr && queries >= nibbles.from && words <= 16;
+  }
 
   /// Codes of one word leave less to share, so it takes more queries.
   constexpr bool slices_pay(std::size_t queries, std::size_t words, bool have_planes) const {
-    const std::size_t from = have_planes ? slices_from_with_planes : slices_from;
+    const std::size_t from = have_planes                   ? slices_from_with_planes
+                             : nibbles_pay(queries, words) ? nibbles.slices_from
+                                                           : slices_from;
     return sliced != nullptr && queries >= (words == 1 ? 2 * from : from);
   }
 };

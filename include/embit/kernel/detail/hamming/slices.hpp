@@ -92,7 +92,9 @@ inline bool write_slice_program(slab_shape shape, const word* query, bool parity
     const bool is_plain = is_free ? i - shape.fixed_groups() < free_plain : !c;
     const std::size_t variant = (a != c ? 1u : 0u) + (b != c ? 2u : 0u) + (is_plain == c ? 4u : 0u);
     const auto offset = static_cast<std::uint16_t>((shape.entry(i) + variant) * plane_bytes);
-    (is_plain ? program[plain++] : complemented[inverted++]) = offset;
+    program[plain] = complemented[inverted] = offset;  // one of them stays: without a branch that is a coin toss
+    plain += is_plain;
+    inverted += !is_plain;
   }
   for (std::size_t i = 0; i < inverted; ++i) program[plain + i] = complemented[i];
   program[shape.groups()] = static_cast<std::uint16_t>(plain);

@@ -20,6 +20,24 @@
 
 namespace embit::inline EMBIT_ABI::detail {
 
+/// Of tables of entries: the sum of the least ones, and how far the entries of a table lie apart at most.
+struct entries_extent {
+  double least = 0, widest = 0;
+};
+
+/// @param size  of a table
+/// @throws error errc::not_finite.
+inline entries_extent extent_of_entries(std::span<const float> entries, std::size_t size) {
+  if (!all_finite(entries.data(), entries.size())) raise(errc::not_finite, "query: a number that is not finite");
+  entries_extent all;
+  for (; !entries.empty(); entries = entries.subspan(size)) {
+    const auto [least, most] = std::ranges::minmax(entries.first(size));
+    all.least += double{least};
+    all.widest = (std::max)(all.widest, double{most} - double{least});
+  }
+  return all;
+}
+
 /// The rounded query: ⟨z, values⟩ ≈ unit · (bias + sum) where the sum of a row is that of `level_section`, and for the
 /// first plane alone taken for ±1 a dimension, coarse_unit · (coarse_bias + sum of the first coarse_count sections).
 ///
@@ -54,6 +72,21 @@ class level_tables {
     write(format, z);
   }
 
+  /// Tables of codes whose nibbles are the numbers of entries themselves, not bits of levels: what entries have beyond
+  /// the least of their nibble, in 2^bits − 1 steps of the largest such; fewer where sums would not fit 31 bits.
+  /// @param entries  16 for each nibble of a row
+  /// @return  the sum of the least entries, which no table has
+  /// @throws error errc::not_finite.
+  double round_entries(std::span<const float> entries, std::size_t bits) {
+    clear();
+    const auto [least_of_all, widest] = extent_of_entries(entries, 16);
+    const auto fit = static_cast<std::size_t>(most_sum) / std::max<std::size_t>(entries.size() / 16, 1);
+    const auto steps = static_cast<std::int32_t>((std::min)((std::size_t{1} << bits) - 1, fit));
+    unit_ = widest / steps / 2;  // groups weigh sums by 2
+    write_steps(entries, widest > 0 ? steps / widest : 0., steps > 255);
+    return least_of_all;
+  }
+
   std::span<const level_section> sections() const noexcept { return sections_; }
   const std::uint8_t* data() const noexcept { return tables_.data(); }
   double unit() const noexcept { return unit_; }
@@ -73,7 +106,7 @@ class level_tables {
     double square;          // sum of squares
   };
 
-  void measure(const level_format& format, std::span<const float> z) {
+  void clear() noexcept {
     sections_.clear();
     tables_.clear();
     bias_ = 0;
@@ -81,6 +114,10 @@ class level_tables {
     group_weight_ = 0;
     extents_.clear();
     total_ = 0;
+  }
+
+  void measure(const level_format& format, std::span<const float> z) {
+    clear();
     std::size_t first = 0;
     for (const level_segment& s : format.segments) {
       extent most{};
@@ -306,6 +343,30 @@ class level_tables {
         low[16 * nibbles + b] = static_cast<std::uint8_t>(entry[b] >> 7);
       }
     }
+  }
+
+  void write_steps(std::span<const float> entries, double inverse, bool wide) {
+    const std::size_t count = entries.size();
+    tables_.resize(count * (wide ? 2 : 1));
+    sums_of_magnitudes low, high;  // the most that they can be
+    for (std::size_t n = 0; n < count; n += 16) {
+      const double least{(std::ranges::min)(entries.subspan(n, 16))};
+      std::int32_t largest_low = 0, largest_high = 0;
+      for (std::size_t e = n; e < n + 16; ++e) {
+        const auto x = static_cast<std::int32_t>((double{entries[e]} - least) * inverse + .5);
+        tables_[e] = static_cast<std::uint8_t>(wide ? x & 127 : x);
+        if (wide) tables_[count + e] = static_cast<std::uint8_t>(x >> 7);
+        largest_low = (std::max)(largest_low, wide ? x & 127 : x);
+        largest_high = (std::max)(largest_high, wide ? x >> 7 : 0);
+      }
+      low = {low.all + largest_low, (std::max)(low.nibble, largest_low)};
+      high = {high.all + largest_high, (std::max)(high.nibble, largest_high)};
+    }
+    const auto bytes = static_cast<std::uint32_t>(count / 32);
+    if (bytes == 0) return;
+    add_section({.first = 0, .bytes = bytes, .table = 0}, 1, low.nibble, low.all);
+    if (wide) add_section({.first = 0, .bytes = bytes, .table = 32 * bytes}, 128, high.nibble, high.all);
+    close_group();
   }
 
   /// @param largest  of the entries

@@ -30,7 +30,9 @@ void sort_into_buckets(const executor_ref& executor, std::size_t n, std::size_t 
   run_bulk(executor, pieces, [&](std::size_t p, std::size_t) {
     places[p].assign(buckets, 0);
     const piece part = cut(n, pieces, p);
-    for (std::size_t i = part.first; i < part.last; ++i) ++places[p][key(i)];
+    const auto key_of = key;  // a copy of its own, which no write to memory can change
+    std::uint32_t* const counts = places[p].data();
+    for (std::size_t i = part.first; i < part.last; ++i) ++counts[key_of(i)];
   });
   start.resize(buckets + 1);
   std::uint32_t sum = 0;
@@ -45,7 +47,10 @@ void sort_into_buckets(const executor_ref& executor, std::size_t n, std::size_t 
   start[buckets] = sum;
   run_bulk(executor, pieces, [&](std::size_t p, std::size_t) {
     const piece part = cut(n, pieces, p);
-    for (std::size_t i = part.first; i < part.last; ++i) put(i, std::size_t{places[p][key(i)]++});
+    const auto key_of = key;
+    const auto put_at = put;
+    std::uint32_t* const next = places[p].data();
+    for (std::size_t i = part.first; i < part.last; ++i) put_at(i, std::size_t{next[key_of(i)]++});
   });
 }
 

@@ -6,9 +6,13 @@
 #include <embit/config.hpp>
 #include <embit/core/buffer.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/random.hpp>
 #include <embit/core/types.hpp>
 #include <embit/search/detail/join/bucket_sort.hpp>
+#include <embit/search/detail/join/rows.hpp>
+#include <embit/search/partition.hpp>
 #include <embit/search/row_bitset.hpp>
+#include <embit/store/code_store.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -119,5 +123,38 @@ class equal_codes {
   std::vector<row_id> next_, heads_;
   std::size_t later_ = 0;
 };
+
+/// Whether so many rows are equal that to collapse them costs less than to join them as they are: from rows at random
+/// places, one of every so many. Of few equal rows a join finds the pairs as it does others.
+inline bool many_equal(code_view<> codes) {
+  constexpr std::size_t fewest = std::size_t{1} << 9, most = std::size_t{1} << 14;
+  constexpr double rows_a_pair = 16;
+  const std::size_t rows = codes.size(), sampled = (std::min)(rows, std::clamp(rows / 8, fewest, most));
+  code_store<> sample(sampled, codes.bits());
+  rng places(rows);
+  for (std::size_t i = 0; i < sampled; ++i) {
+    const piece part = cut(rows, sampled, i);
+    std::copy_n(codes[part.first + uniform_index(places, part.size())].data(), codes.words(), sample.row(i).data());
+  }
+  const equal_codes equal(sample, {}, inline_executor{});
+  double pairs = 0;
+  for (const row_id head : equal.heads()) {
+    double chain = 0;
+    for (row_id row = equal.next(head); row != equal_codes::none; row = equal.next(row)) pairs += ++chain;
+  }
+  const double scale = static_cast<double>(rows) / static_cast<double>(sampled);
+  return pairs * scale * scale * rows_a_pair > static_cast<double>(rows);
+}
+
+/// Of codes that a join collapses; of others no rows are known to be equal.
+inline equal_codes collapsed(code_view<> codes, const executor_ref& executor) {
+  return many_equal(codes) ? equal_codes(codes, {}, executor) : equal_codes();
+}
+
+/// A set of codes of which one of each is joined.
+inline join_rows distinct_rows(code_view<> codes, const equal_codes& equal) noexcept {
+  if (!equal.any()) return {codes.data(), codes.words(), nullptr, codes.size()};
+  return {codes.data(), codes.words(), equal.heads().data(), equal.heads().size()};
+}
 
 }  // namespace embit::inline EMBIT_ABI::detail

@@ -6,6 +6,7 @@
 #include <embit/core/isa.hpp>
 #include <embit/core/types.hpp>
 #include <embit/search/detail/join/rows.hpp>
+#include <embit/search/detail/join/tuning.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -27,16 +28,16 @@ struct join_costs {
   double lookup;                 ///< a bucket that a bucket may meet
   double range;                  ///< a bucket that a row meets
   double compare, compare_word;  ///< a code in it, and each word of it
-  double scan_word;              ///< a word of a pair where all are compared, bit-sliced
+  double scan_row, scan_word;    ///< where all are compared, bit-sliced: a row, and a word of a pair
 
   double pair(std::size_t words) const noexcept { return compare + compare_word * static_cast<double>(words); }
 };
 
 inline const join_costs& join_costs_of(isa level) noexcept {
-  static constexpr join_costs vpopcnt{10, 3, 8, 5, 1.5, 3.6, 0.03, 0.1, 0.033};
-  static constexpr join_costs avx512{10, 3, 8, 5, 1.5, 3.6, 0.3, 0.45, 0.045};
-  static constexpr join_costs avx2{10, 3, 8, 5, 1.5, 3.6, 0.3, 0.45, 0.1};
-  static constexpr join_costs other{10, 3, 8, 5, 1.5, 3.6, 1.5, 2, 0.3};
+  static constexpr join_costs vpopcnt{8, 3, 8, 7, 1.5, 5.2, 0.03, 0.1, 185, 0.04};
+  static constexpr join_costs avx512{8, 3, 8, 7, 1.5, 5, 0.2, 0.25, 185, 0.045};
+  static constexpr join_costs avx2{8, 3, 8, 7, 1.5, 5, 0.2, 0.25, 185, 0.1};
+  static constexpr join_costs other{8, 3, 8, 5, 1.5, 3.6, 1.5, 2, 185, 0.3};
   switch (level) {
     case isa::vpopcnt: return vpopcnt;
     case isa::avx512: return avx512;
@@ -44,13 +45,6 @@ inline const join_costs& join_costs_of(isa level) noexcept {
     default: return other;
   }
 }
-
-/// What tests choose instead of costs, to see every way taken with few rows.
-struct join_tuning {
-  std::size_t substrings = 0;      ///< 0: as costs say
-  bool scan = false;               ///< compare everything
-  double large = double{1 << 25};  ///< two buckets with more pairs of rows are joined for themselves
-};
 
 /// Rows that differ in at most `radius` bits of the key meet.
 struct join_table {
@@ -105,11 +99,12 @@ class join_planner {
 
  private:
   static constexpr double most_masks = 1 << 14, cached_key = 16;
-  static constexpr std::size_t most_sampled = 1 << 14, most_asked = 1 << 8, most_lookups = 1 << 18;
+  static constexpr std::size_t fewest_sampled = 1 << 8, most_sampled = 1 << 14, most_asked = 1 << 8,
+                               most_lookups = 1 << 18;
 
   double scan_cost() const noexcept {
     const auto a = static_cast<double>(a_.size), b = static_cast<double>(b_.size);
-    return (self_ ? a * (a - 1) / 2 : a * b) * scan_pair();
+    return (self_ ? a : a + b) * costs_.scan_row + (self_ ? a * (a - 1) / 2 : a * b) * scan_pair();
   }
   double scan_pair() const noexcept { return costs_.scan_word * static_cast<double>(a_.words); }
   double half() const noexcept { return self_ ? 0.5 : 1; }
@@ -192,19 +187,19 @@ class join_planner {
   /// their pairs at most are compared at the cost of a scan.
   double sampled_meetings(const join_table& table) {
     const auto masks = masks_within(table.key.length(), table.radius);
-    const std::size_t sampled_a = (std::min)(most_sampled, a_.size), sampled_b = (std::min)(most_sampled, b_.size);
+    const std::size_t sampled_a = sampled_of(a_), sampled_b = sampled_of(b_);
     const double scale_a = static_cast<double>(a_.size) / static_cast<double>(sampled_a),
                  scale_b = static_cast<double>(b_.size) / static_cast<double>(sampled_b);
     count(a_, sampled_a, table.key, 1, in_a_);
     if (!self_) count(b_, sampled_b, table.key, 1, in_b_);
     const auto& met = self_ ? in_a_ : in_b_;
-    const std::size_t asked =
-        (std::min)(sampled_a, std::clamp<std::size_t>(most_lookups / masks.size(), 16, most_asked));
+    const std::size_t asked = (std::min)(
+        {sampled_a, sampled_a / 4 + 16, std::clamp<std::size_t>(most_lookups / masks.size(), 16, most_asked)});
     double cost = 0;
     for (std::size_t i = 0; i < asked; ++i) {
-      const std::uint32_t key = table.key.of(a_.code(i * a_.size / asked));
+      const std::uint32_t key = table.key.of(a_.code(i * sampled_a / asked * a_.size / sampled_a));  // of a sampled row
       for (const std::uint32_t mask : masks) {
-        const double codes = scale_b * met[key ^ mask];
+        const double codes = scale_b * (met[key ^ mask] - (self_ && mask == 0 ? 1 : 0));  // but itself
         const bool large = codes * scale_a * in_a_[key] > tuning_.large;
         cost += codes * (large ? scan_pair() : costs_.pair(table_words()));
       }
@@ -212,6 +207,11 @@ class join_planner {
     count(a_, sampled_a, table.key, -1, in_a_);
     if (!self_) count(b_, sampled_b, table.key, -1, in_b_);
     return cost * half() * static_cast<double>(a_.size) / static_cast<double>(asked);
+  }
+
+  /// So few that to plan takes a small part of the time of the join.
+  static std::size_t sampled_of(const join_rows& rows) noexcept {
+    return (std::min)(rows.size, std::clamp(rows.size / 16, fewest_sampled, most_sampled));
   }
 
   static void count(const join_rows& rows, std::size_t sampled, const join_key& key, int change,

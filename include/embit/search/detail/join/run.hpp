@@ -4,15 +4,14 @@
 
 #include <embit/codes/code_view.hpp>
 #include <embit/config.hpp>
-#include <embit/core/buffer.hpp>
 #include <embit/core/executor.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/types.hpp>
 #include <embit/kernel/bucket_scan.hpp>
 #include <embit/kernel/hamming.hpp>
-#include <embit/search/detail/join/bucket_sort.hpp>
 #include <embit/search/detail/join/plan.hpp>
 #include <embit/search/detail/join/rows.hpp>
+#include <embit/search/detail/join/sorted_rows.hpp>
 #include <embit/search/pair_report.hpp>
 #include <embit/search/partition.hpp>
 #include <embit/search/row_choice.hpp>
@@ -61,18 +60,6 @@ class join_run {
   void operator()(const join_rows& a, const join_rows& b) { join(a, b, self_, nullptr); }
 
  private:
-  /// Rows by the bucket of their key, with some words of their codes.
-  struct sorted_rows {
-    aligned_vector<std::uint32_t> start;
-    aligned_vector<word> codes;
-    aligned_vector<row_id> ids;
-
-    std::size_t size(std::size_t bucket) const noexcept { return start[bucket + 1] - start[bucket]; }
-    join_rows rows(const join_rows& of, std::size_t bucket) const noexcept {
-      return {of.data, of.words, ids.data() + start[bucket], size(bucket)};
-    }
-  };
-
   /// Buckets with so many pairs of rows that they are joined for themselves.
   struct large_meeting {
     std::uint32_t a, b;
@@ -97,8 +84,8 @@ class join_run {
     for (std::size_t t = 0; t < plan.tables.size() && !report_.stopped(); ++t) {
       const join_table& table = plan.tables[t];
       const pair_gate gate{outer, std::span(plan.tables).first(t)};
-      sort(a, table.key, kept, in_a);
-      if (!self) sort(b, table.key, kept, in_b);
+      in_a.assign(a, table.key, kept, executor_);
+      if (!self) in_b.assign(b, table.key, kept, executor_);
       const sorted_rows& other = self ? in_a : in_b;
       for (const large_meeting& m : meet(a, b, in_a, other, table, self, gate))
         join(in_a.rows(a, m.a), other.rows(b, m.b), self && m.a == m.b, &gate);
@@ -112,24 +99,8 @@ class join_run {
       return std::popcount(bits.mask[x]) > std::popcount(bits.mask[y]);
     });
     order.resize(count);
+    std::sort(order.begin(), order.end());
     return order;
-  }
-
-  void sort(const join_rows& rows, const join_key& key, const std::vector<std::size_t>& kept, sorted_rows& into) const {
-    const std::size_t count = kept.size(), only = kept[0];
-    into.codes.resize(rows.size * count);
-    into.ids.resize(rows.size);
-    key.for_many([&](const auto& key_of) {
-      sort_into_buckets(
-          executor_, rows.size, std::size_t{1} << key.length(), into.start,
-          [&, key_of](std::size_t i) { return key_of(rows.code(i)); },
-          [&, count, only, to = into.codes.data(), ids = into.ids.data()](std::size_t i, std::size_t place) {
-            const word* code = rows.code(i);
-            ids[place] = rows.id(i);
-            to[place * count] = code[only];
-            for (std::size_t w = 1; w < count; ++w) to[place * count + w] = code[kept[w]];
-          });
-    });
   }
 
   /// Takes what the kernel finds near a row of `a`.
@@ -140,13 +111,18 @@ class join_run {
     const pair_gate& gate;
     bool whole;  // the table has all words of the codes
     pair_buffer<std::uint32_t>& found;
+    const word* kept = nullptr;  // of the row's code, in the table
     row_id row = 0;
 
     std::uint32_t threshold() const noexcept { return run.radius_ + 1; }
     void offer(std::uint32_t place, std::uint32_t distance) {
       const row_id other = in_b.ids[place];
-      const word *code = a.row(row), *met = b.row(other);
-      if (!whole && (distance = hamming{}({code, run.words_}, {met, run.words_})) > run.radius_) return;
+      const word *code = kept, *met = in_b.codes.data() + place * run.words_;
+      if (!whole) {
+        code = a.row(row);
+        met = b.row(other);
+        if ((distance = hamming{}({code, run.words_}, {met, run.words_})) > run.radius_) return;
+      }
       if (gate.admits(code, met)) run.add(found, row, other, distance);
     }
   };
@@ -190,7 +166,8 @@ class join_run {
         for (std::uint32_t i = in_a.start[bucket]; i < in_a.start[bucket + 1]; ++i) {
           if (first_is_own) ranges[0] = {i + 1, in_a.start[bucket + 1] - i - 1};  // the rows after this one
           sink.row = in_a.ids[i];
-          kernel(in_b.codes.data(), ranges, in_a.codes.data() + i * words, hits, sink);
+          sink.kept = in_a.codes.data() + i * words;
+          kernel(in_b.codes.data(), ranges, sink.kept, hits, sink);
         }
       }
       found.flush();
