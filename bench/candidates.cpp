@@ -1,6 +1,7 @@
 // Candidate lists: what a search for the k nearest costs as k grows from 10 to 10,000, against the same search for 10,
 // in turns. Binary codes by Hamming distance, one query, batches of 16 and of 1000; RaBitQ codes with float queries;
-// and ranges that hold as many rows. SPDX-License-Identifier: MIT
+// and ranges that hold as many rows.
+// SPDX-License-Identifier: MIT
 #include <embit/core/matrix.hpp>
 #include <embit/core/random.hpp>
 #include <embit/fit/fit_rabitq.hpp>

@@ -19,21 +19,20 @@
 #include <embit/fit/fit_rabitq.hpp>
 #include <embit/fit/fit_transform_coder.hpp>
 #include <embit/index/flat.hpp>
-#include <embit/io/read_matrix.hpp>
 #include <embit/kernel/inner_product.hpp>
-#include <embit/kernel/levels.hpp>
 #include <embit/linalg/fht_kac.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdio>
-#include <cstdlib>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "support/embedding_sets.hpp"
 #include "support/measure.hpp"
 
 namespace {
@@ -85,15 +84,8 @@ matrix<float> anisotropic() {
 
 std::optional<data_set> load(const std::string& name) {
   if (name == "anisotropic") return split(name, anisotropic(), embit::metric::cosine);
-  const char* folder = std::getenv("EMBIT_DATA_DIR");
-  if (folder == nullptr) return std::nullopt;
-  const std::string file = name == "sift"     ? "sift5k/base_u8.npy"
-                           : name == "minilm" ? "minilm_squad2k/emb_f32.npy"
-                           : name == "clip"   ? "clip_text_detic/emb_f16.npy"
-                           : name == "usps"   ? "usps_11k/images_u8.npy"
-                                              : "movie_mf59k/emb_f32.npy";
-  return split(name, embit::read_matrix<float>(std::string(folder) + "/" + file),
-               name == "movie" ? embit::metric::inner_product : embit::metric::cosine);
+  if (auto real = support::load_embeddings(name)) return split(name, std::move(real->rows), real->metric);
+  return std::nullopt;
 }
 
 /// Rows a second of `work`, the best of three.
@@ -184,7 +176,7 @@ void table_of(const data_set& set) {
         set.rows,
         {.bits = static_cast<std::size_t>(bits * static_cast<double>(dim)), .metric = set.metric, .symmetric = true},
         rng);
-    row_of_levels(set, "transform_coder", bits, encoder, embit::symmetric{});
+    row_of_levels(set, "transform_coder", bits, encoder, encoder.symmetric());
   }
 }
 

@@ -16,6 +16,7 @@
 
 #include "support/code_data.hpp"
 #include "support/measure.hpp"
+#include "support/searched.hpp"
 
 namespace {
 
@@ -57,28 +58,15 @@ struct searched_set {
         table(made.first, {.tables = s.bits / key_bits, .bits = key_bits}),
         exact(flat.search(made.second, k)) {}
 
-  /// The share of the k nearest that are found, where equal distances count as the same neighbour.
+  /// The share of the k nearest that are found.
   double recall(std::size_t probes, embit::lsh_statistics& did) const {
-    const auto found = table.search({made.second, probes}, k, embit::accept_all{}, &did);
-    std::size_t hits = 0;
-    for (std::size_t q = 0; q < exact.queries(); ++q)
-      for (const auto& n : found[q]) hits += n.distance <= exact[q].back().distance;
-    return static_cast<double>(hits) / static_cast<double>(exact.queries() * k);
+    return bench::share_found(table.search({made.second, probes}, k, embit::accept_all{}, &did), exact);
   }
 };
 
-const searched_set& searched(const code_set& set) {
-  static std::unique_ptr<const searched_set> last;
-  if (last == nullptr || !(last->set == set)) {
-    last = nullptr;  // before there is another
-    last = std::make_unique<searched_set>(set);
-  }
-  return *last;
-}
-
 /// As many probes as a recall takes, a quarter more each time.
 void at_recall(benchmark::State& state, const code_set& set, double target) {
-  const searched_set& s = searched(set);
+  const searched_set& s = bench::made_of<searched_set>(set);
   std::size_t probes = 1;
   embit::lsh_statistics did;
   double recall = s.recall(probes, did);

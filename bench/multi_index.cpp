@@ -6,6 +6,8 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -79,6 +81,39 @@ void search_batch(benchmark::State& state, const code_set& set) {
   state.counters["ratio_to_single_scan"] = 256 * median(single_times) / median(table_times);
 }
 
+/// Every row within a radius, by tables that are chosen for it, of codes and of near copies of them.
+void within(benchmark::State& state, const code_set& set, std::uint32_t radius) {
+  constexpr std::size_t query_count = 256, scanned_queries = 32;
+  auto made = set.make(query_count);
+  const auto& codes = made.first;
+  auto& queries = made.second;
+  for (std::size_t q = 0; q < query_count; q += 2) {
+    std::ranges::copy(codes[q * 97], queries.row(q).begin());
+    queries.row(q)[0] ^= 5;
+  }
+  const embit::flat_index flat{codes};
+  const embit::multi_index tables{codes, {.typical_radius = radius}};
+  std::size_t hits = 0;
+  const auto time = [&](const auto& index, std::size_t count) {
+    return seconds([&] {
+             for (std::size_t q = 0; q < count; ++q)
+               hits += index.range_search(queries.view().middle_rows(q, 1), radius)[0].size();
+           }) /
+           static_cast<double>(count);
+  };
+  std::vector<double> scan_times, table_times;
+  for (auto _ : state) {
+    scan_times.push_back(time(flat, scanned_queries));
+    table_times.push_back(time(tables, query_count));
+    state.SetIterationTime(table_times.back());
+  }
+  benchmark::DoNotOptimize(hits);
+  state.counters["scan_us"] = 1e6 * median(scan_times);
+  state.counters["tables_us"] = 1e6 * median(table_times);
+  state.counters["ratio"] = median(scan_times) / median(table_times);
+  state.counters["substrings"] = static_cast<double>(tables.substrings());
+}
+
 /// Building all tables, and a least-significant-digit radix sort of the same keys with their rows.
 void build(benchmark::State& state, const code_set& set) {
   const std::size_t n = set.size;
@@ -115,6 +150,8 @@ void add_all(const code_set& set) {
     add("search/" + set.name() + "/k" + std::to_string(k),
         [=](benchmark::State& s) { search<embit::inlined_codes>(s, set, k); });
   add("search_ids_only/" + set.name() + "/k10", [=](benchmark::State& s) { search<embit::ids_only>(s, set, 10); });
+  for (const std::uint32_t radius : {3u, 8u, 16u})
+    add("within/" + set.name() + "/r" + std::to_string(radius), [=](benchmark::State& s) { within(s, set, radius); });
   add("batch/" + set.name() + "/k10", [=](benchmark::State& s) { search_batch(s, set); });
   if (set.data == bench::code_data::clustered) add("build/" + set.name(), [=](benchmark::State& s) { build(s, set); });
 }

@@ -7,7 +7,8 @@
 // EMBIT_DATA_DIR names the data, sift, minilm, clip, usps, news20 (300 queries, or a tenth of few; the others are
 // searched and trained on). Rows are of unit length. --splits trains every split of the bits into dims and loops
 // instead. --pairs learns the labels of usps instead: mean average precision of queries among rows, none of which were
-// trained on. SPDX-License-Identifier: MIT
+// trained on.
+// SPDX-License-Identifier: MIT
 #include <embit/core/matrix.hpp>
 #include <embit/core/random.hpp>
 #include <embit/encode/sign_lsh.hpp>

@@ -4,6 +4,7 @@
 //   tokens ──muvera──▶ 1-bit codes ──flat_index──▶ candidates ──chamfer_rerank──▶ results
 //
 // SPDX-License-Identifier: MIT
+#include "support/command_line.hpp"
 #include "support/run.hpp"
 #include "support/show.hpp"
 #include "support/table.hpp"
@@ -76,14 +77,7 @@ options parse_command_line(int argc, char** argv) {
   number("--candidates", out.candidates, 1, 1000000, "Documents taken by their codes, then ranked by their tokens");
   number("--threads", out.threads, 1, 1024, "Threads to use");
   app.add_option("--seed", out.seed, "Seed of everything random")->option_text("N (42)");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success&) {
-    std::fputs(app.help().c_str(), stdout);
-    std::exit(0);
-  } catch (const CLI::ParseError& wrong) {
-    throw std::runtime_error(std::string(wrong.what()) + " (--help shows the options)");
-  }
+  example::parse(app, argc, argv);
   return out;
 }
 

@@ -4,6 +4,7 @@
 //   float rows ──fit_recurrent──▶ encoder ──▶ codes ──flat_index──▶ candidates ──float_rerank──▶ results
 //
 // SPDX-License-Identifier: MIT
+#include "support/command_line.hpp"
 #include "support/run.hpp"
 #include "support/show.hpp"
 #include "support/split_rows.hpp"
@@ -38,7 +39,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <stdexcept>
 #include <string>
 
@@ -89,14 +89,7 @@ options parse_command_line(int argc, char** argv) {
   number("--threads", out.threads, 1, 1024, "Threads to use");
   app.add_option("--seed", out.seed, "Seed of everything random")->option_text("N (42)");
   for (auto* of_training : {bits, dims, loops, steps}) load->excludes(of_training);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success&) {
-    std::fputs(app.help().c_str(), stdout);
-    std::exit(0);
-  } catch (const CLI::ParseError& wrong) {
-    throw std::runtime_error(std::string(wrong.what()) + " (--help shows the options)");
-  }
+  example::parse(app, argc, argv);
   if (dims->count() != 0) out.training.dims = out.dims;
   if (loops->count() != 0) out.training.loops = out.loops;
   return out;

@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "command_line.hpp"
+
 #include <CLI/CLI.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -84,14 +84,7 @@ inline options parse_command_line(int argc, char** argv) {
   queries->needs(base);
   load->excludes(save);
 
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success&) {  // that is how it says --help
-    std::fputs(app.help().c_str(), stdout);
-    std::exit(0);
-  } catch (const CLI::ParseError& wrong) {
-    throw std::runtime_error(std::string(wrong.what()) + " (--help shows the options)");
-  }
+  parse(app, argc, argv);
 
   if (out.candidates < out.k)
     throw std::runtime_error("--candidates: " + std::to_string(out.candidates) + " is less than --k " +
