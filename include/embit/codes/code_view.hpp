@@ -6,6 +6,7 @@
 #include <embit/core/error.hpp>
 #include <embit/core/fingerprint.hpp>
 #include <embit/core/types.hpp>
+#include <embit/fwd.hpp>
 
 #include <cstddef>
 #include <span>
@@ -26,7 +27,7 @@ using code_span = std::span<const word, detail::static_words<Bits>>;
 
 /// A batch of codes owned by someone else, one after another, `words()` words each. The bits of the last word beyond
 /// `bits()` must be zero (`require_clean_tails` checks foreign codes). Cheap to copy; must not outlive what it views.
-template <std::size_t Bits = dynamic>
+template <std::size_t Bits>
 class code_view {
  public:
   using code_type = code_span<Bits>;

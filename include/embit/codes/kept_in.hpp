@@ -4,19 +4,11 @@
 
 #include <embit/codes/code_view.hpp>
 #include <embit/config.hpp>
+#include <embit/fwd.hpp>
 
 #include <cstddef>
 
 namespace embit::inline EMBIT_ABI {
-
-template <std::size_t Bits>
-class code_store;
-template <std::size_t Bits>
-class block_store;
-template <std::size_t Bits>
-class popcount_store;
-class level_store;
-class level_view;
 
 namespace detail {
 

@@ -9,6 +9,7 @@
 #include <embit/core/moved.hpp>
 #include <embit/core/owned_list.hpp>
 #include <embit/core/types.hpp>
+#include <embit/fwd.hpp>
 
 #include <algorithm>
 #include <compare>
@@ -21,7 +22,7 @@ namespace embit::inline EMBIT_ABI {
 
 /// One found row, or the label of one. `distance` is what the kernel computes: a distance, or a similarity where the
 /// kernel says so.
-template <class Distance, class Id = row_id>
+template <class Distance, class Id>
 struct neighbor {
   Id id;
   Distance distance;
@@ -121,7 +122,7 @@ class query_iterator {
 /// The k nearest neighbours of a batch of queries. Query i has `size()` ≤ k of them: fewer than k rows in the index
 /// give a shorter list, never padding. Reuse one object across searches to save the allocation. Up to `most_in_place`
 /// neighbours a query have their places from the beginning; of more, memory follows those that were found.
-template <class Distance, class Id = row_id>
+template <class Distance, class Id>
 class knn_result {
  public:
   using neighbor_type = neighbor<Distance, Id>;
@@ -204,7 +205,7 @@ class knn_result {
 };
 
 /// All neighbours within a radius, for a batch of queries.
-template <class Distance, class Id = row_id>
+template <class Distance, class Id>
 class range_result {
  public:
   using neighbor_type = neighbor<Distance, Id>;

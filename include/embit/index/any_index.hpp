@@ -10,6 +10,7 @@
 #include <embit/core/results.hpp>
 #include <embit/core/search_arguments.hpp>
 #include <embit/core/types.hpp>
+#include <embit/fwd.hpp>
 #include <embit/index/index_kind.hpp>
 #include <embit/index/index_memory.hpp>
 #include <embit/io/save.hpp>
@@ -209,7 +210,7 @@ struct index_files;
 /// refused.
 /// Const members may be called from many threads at once where those of the index may.
 /// @tparam CodesView  what rows are added as
-template <class QueryView, class Distance, class Compare = std::less<>, class CodesView = QueryView>
+template <class QueryView, class Distance, class Compare, class CodesView>
 class any_index {
  public:
   using query_view = QueryView;

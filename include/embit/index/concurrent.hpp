@@ -6,6 +6,7 @@
 #include <embit/core/concepts.hpp>
 #include <embit/core/search_arguments.hpp>
 #include <embit/core/types.hpp>
+#include <embit/fwd.hpp>
 #include <embit/search/compacted.hpp>
 
 #include <concepts>
@@ -26,8 +27,11 @@ namespace embit::inline EMBIT_ABI {
 /// A change costs a copy of the index: of a `flat_index` that is its list of chunks, the chunk that is appended to, and
 /// a bit a row once rows were removed; of an index with tables it is all of them. `update` makes many changes for one
 /// copy.
-template <std::copy_constructible Index>
+template <class Index>
 class concurrent_index {
+  static_assert(std::copy_constructible<Index>,
+                "concurrent_index: its index must be copyable, as every change makes a copy");
+
  public:
   using index_type = Index;
   using id_type = index_id_t<Index>;

@@ -7,6 +7,7 @@
 #include <embit/core/error.hpp>
 #include <embit/core/search_arguments.hpp>
 #include <embit/core/types.hpp>
+#include <embit/fwd.hpp>
 #include <embit/index/detail/durable_changes.hpp>
 #include <embit/index/detail/logged_rows.hpp>
 #include <embit/index/labelled.hpp>
@@ -66,9 +67,11 @@ struct durable_base {
 /// A call that throws has changed nothing, in memory or on disk. Where the system does not let that be known, since a
 /// sync failed or a file was put into its place and what had to follow was not possible, every later change is refused:
 /// `open` finds out.
-template <Savable Index>
-  requires detail::LoggedRows<typename Index::codes_view>
+template <class Index>
 class durable_index {
+  static_assert(Savable<Index>, "durable_index: its index has no file");
+  static_assert(detail::LoggedRows<typename Index::codes_view>, "durable_index: no log holds rows of this kind");
+
  public:
   using index_type = Index;
   using id_type = index_id_t<Index>;

@@ -11,6 +11,7 @@
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
+#include <embit/fwd.hpp>
 #include <embit/index/detail/saved_rows.hpp>
 #include <embit/index/index_memory.hpp>
 #include <embit/io/save.hpp>
@@ -52,13 +53,15 @@ namespace embit::inline EMBIT_ABI {
 /// width are refused (errc::shape), also bits beyond the width (errc::argument), NaN and infinity (errc::not_finite).
 /// An index that was moved from is empty, and can be assigned to. Const members may be called from many threads at
 /// once; `add`, `remove` and `compact` need the index to themselves.
-template <class Store = block_store<>, class K = default_kernel<Store>, Executor Exec = inline_executor>
+template <class Store, class K, class Exec>
 class flat_index : public detail::index_frame<flat_index<Store, K, Exec>, typename K::query_view,
                                               typename K::distance_type, typename K::compare, search_statistics> {
   using frame = detail::index_frame<flat_index, typename K::query_view, typename K::distance_type, typename K::compare,
                                     search_statistics>;
   friend frame;
 
+  static_assert(Executor<Exec>,
+                "flat_index: its last argument runs no work; give inline_executor, thread_pool or the like");
   static_assert(
       detail::holds_rows<Store>,
       "flat_index: its first argument holds no rows; give codes as a code_store or a code_view (pack.hpp makes "

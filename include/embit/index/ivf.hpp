@@ -14,6 +14,7 @@
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
+#include <embit/fwd.hpp>
 #include <embit/index/detail/ivf/code_lists.hpp>
 #include <embit/index/detail/ivf/file.hpp>
 #include <embit/index/detail/ivf/plan.hpp>
@@ -69,11 +70,14 @@ struct ivf_options {
 /// Const members may be called from many threads at once; what changes the index needs it to itself. A copy shares the
 /// codes. Jégou et al., "Product quantization for nearest neighbor search", IEEE TPAMI 2011, section 4 (inverted
 /// lists).
-template <Executor Exec = inline_executor>
+template <class Exec>
 class ivf_index : public detail::index_frame<ivf_index<Exec>, probed_queries<code_view<>>, std::uint32_t, std::less<>,
                                              ivf_statistics> {
   using frame = detail::index_frame<ivf_index, probed_queries<code_view<>>, std::uint32_t, std::less<>, ivf_statistics>;
   friend frame;
+
+  static_assert(Executor<Exec>,
+                "ivf_index: its last argument runs no work; give inline_executor, thread_pool or the like");
 
  public:
   using kernel_type = hamming;

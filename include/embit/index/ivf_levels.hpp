@@ -13,6 +13,7 @@
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
+#include <embit/fwd.hpp>
 #include <embit/index/detail/ivf/file.hpp>
 #include <embit/index/detail/ivf/plan.hpp>
 #include <embit/index/detail/ivf/row_distances.hpp>
@@ -63,12 +64,16 @@ struct ivf_levels_options {
 /// threads and batch size. `{queries, probes}` asks for other probes than are set. Const members may be called from
 /// many threads at once. Jégou et al., "Product quantization for nearest neighbor search", IEEE TPAMI 2011, section 4
 /// (lists of residuals).
-template <ResidualCoder Coder, Executor Exec = inline_executor>
+template <class Coder, class Exec>
 class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_queries<matrix_view<const float>>, float,
                                               std::less<>, ivf_statistics> {
   using frame =
       detail::index_frame<ivf_levels, probed_queries<matrix_view<const float>>, float, std::less<>, ivf_statistics>;
   friend frame;
+
+  static_assert(ResidualCoder<Coder>, "ivf_levels: its first argument codes no residuals; give a rabitq");
+  static_assert(Executor<Exec>,
+                "ivf_levels: its last argument runs no work; give inline_executor, thread_pool or the like");
 
  public:
   using coder_type = Coder;

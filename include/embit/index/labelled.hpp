@@ -8,6 +8,7 @@
 #include <embit/core/results.hpp>
 #include <embit/core/search_arguments.hpp>
 #include <embit/core/types.hpp>
+#include <embit/fwd.hpp>
 #include <embit/index/index_memory.hpp>
 #include <embit/io/save.hpp>
 #include <embit/search/index_frame.hpp>
@@ -63,8 +64,11 @@ concept LabelFilter = detail::filters_rows<F> || detail::LabelOfAll<F> || detail
 /// An index whose rows have labels: searches return labels, filters see labels, rows are removed by label. Results are
 /// in the order of the index, so that ties go to the row that was added first. Const members may be called from many
 /// threads at once where those of the index may; what changes the index needs it to itself.
-template <MutableIndex Rows>
+template <class Rows>
 class labelled_index {
+  static_assert(MutableIndex<Rows>,
+                "labelled_index: rows of its index must be searched, added, removed and renumbered");
+
  public:
   using index_type = Rows;
   using id_type = row_label;

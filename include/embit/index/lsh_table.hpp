@@ -13,6 +13,7 @@
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
+#include <embit/fwd.hpp>
 #include <embit/index/detail/lsh/probe_order.hpp>
 #include <embit/index/detail/lsh/saved_keys.hpp>
 #include <embit/index/detail/lsh/scorer.hpp>
@@ -78,7 +79,7 @@ struct lsh_statistics {
 /// beyond their bits and queries without keys where none can be cut (errc::argument), NaN and infinity
 /// (errc::not_finite). A file of it holds the rows, and keys that were given.
 /// Const members may be called from many threads at once; `add`, `remove` and `compact` need the index to themselves.
-template <class Store = code_store<>, class Scorer = default_kernel<Store>, Executor Exec = inline_executor>
+template <class Store, class Scorer, class Exec>
 class lsh_table : public detail::index_frame<lsh_table<Store, Scorer, Exec>, lsh_queries<typename Scorer::query_view>,
                                              typename detail::scorer_types<Scorer>::distance_type,
                                              typename Scorer::compare, lsh_statistics> {
@@ -87,6 +88,8 @@ class lsh_table : public detail::index_frame<lsh_table<Store, Scorer, Exec>, lsh
                                     lsh_statistics>;
   friend frame;
 
+  static_assert(Executor<Exec>,
+                "lsh_table: its last argument runs no work; give inline_executor, thread_pool or the like");
   static_assert(detail::holds_rows<Store>,
                 "lsh_table: its first argument holds no rows; give codes as a code_store or a code_view, floats as a "
                 "matrix or a matrix_view, with their keys");

@@ -12,6 +12,7 @@
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
+#include <embit/fwd.hpp>
 #include <embit/index/detail/multi/multi_tables.hpp>
 #include <embit/index/detail/multi/probe_queries.hpp>
 #include <embit/index/detail/multi/probe_workspace.hpp>
@@ -78,11 +79,14 @@ struct multi_index_options {
 /// costs are counted in constants of the SIMD level, or those of the options, and a choice is changed for a gain of 1.3
 /// times only, so that the same codes have the same tables, and searches the same statistics, in every run.
 /// Const members may be called from many threads at once; `add`, `remove` and `compact` need the index to themselves.
-template <class Layout = inlined_codes, Executor Exec = inline_executor>
+template <class Layout, class Exec>
 class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_view<>, std::uint32_t, std::less<>,
                                                multi_index_statistics> {
   using frame = detail::index_frame<multi_index, code_view<>, std::uint32_t, std::less<>, multi_index_statistics>;
   friend frame;
+
+  static_assert(Executor<Exec>,
+                "multi_index: its last argument runs no work; give inline_executor, thread_pool or the like");
 
  public:
   using codes_view = code_view<>;

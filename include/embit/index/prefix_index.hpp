@@ -12,6 +12,7 @@
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/search_arguments.hpp>
 #include <embit/core/types.hpp>
+#include <embit/fwd.hpp>
 #include <embit/index/detail/prefix/funnel.hpp>
 #include <embit/index/funnel_queries.hpp>
 #include <embit/index/index_memory.hpp>
@@ -55,12 +56,14 @@ namespace embit::inline EMBIT_ABI {
 /// first rows as its one step.
 ///
 /// Kusupati et al., "Matryoshka representation learning", NeurIPS 2022, section 4.3 (funnel retrieval).
-template <class Store = prefix_store, Executor Exec = inline_executor>
+template <class Store, class Exec>
 class prefix_index : public detail::index_frame<prefix_index<Store, Exec>, funnel_queries, std::uint32_t, std::less<>,
                                                 funnel_statistics> {
   using frame = detail::index_frame<prefix_index, funnel_queries, std::uint32_t, std::less<>, funnel_statistics>;
   friend frame;
 
+  static_assert(Executor<Exec>,
+                "prefix_index: its last argument runs no work; give inline_executor, thread_pool or the like");
   static_assert(detail::NestedCodes<Store>,
                 "prefix_index: its first argument holds no nested codes; give codes and widths, a prefix_store or a "
                 "mapped_prefix_store");

@@ -8,6 +8,7 @@
 #include <embit/core/results.hpp>
 #include <embit/core/search_arguments.hpp>
 #include <embit/core/types.hpp>
+#include <embit/fwd.hpp>
 #include <embit/index/index_memory.hpp>
 #include <embit/io/metadata.hpp>
 #include <embit/io/save.hpp>
@@ -26,8 +27,11 @@ namespace embit::inline EMBIT_ABI {
 /// where codes of an old and of a new model live together until all rows are encoded again. Whether queries of one mean
 /// anything to rows of the other is for the caller to know: binary codes of any encoder are taken. Const members may be
 /// called from many threads at once where those of the index may; what changes the index needs it to itself.
-template <MutableIndex Rows>
+template <class Rows>
 class versioned_index {
+  static_assert(MutableIndex<Rows>,
+                "versioned_index: rows of its index must be searched, added, removed and renumbered");
+
  public:
   using index_type = Rows;
   using query_view = typename Rows::query_view;

@@ -7,6 +7,7 @@
 #include <embit/core/error.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/types.hpp>
+#include <embit/fwd.hpp>
 #include <embit/kernel/l2.hpp>
 
 #include <algorithm>
@@ -22,8 +23,10 @@ namespace embit::inline EMBIT_ABI {
 /// `K` computes, squared L2 by default; `float_rerank{x, inner_product{}}` for dot products. It views the rows,
 /// which must outlive it. NaN and infinity are refused, in the rows once, in queries when they are asked; rows of a
 /// mapped file, which are not to be read at once, are taken as they are by `float_rerank{rows, l2{}, unchecked}`.
-template <Kernel<std::span<const float>> K = l2>
+template <class K>
 class float_rerank {
+  static_assert(Kernel<K, std::span<const float>>, "float_rerank: this kernel does not score rows of floats");
+
  public:
   using query_view = matrix_view<const float>;
   using score_type = typename K::distance_type;

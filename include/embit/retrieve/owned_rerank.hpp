@@ -8,6 +8,7 @@
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/types.hpp>
+#include <embit/fwd.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
 #include <embit/io/matrix_section.hpp>
@@ -23,9 +24,10 @@ namespace embit::inline EMBIT_ABI {
 
 /// As `float_rerank`, with rows of its own: in a `retriever` they are added, removed, numbered anew and saved with
 /// those of the index.
-template <class K = l2>
-  requires Kernel<K, std::span<const float>>
+template <class K>
 class owned_float_rerank {
+  static_assert(Kernel<K, std::span<const float>>, "owned_float_rerank: this kernel does not score rows of floats");
+
  public:
   using query_view = matrix_view<const float>;
   using score_type = typename K::distance_type;

@@ -11,6 +11,7 @@
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/search_arguments.hpp>
 #include <embit/core/types.hpp>
+#include <embit/fwd.hpp>
 #include <embit/io/save.hpp>
 #include <embit/retrieve/detail/candidate_lists.hpp>
 #include <embit/search/compacted.hpp>
@@ -91,8 +92,10 @@ concept FilterOf = requires(const Search& index, typename Search::query_view que
 /// have labels and filters see them; a reranker is asked about rows, of all queries of a batch at once where it would
 /// rather (BatchReranker), and may be several in a row (`rerank_stages`). The parts are held by value; a reranker views
 /// data of the caller. Safe to call from many threads at once.
-template <class Encode, Searchable Search, class Rerank = no_rerank>
+template <class Encode, class Search, class Rerank>
 class retriever {
+  static_assert(Searchable<Search>, "retriever: its second argument is not searched as an index is");
+
   static constexpr bool reranks = !std::same_as<Rerank, no_rerank>;
   static constexpr bool owns_rows = detail::OwningReranker<Rerank>;
 

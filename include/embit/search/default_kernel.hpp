@@ -4,6 +4,7 @@
 
 #include <embit/codes/level_view.hpp>
 #include <embit/config.hpp>
+#include <embit/fwd.hpp>
 #include <embit/kernel/hamming.hpp>
 #include <embit/kernel/inner_product.hpp>
 #include <embit/kernel/levels.hpp>
@@ -49,10 +50,5 @@ struct kernel_of_store<Store> {
 };
 
 }  // namespace detail
-
-/// Hamming distance for binary codes, symmetric distance for B-bit codes, inner product for float rows;
-/// `Store::default_kernel` where a store, or a view of rows, names one.
-template <class Store>
-using default_kernel = typename detail::kernel_of_store<Store>::type;
 
 }  // namespace embit::inline EMBIT_ABI

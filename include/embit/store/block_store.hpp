@@ -13,6 +13,7 @@
 #include <embit/core/moved.hpp>
 #include <embit/core/shared_array.hpp>
 #include <embit/core/types.hpp>
+#include <embit/fwd.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
 #include <embit/store/block_layout.hpp>
@@ -25,14 +26,11 @@
 
 namespace embit::inline EMBIT_ABI {
 
-template <std::size_t Bits>
-class plane_store;
-
 /// Owned binary codes in interleaved blocks (see `block_run`), in chunks that do not move once they are full: the first
 /// holds the whole superblocks that the store was built from, later ones 4096 rows each. A copy shares the chunks; the
 /// last one, where it is not full, is copied when either side appends to it. Not safe to append to while others read
 /// the same object; copies are independent.
-template <std::size_t Bits = dynamic>
+template <std::size_t Bits>
 class block_store {
  public:
   using code_type = code_span<Bits>;

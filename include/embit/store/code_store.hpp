@@ -12,6 +12,7 @@
 #include <embit/core/moved.hpp>
 #include <embit/core/owned_list.hpp>
 #include <embit/core/types.hpp>
+#include <embit/fwd.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
 #include <embit/store/block_layout.hpp>
@@ -30,7 +31,7 @@ namespace embit::inline EMBIT_ABI {
 /// are built from. Bits of the last word beyond the width are zero; whoever writes through `row` keeps them so. A
 /// moved-from store has no codes.
 /// The width is a run-time number by default, a template argument where it is known.
-template <std::size_t Bits = dynamic>
+template <std::size_t Bits>
 class code_store {
  public:
   using code_type = code_span<Bits>;

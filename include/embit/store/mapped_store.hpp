@@ -9,6 +9,7 @@
 #include <embit/core/error.hpp>
 #include <embit/core/moved.hpp>
 #include <embit/core/types.hpp>
+#include <embit/fwd.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/store/block_layout.hpp>
 
@@ -23,7 +24,7 @@ namespace embit::inline EMBIT_ABI {
 /// The codes of a file that `save` wrote, mapped into memory: opened in microseconds, read from disk when touched,
 /// shared between processes. A cheap handle to copy; the mapping ends with the last copy. Safe to read from many
 /// threads. See `mapped_file` for what may happen to the file meanwhile.
-template <std::size_t Bits = dynamic>
+template <std::size_t Bits>
 class mapped_store {
  public:
   using code_type = code_span<Bits>;

@@ -11,6 +11,7 @@
 #include <embit/core/isa.hpp>
 #include <embit/core/shared_value.hpp>
 #include <embit/core/types.hpp>
+#include <embit/fwd.hpp>
 #include <embit/kernel/hamming_scan.hpp>
 #include <embit/store/block_store.hpp>
 
@@ -25,7 +26,7 @@ namespace embit::inline EMBIT_ABI {
 /// A block_store that also keeps the bit planes which batches of queries are compared through. Without them they are
 /// made on the fly for each batch, which pays from some tens of queries on; with them, from about five.
 /// `flat_index{plane_store{codes}}` searches it. Files hold the blocks only.
-template <std::size_t Bits = dynamic>
+template <std::size_t Bits>
 class plane_store {
  public:
   using code_type = code_span<Bits>;

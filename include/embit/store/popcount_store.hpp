@@ -12,6 +12,7 @@
 #include <embit/core/grow.hpp>
 #include <embit/core/shared_value.hpp>
 #include <embit/core/types.hpp>
+#include <embit/fwd.hpp>
 #include <embit/kernel/set_similarity.hpp>
 #include <embit/store/block_store.hpp>
 #include <embit/store/code_store.hpp>
@@ -151,7 +152,7 @@ class popcount_segment {
 /// by set similarity passes over the groups that cannot score well enough. Rows are numbered as they come. Appended
 /// rows form a segment of groups of their own, which later ones are added to. A copy shares the segments; what is
 /// appended then is a new segment, joined with those before it that are not much larger: there are O(log rows) of them.
-template <std::size_t Bits = dynamic>
+template <std::size_t Bits>
 class popcount_store {
  public:
   using code_type = code_span<Bits>;
