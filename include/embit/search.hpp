@@ -164,6 +164,7 @@
 #include <embit/search/scan.hpp>
 #include <embit/search/scan_cost.hpp>
 #include <embit/search/scan_store.hpp>
+#include <embit/search/search_groups.hpp>
 #include <embit/search/set_scan.hpp>
 #include <embit/search/similar_groups.hpp>
 #include <embit/search/sinks.hpp>

@@ -34,6 +34,10 @@ class funnel_queries {
   std::size_t size() const noexcept { return queries_.size(); }
   const code_view<>& queries() const noexcept { return queries_; }
   std::span<const funnel_step> funnel() const noexcept { return funnel_; }
+  /// Some of the batch, through the same funnel. @throws error errc::out_of_range beyond its end.
+  funnel_queries middle_rows(std::size_t first, std::size_t count) const {
+    return funnel_queries(queries_.middle_rows(first, count), funnel_);
+  }
 
  private:
   code_view<> queries_;

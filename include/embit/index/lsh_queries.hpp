@@ -84,6 +84,11 @@ class lsh_queries {
   const matrix_view<const std::uint32_t>& keys() const noexcept { return keys_; }
   const matrix_view<const float>& margins() const noexcept { return margins_; }
   std::size_t probes() const noexcept { return probes_; }
+  /// Some of the batch, with their keys and margins. @throws error errc::out_of_range beyond its end.
+  lsh_queries middle_rows(std::size_t first, std::size_t count) const {
+    const auto of = [&](const auto& rows) { return rows.empty() ? rows : rows.middle_rows(first, count); };
+    return lsh_queries(queries_.middle_rows(first, count), of(keys_), of(margins_), probes_);
+  }
 
  private:
   View queries_;

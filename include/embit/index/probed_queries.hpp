@@ -23,6 +23,10 @@ class probed_queries {
   std::size_t size() const noexcept { return queries_.size(); }
   const View& queries() const noexcept { return queries_; }
   std::size_t probes() const noexcept { return probes_; }
+  /// Some of the batch, that look at as many lists. @throws error errc::out_of_range beyond its end.
+  probed_queries middle_rows(std::size_t first, std::size_t count) const {
+    return probed_queries(queries_.middle_rows(first, count), probes_);
+  }
 
  private:
   View queries_;
