@@ -24,6 +24,7 @@
 #include <embit/core/grouped_rows.hpp>
 #include <embit/core/grow.hpp>
 #include <embit/core/half.hpp>
+#include <embit/core/hash_ids.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
@@ -59,6 +60,7 @@
 #include <embit/encode/transformed.hpp>
 #include <embit/index/any_index.hpp>
 #include <embit/index/concurrent.hpp>
+#include <embit/index/containment_index.hpp>
 #include <embit/index/durable.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/index/funnel_queries.hpp>

@@ -382,3 +382,26 @@ TEST_CASE("lsh_table refuses what it cannot do, and is unchanged") {
   CHECK(support::contains(refusal([&] { keyed.add(codes); }), "argument: add"));
   CHECK(support::contains(refusal([&] { keyed.add(codes, few); }), "shape: keys"));
 }
+
+TEST_CASE("bands of any width are keys: rows that agree in one are found") {
+  const auto codes = make(300, 192, code_kind::uniform, 9);
+  for (const embit::band_plan plan : {embit::band_plan{24, 1}, {6, 4}, {4, 6}, {2, 12}, {1, 24}, {3, 5}}) {
+    const std::size_t width = 8 * plan.hashes;
+    auto queries = codes;
+    for (std::size_t i = 0; i < queries.size(); ++i)  // all bands differ, but for one
+      for (std::size_t band = 0; band < plan.bands; ++band)
+        if (band != i % plan.bands)
+          queries.row(i)[(band * width + width - 1) / 64] ^= embit::word{1} << (band * width + width - 1) % 64;
+    const embit::lsh_table table{codes, embit::band_keys(codes, plan, 8), {.tables = plan.bands, .bits = 32}};
+    const auto found = table.search({queries, embit::band_keys(queries, plan, 8)}, 1);
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+      REQUIRE(found[i].size() == 1);
+      CHECK(found[i][0].id == i);
+      CHECK(found[i][0].distance == plan.bands - 1);
+    }
+  }
+  CHECK(refusal([&] {
+          embit::band_keys(codes, {5, 5}, 8);
+        }) == "argument: bands: 5 of 5 hashes of 8 bits, a signature has 192");
+  CHECK(support::contains(refusal([&] { embit::band_keys(codes, {1, 1}, 0); }), "argument: bands"));
+}

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <embit/config.hpp>
+#include <embit/core/hash_ids.hpp>
 #include <embit/core/error.hpp>
 
 #include <algorithm>
@@ -14,14 +15,6 @@
 namespace embit::inline EMBIT_ABI {
 
 namespace detail {
-
-/// A bijection of 64 bits in which every bit of the input changes half of those of the output (the finalizer of
-/// SplitMix64: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
-constexpr std::uint64_t mix_bits(std::uint64_t x) noexcept {
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  return x ^ (x >> 31);
-}
 
 /// Up to 8 bytes as a number, the first lowest.
 constexpr std::uint64_t bytes_to_number(std::string_view bytes) noexcept {

@@ -3,13 +3,16 @@
 #pragma once
 
 #include <embit/codes/code_view.hpp>
+#include <embit/codes/plan_bands.hpp>
 #include <embit/codes/substring.hpp>
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/hash_ids.hpp>
 #include <embit/core/matrix.hpp>
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/types.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -35,6 +38,13 @@ inline void require_lsh_width(std::size_t tables, std::size_t bits, std::size_t 
 inline std::uint32_t lsh_key(std::span<const word> code, std::size_t table, std::size_t bits) noexcept {
   return static_cast<std::uint32_t>(substring(code, {table * bits, bits}));
 }
+inline std::uint32_t band_key(std::span<const word> code, bit_range band) noexcept {
+  if (band.length <= 32) return static_cast<std::uint32_t>(substring(code, band));
+  std::uint64_t key = 0;
+  for (std::size_t done = 0; done < band.length; done += word_bits)
+    key = mix_bits(key ^ substring(code, {band.first + done, (std::min)(word_bits, band.length - done)}));
+  return static_cast<std::uint32_t>(key >> 32);
+}
 inline void require_keys(matrix_view<const std::uint32_t> keys, std::size_t bits) {
   for (std::size_t i = 0; i < keys.rows(); ++i)
     for (const std::uint32_t key : keys[i])
@@ -50,6 +60,25 @@ inline matrix<std::uint32_t> lsh_keys(code_view<> codes, std::size_t tables, std
   auto keys = matrix<std::uint32_t>::uninitialized(codes.size(), tables);
   for (std::size_t i = 0; i < codes.size(); ++i)
     for (std::size_t t = 0; t < tables; ++t) keys[i][t] = detail::lsh_key(codes[i], t, bits);
+  return keys;
+}
+
+/// The keys of the bands of signatures, rows × bands: for an `lsh_table` of 32 bits a key that is given its keys. A
+/// band wider than 32 bits is hashed to them, so that two that differ have one key by chance in 2⁻³².
+///
+///     const auto plan = plan_bands({.hashes = 128, .bits_per_hash = 8, .similarity = .7});
+///     const lsh_table table{codes, band_keys(codes, plan, 8), {.tables = plan.bands, .bits = 32}};
+///     table.search({queries, band_keys(queries, plan, 8)}, 10);
+/// @throws error errc::argument for no bands, no hashes, no bits, or more of them than a signature has.
+inline matrix<std::uint32_t> band_keys(code_view<> signatures, const band_plan& plan, std::size_t bits_per_hash) {
+  const std::size_t hashes = bits_per_hash == 0 ? 0 : signatures.bits() / bits_per_hash;
+  if (plan.bands == 0 || plan.hashes == 0 || plan.bands > hashes / plan.hashes)
+    raise(errc::argument, "bands: ", plan.bands, " of ", plan.hashes, " hashes of ", bits_per_hash,
+          " bits, a signature has ", signatures.bits());
+  const std::size_t width = plan.hashes * bits_per_hash;
+  auto keys = matrix<std::uint32_t>::uninitialized(signatures.size(), plan.bands);
+  for (std::size_t i = 0; i < signatures.size(); ++i)
+    for (std::size_t b = 0; b < plan.bands; ++b) keys[i][b] = detail::band_key(signatures[i], {b * width, width});
   return keys;
 }
 
