@@ -36,6 +36,7 @@
 #include <embit/core/random.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
+#include <embit/core/scoped_executor.hpp>
 #include <embit/core/search_arguments.hpp>
 #include <embit/core/shared_array.hpp>
 #include <embit/core/shared_value.hpp>

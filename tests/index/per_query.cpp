@@ -1,6 +1,7 @@
 // A filter, a number of neighbours and a radius for each query of a batch: a batch gives what single searches give.
 #include <embit/core/matrix.hpp>
 #include <embit/core/random.hpp>
+#include <embit/core/scoped_executor.hpp>
 #include <embit/core/thread_pool.hpp>
 #include <embit/index/any_index.hpp>
 #include <embit/index/concurrent.hpp>
@@ -298,4 +299,18 @@ TEST_CASE("wrappers pass a number of neighbours and a radius for each query on")
   std::size_t told = 0;
   any.pairs_within(12, [&](row_id, row_id, std::uint32_t) { return ++told < 3; });
   CHECK(told == 3);
+}
+
+TEST_CASE("threads are given for a search, through all that is around an index", "[threads]") {
+  embit::rng rng{21};
+  const auto codes = support::make_codes(3000, 64, support::code_kind::clustered, rng);
+  std::vector<row_label> labels(codes.size());
+  std::iota(labels.begin(), labels.end(), row_label{1} << 40);
+  const embit::labelled_index index{embit::flat_index{codes, embit::scoped_executor{}}, labels};
+  const auto alone = index.search(codes, 5);
+  const embit::thread_pool pool{3};
+  const embit::executor_scope threads(pool);
+  const auto together = index.search(codes, 5);
+  for (std::size_t q = 0; q < codes.size(); ++q)
+    REQUIRE(std::equal(alone[q].begin(), alone[q].end(), together[q].begin(), together[q].end()));
 }
