@@ -145,6 +145,7 @@
 #include <embit/search/counting_top_k.hpp>
 #include <embit/search/default_kernel.hpp>
 #include <embit/search/duplicate_groups.hpp>
+#include <embit/search/encoded_search.hpp>
 #include <embit/search/exhaustive.hpp>
 #include <embit/search/index_frame.hpp>
 #include <embit/search/index_parts.hpp>

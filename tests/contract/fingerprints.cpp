@@ -15,6 +15,7 @@
 #include <embit/fit/fit_rabitq.hpp>
 #include <embit/fit/fit_transform_coder.hpp>
 #include <embit/index/any_index.hpp>
+#include <embit/index/concurrent.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/index/ivf.hpp>
 #include <embit/index/labelled.hpp>
@@ -303,6 +304,25 @@ TEST_CASE("encodings of sets of tokens by another encoder are refused") {
   STATIC_REQUIRE(takes<decltype(floats), embit::matrix<float>>);
   STATIC_REQUIRE(!takes<decltype(floats), embit::fde_store>);  // documents are no queries
   STATIC_REQUIRE(!takes<decltype(levels), embit::fde_store>);
+
+  // Through all that is put around an index too.
+  const auto around = [&](const auto& wrapped) {
+    CHECK(wrapped.fingerprint() == first.fingerprint());
+    CHECK(wrapped.search(own, 1).queries() == 5);
+    CHECK(contains(refusal([&] { wrapped.search(other, 1); }), another));
+    CHECK(contains(refusal([&] { wrapped.range_search(other, 0.f); }), another));
+    auto found = wrapped.search(own, 1);
+    CHECK(contains(refusal([&] { wrapped.search_into(other, 1, found); }), another));
+    STATIC_REQUIRE(!takes<decltype(wrapped), embit::fde_store>);
+  };
+  const std::vector<embit::row_label> labels{11, 12, 13, 14, 15};
+  around(embit::labelled_index{levels, labels});
+  around(embit::concurrent_index{levels});
+  around(embit::concurrent_index{embit::labelled_index{levels, labels}});
+  around(embit::any_index{levels});
+  const embit::versioned_index several{levels};  // of any number of encoders
+  CHECK(several.search(other, 1).queries() == 5);
+  STATIC_REQUIRE(!takes<decltype(several), embit::fde_store>);
 }
 
 TEST_CASE("floats in the order that rows had before they were numbered anew are refused") {

@@ -14,6 +14,7 @@
 #include <embit/index/index_kind.hpp>
 #include <embit/index/index_memory.hpp>
 #include <embit/io/save.hpp>
+#include <embit/search/encoded_search.hpp>
 #include <embit/search/index_frame.hpp>
 #include <embit/search/pair_report.hpp>
 #include <embit/search/row_choice.hpp>
@@ -211,8 +212,14 @@ struct index_files;
 /// Const members may be called from many threads at once where those of the index may.
 /// @tparam CodesView  what rows are added as
 template <class QueryView, class Distance, class Compare, class CodesView>
-class any_index {
+class any_index
+    : public detail::encoded_search<any_index<QueryView, Distance, Compare, CodesView>, QueryView, Distance> {
+  using encoded = detail::encoded_search<any_index, QueryView, Distance>;
+
  public:
+  using encoded::range_search;
+  using encoded::search;
+  using encoded::search_into;
   using query_view = QueryView;
   using codes_view = CodesView;
   using distance_type = Distance;

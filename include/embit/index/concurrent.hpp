@@ -4,10 +4,12 @@
 
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
+#include <embit/core/fingerprint.hpp>
 #include <embit/core/search_arguments.hpp>
 #include <embit/core/types.hpp>
 #include <embit/fwd.hpp>
 #include <embit/search/compacted.hpp>
+#include <embit/search/encoded_search.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -28,11 +30,18 @@ namespace embit::inline EMBIT_ABI {
 /// a bit a row once rows were removed; of an index with tables it is all of them. `update` makes many changes for one
 /// copy.
 template <class Index>
-class concurrent_index {
+class concurrent_index : public detail::encoded_search<concurrent_index<Index>, typename Index::query_view,
+                                                       typename Index::distance_type, index_id_t<Index>> {
+  using encoded = detail::encoded_search<concurrent_index, typename Index::query_view, typename Index::distance_type,
+                                         index_id_t<Index>>;
+
   static_assert(std::copy_constructible<Index>,
                 "concurrent_index: its index must be copyable, as every change makes a copy");
 
  public:
+  using encoded::range_search;
+  using encoded::search;
+  using encoded::search_into;
   using index_type = Index;
   using id_type = index_id_t<Index>;
   using query_view = typename Index::query_view;
@@ -52,6 +61,8 @@ class concurrent_index {
 
   std::size_t size() const { return snapshot()->size(); }
 
+  /// Of the encoder that made the rows; 0: not known.
+  encoder_fingerprint fingerprint() const { return detail::known_fingerprint(*snapshot()); }
   /// As `search` of the index, for as many neighbours or a number for each query.
   template <class Count, class... Options>
   auto search(query_view queries, const Count& k, const Options&... options) const

@@ -5,6 +5,7 @@
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/fingerprint.hpp>
 #include <embit/core/search_arguments.hpp>
 #include <embit/core/types.hpp>
 #include <embit/fwd.hpp>
@@ -18,6 +19,7 @@
 #include <embit/io/metadata.hpp>
 #include <embit/io/save.hpp>
 #include <embit/search/compacted.hpp>
+#include <embit/search/encoded_search.hpp>
 #include <embit/store/version_column.hpp>
 
 #include <unistd.h>
@@ -68,11 +70,18 @@ struct durable_base {
 /// sync failed or a file was put into its place and what had to follow was not possible, every later change is refused:
 /// `open` finds out.
 template <class Index>
-class durable_index {
+class durable_index : public detail::encoded_search<durable_index<Index>, typename Index::query_view,
+                                                    typename Index::distance_type, index_id_t<Index>> {
+  using encoded = detail::encoded_search<durable_index, typename Index::query_view, typename Index::distance_type,
+                                         index_id_t<Index>>;
+
   static_assert(Savable<Index>, "durable_index: its index has no file");
   static_assert(detail::LoggedRows<typename Index::codes_view>, "durable_index: no log holds rows of this kind");
 
  public:
+  using encoded::range_search;
+  using encoded::search;
+  using encoded::search_into;
   using index_type = Index;
   using id_type = index_id_t<Index>;
   using query_view = typename Index::query_view;
@@ -125,6 +134,8 @@ class durable_index {
 
   /// Rows that can be found.
   std::size_t size() const noexcept { return index_.size(); }
+  /// Of the encoder that made the rows; 0: not known.
+  encoder_fingerprint fingerprint() const noexcept { return detail::known_fingerprint(index_); }
   /// As `search` of the index, for as many neighbours or a number for each query.
   template <class Count, class... Options>
   auto search(query_view queries, const Count& k, const Options&... options) const

@@ -5,12 +5,14 @@
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/fingerprint.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/search_arguments.hpp>
 #include <embit/core/types.hpp>
 #include <embit/fwd.hpp>
 #include <embit/index/index_memory.hpp>
 #include <embit/io/save.hpp>
+#include <embit/search/encoded_search.hpp>
 #include <embit/search/index_frame.hpp>
 #include <embit/search/live_rows.hpp>
 #include <embit/search/row_list.hpp>
@@ -65,11 +67,18 @@ concept LabelFilter = detail::filters_rows<F> || detail::LabelOfAll<F> || detail
 /// in the order of the index, so that ties go to the row that was added first. Const members may be called from many
 /// threads at once where those of the index may; what changes the index needs it to itself.
 template <class Rows>
-class labelled_index {
+class labelled_index : public detail::encoded_search<labelled_index<Rows>, typename Rows::query_view,
+                                                     typename Rows::distance_type, row_label> {
+  using encoded =
+      detail::encoded_search<labelled_index, typename Rows::query_view, typename Rows::distance_type, row_label>;
+
   static_assert(MutableIndex<Rows>,
                 "labelled_index: rows of its index must be searched, added, removed and renumbered");
 
  public:
+  using encoded::range_search;
+  using encoded::search;
+  using encoded::search_into;
   using index_type = Rows;
   using id_type = row_label;
   using query_view = typename Rows::query_view;
@@ -110,6 +119,8 @@ class labelled_index {
   const Rows& index() const&& = delete;
   std::size_t width() const requires requires(const Rows& index) { index.width(); }
   { return index_.width(); }
+  /// Of the encoder that made the rows; 0: not known.
+  encoder_fingerprint fingerprint() const noexcept { return detail::known_fingerprint(index_); }
   const id_map& labels() const& noexcept { return map_; }
   const id_map& labels() const&& = delete;
 

@@ -5,6 +5,7 @@
 #include <embit/config.hpp>
 #include <embit/core/concepts.hpp>
 #include <embit/core/error.hpp>
+#include <embit/core/fingerprint.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/search_arguments.hpp>
 #include <embit/core/types.hpp>
@@ -12,6 +13,7 @@
 #include <embit/index/index_memory.hpp>
 #include <embit/io/metadata.hpp>
 #include <embit/io/save.hpp>
+#include <embit/search/encoded_search.hpp>
 #include <embit/search/index_frame.hpp>
 #include <embit/store/version_column.hpp>
 
@@ -28,11 +30,17 @@ namespace embit::inline EMBIT_ABI {
 /// anything to rows of the other is for the caller to know: binary codes of any encoder are taken. Const members may be
 /// called from many threads at once where those of the index may; what changes the index needs it to itself.
 template <class Rows>
-class versioned_index {
+class versioned_index
+    : public detail::encoded_search<versioned_index<Rows>, typename Rows::query_view, typename Rows::distance_type> {
+  using encoded = detail::encoded_search<versioned_index, typename Rows::query_view, typename Rows::distance_type>;
+
   static_assert(MutableIndex<Rows>,
                 "versioned_index: rows of its index must be searched, added, removed and renumbered");
 
  public:
+  using encoded::range_search;
+  using encoded::search;
+  using encoded::search_into;
   using index_type = Rows;
   using query_view = typename Rows::query_view;
   using codes_view = typename Rows::codes_view;
@@ -75,6 +83,8 @@ class versioned_index {
   version_filter from(version first) const& noexcept { return from_version(versions_, first); }
   version_filter from(version) const&& = delete;
 
+  /// Of the encoder that made the rows; 0: not known.
+  encoder_fingerprint fingerprint() const noexcept { return detail::known_fingerprint(index_); }
   /// As `search` of the index, for as many neighbours or a number for each query. @throws error as the index does.
   template <class Count, class... Options>
   auto search(query_view queries, const Count& k, const Options&... options) const

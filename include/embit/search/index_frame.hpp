@@ -11,6 +11,7 @@
 #include <embit/core/results.hpp>
 #include <embit/core/search_arguments.hpp>
 #include <embit/core/types.hpp>
+#include <embit/search/encoded_search.hpp>
 #include <embit/search/index_parts.hpp>
 #include <embit/search/live_rows.hpp>
 #include <embit/search/pair_report.hpp>
@@ -84,15 +85,6 @@ void for_each_query(const Exec& executor, std::size_t queries, F&& f) {
              });
 }
 
-/// Encodings of queries, or of documents, by an encoder that tells these apart.
-template <class Encoded>
-concept EncodedQueries = requires(const Encoded& queries) {
-  requires Encoded::holds_queries;
-  queries.fingerprint();
-};
-template <class Encoded>
-concept EncodedDocuments = Encoded::holds_documents;
-
 /// The frame of an index: `class my_index : public index_frame<my_index, …>` has `size`, `rows`, `contains`, `remove`,
 /// `reserve_removal`, `search`, `search_into` and `range_search`, and brings what is its own. As private members, the
 /// frame being a friend:
@@ -114,8 +106,13 @@ concept EncodedDocuments = Encoded::holds_documents;
 ///
 /// Copy assignment is written as copy and move, so that nothing has changed when it throws; the rest is the compiler's.
 template <class Self, class QueryView, class Distance, class Compare, class Statistics>
-class index_frame {
+class index_frame : public encoded_search<Self, QueryView, Distance> {
+  using encoded = encoded_search<Self, QueryView, Distance>;
+
  public:
+  using encoded::range_search;
+  using encoded::search;
+  using encoded::search_into;
   using query_view = QueryView;
   using distance_type = Distance;
   using compare = Compare;
@@ -197,28 +194,6 @@ class index_frame {
   template <std::floating_point Radius, class... Rest>
     requires std::integral<Distance>
   void range_search(const QueryView&, Radius, const Rest&...) const = delete;  // so are these distances
-
-  /// The same of queries that are encoded as float rows and know by whom.
-  /// @throws error as above, and errc::argument for those of another encoder than the rows.
-  template <EncodedQueries Encoded, class... Rest>
-  knn_result<Distance> search(const Encoded& queries, const Rest&... rest) const {
-    return search(own_rows(queries), rest...);
-  }
-  template <EncodedQueries Encoded, class... Rest>
-  void search_into(const Encoded& queries, Rest&&... rest) const {
-    search_into(own_rows(queries), std::forward<Rest>(rest)...);
-  }
-  template <EncodedQueries Encoded, class... Rest>
-  range_result<Distance> range_search(const Encoded& queries, const Rest&... rest) const {
-    return range_search(own_rows(queries), rest...);
-  }
-
-  template <EncodedDocuments Documents, class... Rest>
-  void search(const Documents&, const Rest&...) const = delete;  // documents are encoded otherwise than queries
-  template <EncodedDocuments Documents, class... Rest>
-  void search_into(const Documents&, Rest&&...) const = delete;  // likewise
-  template <EncodedDocuments Documents, class... Rest>
-  void range_search(const Documents&, const Rest&...) const = delete;  // likewise
 
   /// The `k` nearest of one query, a code or a row of floats; as a batch of one. @throws error as above.
   template <OneQuery<QueryView> Query, SearchFilter Filter = accept_all>
@@ -378,11 +353,6 @@ class index_frame {
  private:
   const Self& self() const noexcept { return static_cast<const Self&>(*this); }
 
-  template <class Encoded>
-  QueryView own_rows(const Encoded& queries) const {
-    require_same_encoder(queries.fingerprint(), self().fingerprint(), "queries");
-    return QueryView(queries.view());
-  }
   void require_own_queries(const QueryView& queries) const {
     self().require_queries(queries);
     require_same_encoder(known_fingerprint(queries), self().fingerprint(), "queries");
