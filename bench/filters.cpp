@@ -1,15 +1,21 @@
 // What a filter costs a search: predicates and bitsets that let a share of the rows through, against the same search
 // without a filter, one query at a time, in turns. By a kernel that scans tiles and by one that is called row by row.
+// Then a batch in which each query has a filter of its own beside the batch with one for all, and few allowed labels of
+// many rows, as rows that are listed once and as a predicate.
 // SPDX-License-Identifier: MIT
 #include <embit/core/matrix.hpp>
 #include <embit/core/random.hpp>
 #include <embit/index/flat.hpp>
+#include <embit/index/labelled.hpp>
 #include <embit/index/multi_index.hpp>
 #include <embit/kernel/l2.hpp>
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -47,16 +53,57 @@ void against_unfiltered(benchmark::State& state, const auto& index, const auto& 
 template <class Index, class Asked>
 void add(const std::string& name, const Index& index, const Asked& asked) {
   for (const int share : shares) {
-    benchmark::RegisterBenchmark((name + "/predicate/" + std::to_string(share)).c_str(), [&index, asked, share](auto& state) {
+    benchmark::RegisterBenchmark((name + "/predicate/" + std::to_string(share)).c_str(), [&index, asked,
+                                                                                          share](auto& state) {
       const std::uint8_t* values = column().data();
       against_unfiltered(state, index, asked, [values, share](embit::row_id row) { return values[row] < share; });
     })->UseManualTime();
-    benchmark::RegisterBenchmark((name + "/bitset/" + std::to_string(share)).c_str(), [&index, asked, share](auto& state) {
+    benchmark::RegisterBenchmark((name + "/bitset/" + std::to_string(share)).c_str(), [&index, asked,
+                                                                                       share](auto& state) {
       embit::row_bitset members(rows);
       for (std::size_t row = 0; row < rows; ++row) members.set(row, column()[row] < share);
       against_unfiltered(state, index, asked, members);
     })->UseManualTime();
   }
+}
+
+/// A batch whose queries each ask for another tenth of the rows, beside the batch that asks for one tenth.
+void filter_of_each(benchmark::State& state, const embit::flat_index<>& index) {
+  constexpr std::size_t batch = 256;
+  const auto asked = support::random_codes(batch, 256, 5);
+  const std::uint8_t* values = column().data();
+  embit::knn_result<std::uint32_t> found;
+  const auto times = support::run_in_turn(
+      state, support::timer::thread,
+      [&] {
+        index.search_into(asked, k, found,
+                          [values](std::size_t query, embit::row_id row) { return values[row] % 10 == query % 10; });
+      },
+      [&] { index.search_into(asked, k, found, [values](embit::row_id row) { return values[row] % 10 == 3; }); });
+  state.counters["us"] = 1e6 * times.our_median() / batch;
+  state.counters["of_one_filter"] = 1 / times.speedup();
+}
+
+/// A hundred allowed labels of a million rows.
+void allowed_labels(benchmark::State& state) {
+  constexpr std::size_t many = 1'000'000;
+  std::vector<embit::row_label> labels(many), allowed(100);
+  std::iota(labels.begin(), labels.end(), embit::row_label{1} << 33);
+  for (std::size_t i = 0; i < allowed.size(); ++i) allowed[i] = labels[i * 9973];
+  const embit::labelled_index index{embit::flat_index{support::random_codes(many, 64, 6)}, labels};
+  const auto asked = support::random_codes(1, 64, 7);
+  const auto times = support::run_in_turn(
+      state, support::timer::thread,
+      [&] {
+        const auto rows_of_them = index.labels_to_rows(allowed);
+        benchmark::DoNotOptimize(index.search(asked, k, embit::by_row{rows_of_them}));
+      },
+      [&] {
+        benchmark::DoNotOptimize(
+            index.search(asked, k, [&](embit::row_label label) { return std::ranges::binary_search(allowed, label); }));
+      });
+  state.counters["us"] = 1e6 * times.our_median();
+  state.counters["of_a_predicate"] = 1 / times.speedup();
 }
 
 }  // namespace
@@ -73,6 +120,10 @@ int main(int argc, char** argv) {
   add("flat_hamming", flat, asked.view());
   add("multi_index", tables, asked.view());
   add("flat_l2", l2, float_queries.view());
+  benchmark::RegisterBenchmark("filter_of_each/256x200k", [&](auto& state) {
+    filter_of_each(state, flat);
+  })->UseManualTime();
+  benchmark::RegisterBenchmark("allowed_labels/100of1M", allowed_labels)->UseManualTime();
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
 }
