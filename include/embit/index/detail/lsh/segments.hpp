@@ -7,6 +7,7 @@
 #include <embit/core/executor.hpp>
 #include <embit/core/grow.hpp>
 #include <embit/core/moved.hpp>
+#include <embit/core/shared_value.hpp>
 #include <embit/core/types.hpp>
 #include <embit/index/detail/lsh/buckets.hpp>
 #include <embit/index/detail/lsh/chains.hpp>
@@ -22,6 +23,8 @@ namespace embit::inline EMBIT_ABI::detail {
 /// Every row under one key in each of several tables. Sorted rows lie in segments with tables of their own; a new
 /// segment takes in those before it that are not more than twice as large. Rows that are added few at a time wait in
 /// chains until they are as many as are sorted, and become a segment then: each row is sorted O(1) times, amortized.
+/// Copies share segments and chains; whoever adds to chains that are shared copies them, so that these are kept short:
+/// rows are then sorted O(log rows) times.
 class lsh_segments {
   struct segment {
     std::size_t rows = 0;
@@ -34,7 +37,7 @@ class lsh_segments {
     friend class lsh_segments;
     bool chained = false;
     std::size_t kept = 0;  // segments that stay
-    segment sorted;
+    shared_value<segment> sorted;
     std::vector<std::uint32_t> keys;  // of chained rows, row after row
   };
 
@@ -47,38 +50,40 @@ class lsh_segments {
     addition added;
     added.kept = segments_.size();
     if (count == 0) return added;
-    if (waiting + count <= std::max<std::size_t>(sorted_, fewest_sorted)) {
+    if (waiting + count <= most_waiting()) {
       added.chained = true;
-      if (chains_.empty()) chains_.resize(tables);
-      for (lsh_chains& table : chains_) table.reserve(count);
+      if (!chains_) chains_ = shared_value(std::vector<lsh_chains>(tables));
+      for (lsh_chains& table : chains_.own()) table.reserve(count);
       added.keys.resize(count * tables);
       for (std::size_t i = 0; i < added.keys.size(); ++i) added.keys[i] = key(first + i / tables, i % tables);
       return added;
     }
-    added.sorted.rows = waiting + count;
-    while (added.kept != 0 && segments_[added.kept - 1].rows <= 2 * added.sorted.rows)
-      added.sorted.rows += segments_[--added.kept].rows;
-    added.sorted.tables.resize(tables);
+    segment sorted;
+    sorted.rows = waiting + count;
+    while (added.kept != 0 && segments_[added.kept - 1]->rows <= 2 * sorted.rows)
+      sorted.rows += segments_[--added.kept]->rows;
+    sorted.tables.resize(tables);
     run_bulk(executor, tables, [&](std::size_t t, std::size_t) {
-      added.sorted.tables[t] = lsh_buckets(added.sorted.rows, bits, [&](auto&& f) {
+      sorted.tables[t] = lsh_buckets(sorted.rows, bits, [&](auto&& f) {
         for_each_from(added.kept, t, f);
         for (std::size_t row = first; row < first + count; ++row) f(key(row, t), static_cast<row_id>(row));
       });
     });
+    added.sorted = shared_value(std::move(sorted));
     reserve_more(segments_, 1);
     return added;
   }
 
   void commit(addition&& added) noexcept {
     if (added.chained) {
-      const std::size_t tables = chains_.size();
-      for (std::size_t i = 0; i < added.keys.size(); ++i) chains_[i % tables].add(added.keys[i]);
-    } else if (added.sorted.rows != 0) {
+      std::vector<lsh_chains>& chains = chains_.owned();
+      for (std::size_t i = 0; i < added.keys.size(); ++i) chains[i % chains.size()].add(added.keys[i]);
+    } else if (added.sorted) {
       segments_.resize(added.kept);
       segments_.push_back(std::move(added.sorted));
       sorted_ = 0;
-      for (const segment& s : segments_) sorted_ += s.rows;
-      for (lsh_chains& table : chains_) table.clear();
+      for (const auto& s : segments_) sorted_ += s->rows;
+      forget_waiting();
     }
   }
 
@@ -99,16 +104,16 @@ class lsh_segments {
       });
     });
     result.sorted_ = merged.rows;
-    result.segments_.push_back(std::move(merged));
+    result.segments_.push_back(shared_value(std::move(merged)));
     return result;
   }
 
   /// Calls `f(rows)` with the rows under a key of a table, a span a segment and a span each for those that wait.
   template <class F>
   void find(std::size_t table, std::uint32_t key, F&& f) const {
-    for (const segment& s : segments_) f(s.tables[table].find(key));
-    if (chains_.empty()) return;
-    chains_[table].find(key, [&](std::size_t i) {
+    for (const auto& s : segments_) f(s->tables[table].find(key));
+    if (!chains_) return;
+    (*chains_)[table].find(key, [&](std::size_t i) {
       const row_id row = waiting_row(i);
       f(std::span<const row_id>(&row, 1));
     });
@@ -116,12 +121,12 @@ class lsh_segments {
 
   /// Ask for the memory that `find` will read, first and then.
   void prefetch_directory(std::size_t table, std::uint32_t key) const noexcept {
-    for (const segment& s : segments_) s.tables[table].prefetch_directory(key);
-    if (!chains_.empty()) chains_[table].prefetch_directory(key);
+    for (const auto& s : segments_) s->tables[table].prefetch_directory(key);
+    if (chains_) (*chains_)[table].prefetch_directory(key);
   }
   void prefetch_bucket(std::size_t table, std::uint32_t key) const noexcept {
-    for (const segment& s : segments_) s.tables[table].prefetch_bucket(key);
-    if (!chains_.empty()) chains_[table].prefetch_bucket(key);
+    for (const auto& s : segments_) s->tables[table].prefetch_bucket(key);
+    if (chains_) (*chains_)[table].prefetch_bucket(key);
   }
 
   /// Calls `f(key, row)` for every row of a table.
@@ -131,32 +136,46 @@ class lsh_segments {
   }
 
   std::size_t memory() const noexcept {
-    std::size_t bytes = segments_.capacity() * sizeof(segment);
-    for (const segment& s : segments_) {
-      bytes += s.tables.capacity() * sizeof(lsh_buckets);
-      for (const lsh_buckets& table : s.tables) bytes += table.memory();
+    std::size_t bytes = segments_.capacity() * sizeof(segments_[0]);
+    for (const auto& s : segments_) {
+      bytes += sizeof(segment) + s->tables.capacity() * sizeof(lsh_buckets);
+      for (const lsh_buckets& table : s->tables) bytes += table.memory();
     }
-    bytes += chains_.capacity() * sizeof(lsh_chains);
-    for (const lsh_chains& table : chains_) bytes += table.memory();
+    if (!chains_) return bytes;
+    bytes += chains_->capacity() * sizeof(lsh_chains);
+    for (const lsh_chains& table : *chains_) bytes += table.memory();
     return bytes;
   }
 
  private:
-  static constexpr std::size_t fewest_sorted = 64;
+  static constexpr std::size_t fewest_sorted = 64, most_copied = 1024;
+
+  /// Rows that may wait: of chains that every addition copies few.
+  std::size_t most_waiting() const noexcept {
+    const std::size_t most = std::max<std::size_t>(sorted_, fewest_sorted);
+    return chains_.is_shared() ? (std::min)(most, most_copied) : most;
+  }
+  void forget_waiting() noexcept {
+    if (chains_.is_shared())
+      chains_ = {};
+    else if (chains_)
+      for (lsh_chains& table : chains_.owned()) table.clear();
+  }
 
   row_id waiting_row(std::size_t i) const noexcept { return static_cast<row_id>(sorted_ + i); }
 
   // Of a table, the rows of the segments from one on and those that wait.
   template <class F>
   void for_each_from(std::size_t first, std::size_t table, F&& f) const {
-    for (std::size_t s = first; s < segments_.size(); ++s) segments_[s].tables[table].for_each(f);
-    for (std::size_t i = 0; !chains_.empty() && i < chains_[table].size(); ++i)
-      f(chains_[table].key(i), waiting_row(i));
+    for (std::size_t s = first; s < segments_.size(); ++s) segments_[s]->tables[table].for_each(f);
+    if (!chains_) return;
+    const lsh_chains& waiting = (*chains_)[table];
+    for (std::size_t i = 0; i < waiting.size(); ++i) f(waiting.key(i), waiting_row(i));
   }
 
-  std::vector<segment> segments_;
-  moved_value<> sorted_;            // rows in them
-  std::vector<lsh_chains> chains_;  // of the rows after them, a table each; none until there are any
+  std::vector<shared_value<segment>> segments_;
+  moved_value<> sorted_;                          // rows in them
+  shared_value<std::vector<lsh_chains>> chains_;  // of the rows after them, a table each; none until there are any
 };
 
 }  // namespace embit::inline EMBIT_ABI::detail
