@@ -52,5 +52,11 @@ int main() {
   const embit::labelled_index index{embit::flat_index{codes}, std::vector<embit::row_label>(3)};
   index.search(codes, 1, [](std::uint32_t) { return true; });
   // EXPECT 8: deleted (member )?function .*search
+#elif MISUSE == 9
+  const embit::flat_index index{codes, embit::hamming{}, 4};
+  // EXPECT 9: its last argument runs no work
+#elif MISUSE == 10
+  const embit::labelled_index index{embit::flat_index{embit::mapped_store("codes.embit")}};
+  // EXPECT 10: rows of its index must be searched, added, removed and renumbered
 #endif
 }
