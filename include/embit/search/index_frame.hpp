@@ -198,6 +198,23 @@ class index_frame {
     requires std::integral<Distance>
   void range_search(const QueryView&, Radius, const Rest&...) const = delete;  // so are these distances
 
+  /// What `range_search` finds, each list in the order of the rows: where all are taken anyway, they need not be
+  /// sorted. Of indexes that scan their rows. @throws error as above.
+  template <SearchFilter Filter = accept_all, class Index = Self>
+  range_result<Distance> rows_within(const QueryView& queries, bound_type radius, const Filter& filter = {},
+                                     Statistics* statistics = nullptr) const requires
+      requires(const Index& index, const row_choice& choice) {
+    index.answer_by_row(queries, Distance{radius}, choice, statistics);
+  }
+  {
+    require_own_queries(queries);
+    const row_choice choice = live_.choose(filter);
+    if (queries.size() != 0 && rows() != 0) return self().answer_by_row(queries, Distance{radius}, choice, statistics);
+    range_result<Distance> nothing;
+    nothing.reset(queries.size());
+    return nothing;
+  }
+
   /// The same of queries that are encoded as float rows and know by whom.
   /// @throws error as above, and errc::argument for those of another encoder than the rows.
   template <EncodedQueries Encoded, class... Rest>
