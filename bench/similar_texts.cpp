@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "support/measure.hpp"
+#include "support/peak_memory.hpp"
 
 namespace {
 
@@ -116,15 +117,20 @@ void similar(benchmark::State& state, std::size_t rows, std::size_t threads) {
     ++pairs;
     if (data.original_of[b] == a) ++found[b % steps];
   };
+  std::size_t bytes = 0;
   for (auto _ : state) {
-    const double seconds = support::seconds_of(timer, [&] {
-      if (threads == 1)
-        embit::similar_pairs(data.codes, options, estimate, count);
-      else
-        embit::similar_pairs(data.codes, options, estimate, count, pool);
+    double seconds = 0;
+    bytes = support::peak_memory_of([&] {
+      seconds = support::seconds_of(timer, [&] {
+        if (threads == 1)
+          embit::similar_pairs(data.codes, options, estimate, count);
+        else
+          embit::similar_pairs(data.codes, options, estimate, count, pool);
+      });
     });
     state.SetIterationTime(seconds);
   }
+  state.counters["bytes_a_row"] = static_cast<double>(bytes) / static_cast<double>(rows);
   state.counters["compared"] = static_cast<double>(compared);
   state.counters["groups_s"] = support::seconds_of(timer, [&] {
     groups = threads == 1 ? embit::group_duplicates(data.codes, options, estimate).size()

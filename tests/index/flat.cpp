@@ -2,6 +2,7 @@
 #include <embit/core/thread_pool.hpp>
 #include <embit/index/flat.hpp>
 
+#include <algorithm>
 #include <functional>
 #include <set>
 #include <tuple>
@@ -98,6 +99,41 @@ TEST_CASE("range search finds all within the radius, the radius included", "[fla
       REQUIRE(std::ranges::equal(found[q], expected));
     }
   }
+}
+
+TEST_CASE("rows within a radius are those of a range search, in the order of the rows", "[flat][threads]") {
+  embit::rng rng{13};
+  const auto codes = make_codes(2000, 96, code_kind::clustered, rng),
+             queries = make_codes(70, 96, code_kind::clustered, rng);
+  embit::flat_index alone{codes};
+  embit::flat_index pooled{codes, embit::hamming{}, embit::thread_pool{3}};
+  for (embit::row_id row = 0; row < 300; ++row) {
+    alone.remove(row * 3);
+    pooled.remove(row * 3);
+  }
+  const auto even = [](embit::row_id row) { return row % 2 == 0; };
+  for (const std::uint32_t radius : {0u, 30u, 96u}) {
+    const auto sorted = alone.range_search(queries, radius, even);
+    embit::search_statistics did;
+    const auto found = alone.rows_within(queries, radius, even, &did),
+               shared = pooled.rows_within(queries, radius, even);
+    REQUIRE(found.queries() == queries.size());
+    REQUIRE(found.total() == sorted.total());
+    CHECK(did.offers == found.total());
+    for (std::size_t q = 0; q < queries.size(); ++q) {
+      std::vector<embit::neighbor<std::uint32_t>> expected(sorted[q].begin(), sorted[q].end());
+      std::ranges::sort(expected, {}, &embit::neighbor<std::uint32_t>::id);
+      REQUIRE(std::ranges::equal(found[q], expected));
+      REQUIRE(std::ranges::equal(shared[q], expected));
+    }
+  }
+  const embit::flat_index by_rows{codes, weighted_hamming{}};
+  const auto near = by_rows.rows_within(queries, 1.5f * 30);
+  for (std::size_t q = 0; q < queries.size(); ++q) {
+    CHECK(near[q].size() == embit::flat_index{codes}.range_search(queries.view().middle_rows(q, 1), 30)[0].size());
+    CHECK(std::ranges::is_sorted(near[q], {}, &embit::neighbor<float>::id));
+  }
+  CHECK(embit::flat_index<>().rows_within(embit::code_view<>(), 5).total() == 0);
 }
 
 TEST_CASE("filters: a predicate, a bitset, a bitset of few, and none left", "[flat]") {

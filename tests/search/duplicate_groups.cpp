@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <vector>
 
 #include <support/catch.hpp>
@@ -63,6 +64,24 @@ TEST_CASE("groups are the rows that pairs connect, represented by the smallest",
       for (const std::uint32_t radius : {0u, 4u, 7u, 33u})
         require_groups(embit::group_duplicates(codes, {.radius = radius}), brute_roots(codes, radius));
       require_groups(embit::group_duplicates(codes, {.radius = 5}, embit::thread_pool(3)), brute_roots(codes, 5));
+    }
+}
+
+TEST_CASE("groups of codes of any width, in one huge bucket and in fewer rows than buckets", "[duplicate_groups]") {
+  embit::rng rng{63};
+  for (const std::size_t bits : std::initializer_list<std::size_t>{16, 64, 100, 1000})
+    for (const std::size_t n : {std::size_t{5}, std::size_t{150}}) {
+      auto codes = support::make_codes(n, bits, support::code_kind::clustered, rng);
+      for (std::size_t i = 0; i < n; ++i) {
+        if (i % 3 != 0) codes.row(i)[0] &= ~embit::word{0xff};  // most rows in one bucket of the first substring
+        if (i > 4 && i % 4 == 0) {
+          codes.copy_row(i / 2, codes.row(i));
+          codes.row(i)[0] ^= embit::word{1} << i % 16;
+        }
+      }
+      for (const std::uint32_t radius : {0u, 1u, 6u})
+        require_groups(embit::group_duplicates(codes, {.radius = radius}, embit::thread_pool(2)),
+                       brute_roots(codes, radius));
     }
 }
 

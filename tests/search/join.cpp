@@ -197,6 +197,47 @@ TEST_CASE("equal codes are chained in the order of their rows", "[join]") {
   CHECK(std::is_sorted(equal.heads().begin(), equal.heads().end()));
 }
 
+TEST_CASE("equal codes as groups are told once each, and their neighbours once for all of them", "[join]") {
+  embit::rng rng{37};
+  for (const std::size_t bits : std::initializer_list<std::size_t>{16, 33, 64, 100, 1000}) {
+    code_store<> codes = skewed_codes(260, bits, rng);
+    for (std::size_t i = 100; i < 200; ++i) codes.copy_row(i % 7, codes.row(i));
+    for (const std::uint32_t radius : {0u, 2u, 6u, 5000u}) {
+      pair_list expected;
+      std::vector<bool> first(codes.size(), true);
+      for (const auto& [a, b, d] : brute_within(codes, radius)) {
+        if (!first[a]) continue;
+        if (d == 0) first[b] = false;
+        expected.emplace_back(a, b, d);
+      }
+      std::erase_if(expected, [&](const auto& pair) { return !first[std::get<1>(pair)] && std::get<2>(pair) != 0; });
+      pair_list found;
+      embit::pairs_within(
+          codes, {.radius = radius, .equal = embit::equal_rows::as_groups},
+          [&](row_id a, row_id b, std::uint32_t d) { found.emplace_back(a, b, d); }, embit::thread_pool(3));
+      std::sort(found.begin(), found.end());
+      REQUIRE(found == expected);
+    }
+  }
+}
+
+TEST_CASE("a hundred thousand equal codes are a hundred thousand pairs as groups, and told as long as wanted",
+          "[join]") {
+  const code_store<> codes(100'000, 64);
+  std::size_t calls = 0;
+  const auto as_groups = [&](std::uint32_t radius) {
+    return embit::pair_options{.radius = radius, .equal = embit::equal_rows::as_groups};
+  };
+  embit::pairs_within(codes, as_groups(3), [&](row_id a, row_id, std::uint32_t d) { calls += a == 0 && d == 0; });
+  CHECK(calls == codes.size() - 1);
+  calls = 0;
+  embit::pairs_within(codes, as_groups(64), [&](row_id, row_id, std::uint32_t) { return ++calls < 3; });
+  CHECK(calls == 3);
+  calls = 0;
+  embit::pairs_within(codes, {.radius = 0}, [&](row_id, row_id, std::uint32_t) { return ++calls < 200'000; });
+  CHECK(calls == 200'000);
+}
+
 TEST_CASE("a callback that has enough or throws is not called again", "[join]") {
   embit::rng rng{35};
   const embit::thread_pool three(3);

@@ -204,7 +204,8 @@ class knn_result {
   detail::moved_value<> k_;
 };
 
-/// All neighbours within a radius, for a batch of queries.
+/// All neighbours within a radius, for a batch of queries: nearest first, or where `rows_within` found them, in the
+/// order of their rows.
 template <class Distance, class Id>
 class range_result {
  public:
@@ -222,7 +223,7 @@ class range_result {
   std::size_t queries() const noexcept { return ends_.size(); }
   std::size_t total() const noexcept { return neighbors_.size(); }
 
-  /// The neighbours of one query, nearest first; of a temporary result a list of their own.
+  /// The neighbours of one query; of a temporary result a list of their own.
   std::span<const neighbor_type> operator[](std::size_t query) const& noexcept {
     EMBIT_ASSERT(query < queries());
     const std::size_t first = query == 0 ? 0 : ends_[query - 1];
@@ -246,6 +247,11 @@ class range_result {
   void clear() noexcept {
     neighbors_.clear();
     ends_.clear();
+  }
+  /// Makes room for so many lists and neighbours in all.
+  void reserve(std::size_t queries, std::size_t neighbors) {
+    ends_.reserve(queries);
+    neighbors_.reserve(neighbors);
   }
   /// Appends the list of the next query.
   void append(std::span<const neighbor_type> list) {

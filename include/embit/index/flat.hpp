@@ -236,6 +236,12 @@ class flat_index : public detail::index_frame<flat_index<Store, K, Exec>, typena
                                            const row_choice& choice, search_statistics* statistics) const {
     return detail::exhaustive_range(kernel_, store_, executor_, queries, radius, choice, statistics);
   }
+  range_result<distance_type> answer_by_row(const query_view& queries,
+                                            const detail::query_bounds<distance_type>& radius, const row_choice& choice,
+                                            search_statistics* statistics) const requires detail::in_row_order<Store> {
+    return detail::exhaustive_range(kernel_, store_, executor_, queries, radius, choice, statistics,
+                                    detail::list_order::by_row);
+  }
 
   Store store_{};
   [[no_unique_address]] K kernel_{};

@@ -312,7 +312,7 @@ class multi_index : public detail::index_frame<multi_index<Layout, Exec>, code_v
   range_result<std::uint32_t> answer_range(const code_view<>& queries, std::uint32_t radius, const row_choice& choice,
                                            multi_index_statistics* statistics) const {
     const double limit = scan_cost(queries.size());
-    if (tables_.empty() || tables_.plan().cost(0, std::size_t{radius} + 1) > detail::worth_trying * limit) {
+    if (tables_.empty() || tables_.cost_within(radius) > detail::worth_trying * limit) {
       if (statistics != nullptr) statistics->scanned += queries.size();
       return detail::exhaustive_range(hamming{}, store_, executor_, queries, radius, choice,
                                       statistics != nullptr ? &statistics->scan : nullptr);

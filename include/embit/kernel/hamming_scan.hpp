@@ -180,7 +180,7 @@ class hamming_batch {
   /// pays the bytes of a tile are taken apart for all queries at once.
   template <class Sink>
   void scan_interleaved(const block_run& run, std::size_t first, scratch& s, Sink& sink) const {
-    const std::size_t tile_bytes = nibbles_.empty() ? 24 << 10 : 8 << 10;
+    const std::size_t tile_bytes = nibbles_.empty() ? 12 << 10 : 8 << 10;
     const std::size_t block_words = words_ * block_rows;
     const std::size_t tile =
         size_ == 1 ? run.blocks() : std::max<std::size_t>(tile_bytes / sizeof(word) / block_words, 8);

@@ -35,7 +35,7 @@ namespace embit::inline EMBIT_ABI::detail {
                                              knn_workspace<K, Store>&, search_statistics*);              \
   EMBIT_SEARCH range_result<K::distance_type> exhaustive_range<K, Store>(                                \
       const K&, const Store&, const executor_ref&, K::query_view, const query_bounds<K::distance_type>&, \
-      const row_choice&, search_statistics*);
+      const row_choice&, search_statistics*, list_order);
 
 EMBIT_SEARCHES(hamming, block_store<>)
 EMBIT_SEARCHES(hamming, mapped_store<>)

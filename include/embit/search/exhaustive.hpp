@@ -25,6 +25,7 @@
 #include <cstddef>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace embit::inline EMBIT_ABI::detail {
@@ -144,12 +145,16 @@ void exhaustive_knn(const K& kernel, const Store& store, const executor_ref& exe
     for (const search_statistics& s : work.done) *statistics += s;
 }
 
-/// Every row within its `radius` of each query, the radius included.
+/// In what order a list of neighbours is.
+enum class list_order { by_distance, by_row };
+
+/// Every row within its `radius` of each query, the radius included. By row only of stores in the order of their rows.
 template <class K, class Store>
 range_result<typename K::distance_type> exhaustive_range(const K& kernel, const Store& store,
                                                          const executor_ref& executor, typename K::query_view queries,
                                                          const query_bounds<typename K::distance_type>& radius,
-                                                         const row_choice& choice, search_statistics* statistics) {
+                                                         const row_choice& choice, search_statistics* statistics,
+                                                         list_order wanted) {
   using distance = typename K::distance_type;
   const std::size_t nq = queries.size();
   const partition parts(nq, store.size(), executor.concurrency());
@@ -170,15 +175,28 @@ range_result<typename K::distance_type> exhaustive_range(const K& kernel, const 
   if (statistics != nullptr)
     for (const search_statistics& s : done) *statistics += s;
 
+  std::size_t total = 0;
+  for (const auto& list : kept) total += list.size();
   range_result<distance> result;
+  result.reserve(nq, total);
   found_order<K, Store> order;
   for (std::size_t q = 0; q < nq; ++q) {
-    order.candidates.clear();
-    for (std::size_t r = 0; r < parts.ranges; ++r)
+    order.candidates = std::move(kept[q]);
+    for (std::size_t r = 1; r < parts.ranges; ++r)
       order.candidates.insert(order.candidates.end(), kept[r * nq + q].begin(), kept[r * nq + q].end());
-    result.append(order.select(order.candidates.size()));
+    if (wanted == list_order::by_row)
+      result.append(order.candidates);
+    else
+      result.append(order.select(order.candidates.size()));
   }
   return result;
+}
+template <class K, class Store>
+range_result<typename K::distance_type> exhaustive_range(const K& kernel, const Store& store,
+                                                         const executor_ref& executor, typename K::query_view queries,
+                                                         const query_bounds<typename K::distance_type>& radius,
+                                                         const row_choice& choice, search_statistics* statistics) {
+  return exhaustive_range(kernel, store, executor, queries, radius, choice, statistics, list_order::by_distance);
 }
 
 /// Batches of queries that rows of a store can be.

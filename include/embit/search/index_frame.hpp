@@ -195,6 +195,23 @@ class index_frame : public encoded_search<Self, QueryView, Distance> {
     requires std::integral<Distance>
   void range_search(const QueryView&, Radius, const Rest&...) const = delete;  // so are these distances
 
+  /// What `range_search` finds, each list in the order of the rows: where all are taken anyway, they need not be
+  /// sorted. Of indexes that scan their rows. @throws error as above.
+  template <SearchFilter Filter = accept_all, class Index = Self>
+  range_result<Distance> rows_within(const QueryView& queries, bound_type radius, const Filter& filter = {},
+                                     Statistics* statistics = nullptr) const requires
+      requires(const Index& index, const row_choice& choice) {
+    index.answer_by_row(queries, Distance{radius}, choice, statistics);
+  }
+  {
+    require_own_queries(queries);
+    const row_choice choice = live_.choose(filter);
+    if (queries.size() != 0 && rows() != 0) return self().answer_by_row(queries, Distance{radius}, choice, statistics);
+    range_result<Distance> nothing;
+    nothing.reset(queries.size());
+    return nothing;
+  }
+
   /// The `k` nearest of one query, a code or a row of floats; as a batch of one. @throws error as above.
   template <OneQuery<QueryView> Query, SearchFilter Filter = accept_all>
   neighbor_list<Distance> search(const Query& query, neighbor_count k, const Filter& filter = {}) const {

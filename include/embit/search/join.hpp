@@ -30,6 +30,10 @@ void join_distinct(code_view<> codes, const equal_codes& equal, std::uint32_t ra
 void join_within(code_view<> codes, const row_id* names, std::uint32_t radius, const executor_ref& executor,
                  pair_report<std::uint32_t>& report, const join_tuning& tuning = {});
 
+/// The same with equal codes as groups.
+void join_groups(code_view<> codes, std::uint32_t radius, const executor_ref& executor,
+                 pair_report<std::uint32_t>& report, const join_tuning& tuning = {});
+
 /// Every pair of a row of `a` and a row of `b` within a radius.
 void join_between(code_view<> a, code_view<> b, std::uint32_t radius, const executor_ref& executor,
                   pair_report<std::uint32_t>& report, const join_tuning& tuning = {});
@@ -52,6 +56,33 @@ void pairs_within(code_view<> codes, search_bound<std::uint32_t> radius, Found&&
   require_clean_tails(codes, "codes");
   detail::pair_report<std::uint32_t> report(found);
   detail::join_within(codes, nullptr, radius, executor, report);
+}
+
+/// What is told of rows whose codes are equal.
+enum class equal_rows {
+  as_pairs,  ///< every two of them, and each of them with every row that is near
+  as_groups  ///< each with the first of them, which alone is told with other rows: it stands for all
+};
+
+/// Which pairs are told.
+struct pair_options {
+  std::uint32_t radius = 3;  ///< of rows that differ in so many bits or fewer
+  equal_rows equal = equal_rows::as_pairs;
+};
+
+/// The same, and with `equal_rows::as_groups` n equal codes are told by n - 1 pairs in place of n (n - 1) / 2, and
+/// their neighbours once in place of n times: what the pairs connect is the same. Calls `found` as above.
+/// @throws error as above.
+template <class Found, Executor Exec = inline_executor>
+  requires std::invocable<Found&, row_id, row_id, std::uint32_t>
+void pairs_within(code_view<> codes, const pair_options& options, Found&& found, const Exec& executor = {}) {
+  detail::require_row_count(codes.size());
+  require_clean_tails(codes, "codes");
+  detail::pair_report<std::uint32_t> report(found);
+  if (options.equal == equal_rows::as_groups)
+    detail::join_groups(codes, options.radius, executor, report);
+  else
+    detail::join_within(codes, nullptr, options.radius, executor, report);
 }
 
 /// The same for every pair of a row of `a` and a row of `b`: new rows against old ones, records of two lists. Calls

@@ -7,6 +7,7 @@
 #include <embit/core/types.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -48,9 +49,7 @@ class distinct_top_k {
     return full() ? worst_distance() + 1 : (std::numeric_limits<std::uint32_t>::max)();
   }
   /// The same for rows of which none is below `first`.
-  std::uint32_t threshold_from(row_id first) const noexcept {
-    return threshold() - (full() && first >= worst_row());
-  }
+  std::uint32_t threshold_from(row_id first) const noexcept { return threshold() - (full() && first >= worst_row()); }
 
   /// Whether an offer of that row could be kept.
   bool wants(row_id row, std::uint32_t distance) const noexcept { return neighbor_key(row, distance) < limit_; }
@@ -145,7 +144,10 @@ class distinct_in_radius {
   }
 
   void flush() {
-    std::sort(kept_.begin(), kept_.end());
+    if (kept_.size() <= longest_by_comparison)
+      std::sort(kept_.begin(), kept_.end());
+    else
+      sort_by_bytes();
     kept_.erase(std::unique(kept_.begin(), kept_.end()), kept_.end());
     sorted_ = kept_.size();
   }
@@ -153,12 +155,29 @@ class distinct_in_radius {
   std::span<const std::uint64_t> sorted() const noexcept { return kept_; }
 
   /// Bytes allocated.
-  std::size_t memory() const noexcept { return kept_.capacity() * sizeof(std::uint64_t); }
+  std::size_t memory() const noexcept { return (kept_.capacity() + moved_.capacity()) * sizeof(std::uint64_t); }
 
  private:
+  static constexpr std::size_t longest_by_comparison = 192;
+
+  // A radix sort from the lowest byte up, over those bytes in which keys differ.
+  void sort_by_bytes() {
+    std::uint64_t differing = 0;
+    for (const std::uint64_t key : kept_) differing |= key ^ kept_[0];
+    moved_.resize(kept_.size());
+    for (unsigned shift = 0; shift < 64; shift += 8) {
+      if ((differing >> shift & 0xff) == 0) continue;
+      std::array<std::uint32_t, 257> places{};
+      for (const std::uint64_t key : kept_) ++places[(key >> shift & 0xff) + 1];
+      for (std::size_t byte = 0; byte < 256; ++byte) places[byte + 1] += places[byte];
+      for (const std::uint64_t key : kept_) moved_[places[key >> shift & 0xff]++] = key;
+      kept_.swap(moved_);
+    }
+  }
+
   std::uint32_t radius_ = 0;
   std::size_t sorted_ = 0;
-  std::vector<std::uint64_t> kept_;
+  std::vector<std::uint64_t> kept_, moved_;
 };
 
 }  // namespace embit::inline EMBIT_ABI::detail

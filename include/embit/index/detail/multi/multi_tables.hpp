@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -70,6 +71,18 @@ class multi_tables {
     if (k <= longest_forecast) return outlooks_[std::clamp<std::size_t>(k, 1, outlooks_.size()) - 1];
     const std::size_t doublings = static_cast<std::size_t>(std::bit_width((k - 1) / longest_forecast));
     return outlooks_[(std::min)(longest_forecast - 1 + doublings, outlooks_.size() - 1)];
+  }
+
+  /// What it costs to find all rows within a radius. A row is met in several tables, and sorted out of all that were.
+  double cost_within(std::size_t radius) const noexcept {
+    constexpr double row = 90;  // beyond what a scan takes for it
+    const auto beyond = std::partition_point(outlooks_.begin(), outlooks_.end(),
+                                             [&](const outlook& o) { return o.distance <= radius; });
+    const auto known = static_cast<std::size_t>(beyond - outlooks_.begin());
+    const double rows = known <= longest_forecast
+                            ? static_cast<double>(known)
+                            : std::ldexp(double{longest_forecast}, static_cast<int>(known - longest_forecast));
+    return plan_.cost(0, radius + 1) + row * rows;
   }
 
   std::size_t memory() const noexcept {

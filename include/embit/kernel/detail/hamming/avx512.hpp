@@ -71,6 +71,15 @@ struct slice {
     }
   }
 
+  /// Byte r gets, as bit i, bit r of the word at `planes + i * words`.
+  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE void spread(const word* planes, std::size_t count,
+                                                            std::uint8_t* numbers) {
+    plane sum = zero();
+    for (std::size_t i = 0; i < count; ++i)
+      sum = _mm512_mask_add_epi8(sum, planes[i * words], sum, _mm512_set1_epi8(static_cast<char>(1u << i)));
+    _mm512_store_si512(numbers, sum);
+  }
+
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE void load_rows(const word* p, std::size_t stride, plane* r) {
     for (std::size_t j = 0; j < 8; ++j) r[j] = load(p + j * stride);
     for (int i = 0; i < 4; ++i) {

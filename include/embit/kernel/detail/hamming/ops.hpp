@@ -74,15 +74,15 @@ EMBIT_ALWAYS_INLINE void prefetch_lines(const word* codes) {
   for (std::size_t line = 0; line < Lines; ++line) __builtin_prefetch(codes + ahead + line * block_rows);
 }
 
-/// Writes the rows from `block` on that have a bit in `near`, given distance minus threshold (modulo 2^64) of each;
+/// Writes the rows from `block` on that have a bit in `inside`, given the distance of each less `offset` (modulo 2^64);
 /// returns how many.
-inline std::size_t write_interleaved_hits(const word* excess, word inside, const hamming_interleaved_job& job,
-                                          std::size_t block, hamming_hit* hits) {
+inline std::size_t write_interleaved_hits(const word* values, word offset, word inside,
+                                          const hamming_interleaved_job& job, std::size_t block, hamming_hit* hits) {
   std::size_t found = 0;
   for (; inside != 0; inside &= inside - 1) {
     const auto i = static_cast<std::size_t>(std::countr_zero(inside));
     hits[found++] = {job.query_number, static_cast<std::uint32_t>(block * block_rows + i),
-                     static_cast<std::uint32_t>(excess[i] + job.threshold)};
+                     static_cast<std::uint32_t>(values[i] + offset)};
   }
   return found;
 }

@@ -6,6 +6,7 @@
 //   add(s, a, b)       a full adder: s becomes s ^ a ^ b, the carry is returned
 //   add_inverted       the same where a and b stand for their complements, and so does the carry
 //   exchange<S>(x, y)  swaps the bits of x at positions that have bit S set with the bits of y that lie S lower
+//   spread(p, n, numbers)    where there is one: byte r gets, as bit i, bit r of the word at p + i * words, for i < n
 //   load_rows(p, stride, r)  r[lane] gets, in word j, the word of that lane of the block at p + j * stride
 // SPDX-License-Identifier: MIT
 #ifdef EMBIT_STAMP_TARGET
@@ -92,6 +93,30 @@ struct carry_counter {
   }
 };
 
+/// As `write_slice_hits`; where the level can, the distances of 64 rows are made at once.
+template <class Slice>
+EMBIT_STAMP_TARGET inline std::size_t write_hits(const word* inside, const word* planes, std::size_t plane_count,
+                                                 std::uint32_t query, std::uint32_t first_row, hamming_hit* hits) {
+  if constexpr (requires(std::uint8_t * numbers) { Slice::spread(planes, std::size_t{}, numbers); }) {
+    if (plane_count <= 16) {
+      alignas(64) std::uint8_t low[word_bits], high[word_bits];
+      std::size_t found = 0;
+      for (std::size_t w = 0; w < Slice::words; ++w) {
+        if (inside[w] == 0) continue;
+        Slice::spread(planes + w, 8, low);
+        Slice::spread(planes + 8 * Slice::words + w, plane_count - 8, high);
+        for (word rest = inside[w]; rest != 0; rest &= rest - 1) {
+          const auto bit = static_cast<unsigned>(std::countr_zero(rest));
+          hits[found++] = {query, static_cast<std::uint32_t>(first_row + w * word_bits + bit),
+                           static_cast<std::uint32_t>(low[bit] | high[bit] << 8)};
+        }
+      }
+      return found;
+    }
+  }
+  return write_slice_hits(inside, planes, plane_count, Slice::words, query, first_row, hits);
+}
+
 /// One query against the codes of a table: counts on from earlier slabs, and after the last compares.
 template <std::size_t Words>
 EMBIT_STAMP_TARGET inline std::size_t scan_query(const hamming_sliced_job& job, std::size_t query, hamming_hit* hits) {
@@ -137,8 +162,8 @@ EMBIT_STAMP_TARGET inline std::size_t scan_query(const hamming_sliced_job& job, 
   for (std::size_t i = 0; i < slice_count_planes; ++i) slice::store(planes + (i + 1) * slice::words, counter.count[i]);
   for (std::size_t i = slice_count_planes; i < job.count_planes; ++i)
     slice::store(planes + (i + 1) * slice::words, slice::load(counts + i * slice::words));
-  return write_slice_hits(inside_bits, planes, job.count_planes + 1, slice::words, static_cast<std::uint32_t>(query),
-                          job.first_row, hits);
+  return write_hits<slice>(inside_bits, planes, job.count_planes + 1, static_cast<std::uint32_t>(query), job.first_row,
+                           hits);
 }
 
 template <std::size_t Words>

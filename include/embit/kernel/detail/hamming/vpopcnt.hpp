@@ -29,8 +29,13 @@ struct lanes {
     return _mm512_set1_epi64(static_cast<long long>(x));
   }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector add(vector a, vector b) { return _mm512_add_epi64(a, b); }
-  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector bit_or(vector a, vector b) { return _mm512_or_si512(a, b); }
-  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE word negatives(vector x) { return _mm512_movepi64_mask(x); }
+  // Of numbers below 2^32, whose minimum is cheaper than that of 64 bits; masked, since g++ 12 warns of its own header.
+  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector least(vector a, vector b) {
+    return _mm512_maskz_min_epu32(0xffff, a, b);
+  }
+  EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE word below(vector x, vector limit) {
+    return _mm512_cmplt_epu64_mask(x, limit);
+  }
   EMBIT_STAMP_TARGET static EMBIT_ALWAYS_INLINE vector count(vector x, vector q) {
     return _mm512_popcnt_epi64(_mm512_xor_si512(x, q));
   }

@@ -53,6 +53,17 @@ EMBIT_KERNELS_INLINE void join_within(code_view<> codes, const row_id* names, st
   pairs.flush();
 }
 
+EMBIT_KERNELS_INLINE void join_groups(code_view<> codes, std::uint32_t radius, const executor_ref& executor,
+                                      pair_report<std::uint32_t>& report, const join_tuning& tuning) {
+  if (codes.size() < 2) return;
+  const equal_codes equal(codes, {}, executor);
+  pair_buffer<std::uint32_t> pairs(report);
+  for (const row_id head : equal.heads())
+    for (row_id row = equal.next(head); row != equal_codes::none; row = equal.next(row))
+      if (!pairs.add(head, row, 0)) return;
+  if (pairs.flush() && radius != 0) join_distinct(codes, equal, radius, executor, report, tuning);
+}
+
 EMBIT_KERNELS_INLINE void join_between(code_view<> a, code_view<> b, std::uint32_t radius, const executor_ref& executor,
                                        pair_report<std::uint32_t>& report, const join_tuning& tuning) {
   if (a.empty() || b.empty()) return;

@@ -34,7 +34,7 @@ struct join_costs {
 };
 
 inline const join_costs& join_costs_of(isa level) noexcept {
-  static constexpr join_costs vpopcnt{8, 3, 8, 7, 1.5, 5.2, 0.03, 0.1, 185, 0.04};
+  static constexpr join_costs vpopcnt{8, 3, 8, 7, 1.5, 4.8, 0.03, 0.08, 170, 0.045};
   static constexpr join_costs avx512{8, 3, 8, 7, 1.5, 5, 0.2, 0.25, 185, 0.045};
   static constexpr join_costs avx2{8, 3, 8, 7, 1.5, 5, 0.2, 0.25, 185, 0.1};
   static constexpr join_costs other{8, 3, 8, 5, 1.5, 3.6, 1.5, 2, 185, 0.3};
@@ -85,21 +85,23 @@ class join_planner {
       plan.tables = tables((std::min)(tuning_.substrings, std::min<std::size_t>(free, radius_ + 1)));
       return plan;
     }
-    double least = scan_cost();
-    for (const std::size_t substrings : promising()) {
+    double least = clear_gain * scan_cost();
+    for (const auto& [expected, substrings] : promising()) {
       auto these = tables(substrings);
       double cost = 0;
       for (const auto& table : these) cost += fixed_cost(table) + sampled_meetings(table);
-      if (!(cost < least)) continue;
-      plan.tables = std::move(these);
-      least = cost;
+      if (cost < least) {
+        plan.tables = std::move(these);
+        least = cost;
+      }
+      if (cost < as_expected * expected) break;  // no structure: those that follow cost what they were expected to
     }
     return plan;
   }
 
  private:
-  static constexpr double most_masks = 1 << 14, cached_key = 16;
-  static constexpr std::size_t fewest_sampled = 1 << 8, most_sampled = 1 << 14, most_asked = 1 << 8,
+  static constexpr double most_masks = 1 << 14, cached_key = 16, as_expected = 1.1, clear_gain = .95;
+  static constexpr std::size_t fewest_sampled = 1 << 7, most_sampled = 1 << 14, most_asked = 1 << 8,
                                most_lookups = 1 << 18;
 
   double scan_cost() const noexcept {
@@ -137,8 +139,8 @@ class join_planner {
     return made;
   }
 
-  /// Numbers of substrings that are cheap for codes without structure, the cheapest first.
-  std::vector<std::size_t> promising() const {
+  /// What numbers of substrings are cheap for codes without structure, and what they cost then; the cheapest first.
+  std::vector<std::pair<double, std::size_t>> promising() const {
     constexpr std::size_t looked_at = 3;
     const double limit = scan_cost();
     std::vector<std::pair<double, std::size_t>> by_cost;
@@ -155,9 +157,8 @@ class join_planner {
       if (cost < limit) by_cost.emplace_back(cost, m);
     }
     std::sort(by_cost.begin(), by_cost.end());
-    std::vector<std::size_t> best;
-    for (std::size_t i = 0; i < (std::min)(looked_at, by_cost.size()); ++i) best.push_back(by_cost[i].second);
-    return best;
+    by_cost.resize((std::min)(looked_at, by_cost.size()));
+    return by_cost;
   }
 
   static double masks_of(const join_table& table) noexcept {
