@@ -336,6 +336,15 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
     return {detail::widened_probes(probes, members, this->rows(), list_count()), true};
   }
 
+  /// Asks for a list that is about to be scanned.
+  void prefetch(std::size_t list) const noexcept {
+    constexpr std::size_t most = 4096;
+    const level_run run = lists_.first_run(list);
+    prefetch_run(run);
+    prefetch_bytes(lists_.ids().data() + lists_.first_place(list), run.rows * sizeof(row_id), most);
+    prefetch_bytes(space_->residuals.centroids()[list].data(), dim() * sizeof(float), most);
+  }
+
   /// Scans one list for a query.
   template <class Sink>
   void scan(const detail::list_queries& asked, std::size_t q, std::size_t list, detail::list_query_memory& memory,
@@ -365,7 +374,7 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
     for (std::size_t i = from; i < list_count(); ++i) {
       if (i >= probes && enough()) break;
       if (i == lists.size()) lists = space_->nearest(asked.moved[q], list_count(), memory.centroids);
-      if (i + ahead < lists.size()) prefetch_run(lists_.first_run(lists[i + ahead].id));
+      if (i + ahead < lists.size()) prefetch(lists[i + ahead].id);
       scan(asked, q, lists[i].id, memory, sink, did);
     }
     did.offers = sink.offers;

@@ -12,6 +12,7 @@
 #include <embit/search/counting_top_k.hpp>
 #include <embit/search/row_choice.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -30,12 +31,19 @@ struct level_knn_sink {
   float limit() const noexcept { return top.bound(); }
   std::size_t wanted() const noexcept { return top.wanted(); }
   void take(std::span<const level_hit> hits) {
-    for (const level_hit& hit : hits) {
-      const row_id id = ids[hit.row];
-      if (!all && !accepts(id)) continue;
-      ++offers;
-      top.offer(id, hit.distance);
+    if (all) {
+      offers += hits.size();
+      top.offer_all(hits.size(), [&](std::size_t i) { return neighbor<float>{ids[hits[i].row], hits[i].distance}; });
+      return;
     }
+    std::array<neighbor<float>, level_hit_room> chosen;
+    std::size_t count = 0;
+    for (const level_hit& hit : hits) {
+      chosen[count] = {ids[hit.row], hit.distance};
+      count += accepts(chosen[count].id);
+    }
+    offers += count;
+    top.offer_all(count, [&](std::size_t i) { return chosen[i]; });
   }
 };
 
