@@ -341,7 +341,6 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
     constexpr std::size_t most = 4096;
     const level_run run = lists_.first_run(list);
     prefetch_run(run);
-    prefetch_bytes(lists_.ids().data() + lists_.first_place(list), run.rows * sizeof(row_id), most);
     prefetch_bytes(space_->residuals.centroids()[list].data(), dim() * sizeof(float), most);
   }
 
@@ -350,9 +349,9 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
   void scan(const detail::list_queries& asked, std::size_t q, std::size_t list, detail::list_query_memory& memory,
             Sink& sink, ivf_statistics& did) const {
     const float base = space_->residuals.base(asked, q, list) + means_[list];
-    const row_id* const ids = lists_.ids().data();
+    sink.ids = lists_.ids().data();
     lists_.for_each_run(list, [&](const level_run& run, std::size_t first) {
-      sink.ids = ids + first;
+      sink.first = first;
       memory.scan(memory.query, run, base, sink);
     });
     ++did.lists;
@@ -405,7 +404,7 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
     for (std::size_t q = 0; q < count; ++q) {
       detail::list_query_memory& memory = work.queries[q];
       start(asked, q, memory);
-      memory.top.reset(k);
+      memory.top.reset(k, lists_.ids().data());
       const auto lists = space_->nearest(asked.moved[q], probes, work.queries[0].centroids);
       for (const auto& list : lists) work.wanted.push_back(list.id);
     }
@@ -440,7 +439,7 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
                  } else {
                    if (work->queries.empty()) work->queries.resize(1);
                    start(asked, 0, work->queries[0]);
-                   work->queries[0].top.reset(result.k());
+                   work->queries[0].top.reset(result.k(), lists_.ids().data());
                    of_worker[worker] += answer_one(asked, 0, 0, choice.for_query(first), how, work->queries[0]);
                  }
                  for (std::size_t q = first; q < last; ++q) result.assign(q, work->queries[q - first].top.sorted());

@@ -26,9 +26,13 @@ class counting_top_k {
  public:
   using neighbor_type = neighbor<float>;
 
-  /// Forgets everything; keeps the memory it has. @param k  at least 1
-  void reset(std::size_t k) {
+  /// Forgets everything; keeps the memory it has.
+  /// @param k      at least 1
+  /// @param names  null, or what the rows that are offered are called: results have these names, which are looked up
+  ///               for results and between equal distances alone
+  void reset(std::size_t k, const row_id* names = nullptr) {
     k_ = k;
+    names_ = names;
     bounded_ = false;
     limit_ = detail::infinity<float>();
     size_ = 0;
@@ -69,16 +73,18 @@ class counting_top_k {
     }
   }
 
-  /// The k nearest, in order, or all of fewer; valid until the next offer or reset.
+  /// The k nearest, in order, or all of fewer; valid until the next reset, before which nothing is offered any more.
   std::span<const neighbor_type> sorted() {
     if (bounded_ && total_ > few && scale_ != 0) {
       sort_by_bins();
     } else {
       if (bounded_) drop_beyond();
       cut();
-      std::sort(kept_.begin(), end(), neighbor_order<std::less<>>{});
+      std::sort(kept_.begin(), end(), order());
     }
     size_ = (std::min)(size_, k_);
+    if (names_ != nullptr)
+      for (std::size_t i = 0; i < size_; ++i) kept_[i].id = names_[kept_[i].id];
     return std::span<const neighbor_type>(kept_).first(size_);
   }
 
@@ -87,6 +93,17 @@ class counting_top_k {
 
  private:
   static constexpr std::size_t bins = 256, few = 24, most_insertions = 8;
+
+  /// As neighbor_order, by the names of rows.
+  struct name_order {
+    const row_id* names;
+    bool operator()(const neighbor_type& a, const neighbor_type& b) const noexcept {
+      if (a.distance < b.distance) return true;
+      if (b.distance < a.distance) return false;
+      return names == nullptr ? a.id < b.id : names[a.id] < names[b.id];
+    }
+  };
+  name_order order() const noexcept { return {names_}; }
 
   std::size_t open_rows() const noexcept { return k_ + 16; }
   std::size_t most_kept() const noexcept { return 4 * k_ + 256; }
@@ -117,8 +134,7 @@ class counting_top_k {
   /// To the k nearest, exactly.
   void cut() {
     if (size_ <= k_) return;
-    std::nth_element(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(k_ - 1), end(),
-                     neighbor_order<std::less<>>{});
+    std::nth_element(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(k_ - 1), end(), order());
     size_ = k_;
   }
 
@@ -194,11 +210,11 @@ class counting_top_k {
     for (std::size_t bin = 0, first = 0; bin <= top_; first = place[bin++])
       if (place[bin] - first > 1)
         std::sort(kept_.begin() + static_cast<std::ptrdiff_t>(first),
-                  kept_.begin() + static_cast<std::ptrdiff_t>(place[bin]), neighbor_order<std::less<>>{});
+                  kept_.begin() + static_cast<std::ptrdiff_t>(place[bin]), order());
   }
 
   void insert_in_order() {
-    const neighbor_order<std::less<>> before{};
+    const name_order before = order();
     for (std::size_t i = 1; i < size_; ++i) {
       const neighbor_type moved = kept_[i];
       std::size_t at = i;
@@ -208,6 +224,7 @@ class counting_top_k {
   }
 
   std::size_t k_ = 1;
+  const row_id* names_ = nullptr;
   bool bounded_ = false;
   float lowest_ = 0, scale_ = 0, limit_ = 0;
   std::size_t top_ = 0;    // the last bin that counts

@@ -20,27 +20,29 @@
 
 namespace embit::inline EMBIT_ABI::detail {
 
-/// Takes hits of one extent for one query into a collector.
+/// Takes hits of one extent for one query into a collector, by their places: few of them are looked up in the end.
 struct level_knn_sink {
   counting_top_k& top;
   const row_choice& accepts;
-  const row_id* ids = nullptr;  // of the extent
+  const row_id* ids = nullptr;  // of all places
+  std::size_t first = 0;        // place of the extent
   bool all = accepts.all();
   std::size_t offers = 0;
 
   float limit() const noexcept { return top.bound(); }
   std::size_t wanted() const noexcept { return top.wanted(); }
   void take(std::span<const level_hit> hits) {
+    const auto place = static_cast<std::uint32_t>(first);
     if (all) {
       offers += hits.size();
-      top.offer_all(hits.size(), [&](std::size_t i) { return neighbor<float>{ids[hits[i].row], hits[i].distance}; });
+      top.offer_all(hits.size(), [&](std::size_t i) { return neighbor<float>{place + hits[i].row, hits[i].distance}; });
       return;
     }
     std::array<neighbor<float>, level_hit_room> chosen;
     std::size_t count = 0;
     for (const level_hit& hit : hits) {
-      chosen[count] = {ids[hit.row], hit.distance};
-      count += accepts(chosen[count].id);
+      chosen[count] = {place + hit.row, hit.distance};
+      count += accepts(ids[place + hit.row]);
     }
     offers += count;
     top.offer_all(count, [&](std::size_t i) { return chosen[i]; });
@@ -52,16 +54,17 @@ struct level_range_sink {
   std::vector<neighbor<float>>& found;
   const row_choice& accepts;
   float radius;
-  const row_id* ids = nullptr;
+  const row_id* ids = nullptr;  // of all places
+  std::size_t first = 0;        // place of the extent
   std::size_t offers = 0;
 
   float limit() const noexcept { return radius; }
   static constexpr std::size_t wanted() noexcept { return 0; }
   void take(std::span<const level_hit> hits) {
     for (const level_hit& hit : hits)
-      if (!is_nan(hit.distance) && hit.distance <= radius && accepts(ids[hit.row])) {
+      if (const row_id id = ids[first + hit.row]; !is_nan(hit.distance) && hit.distance <= radius && accepts(id)) {
         ++offers;
-        found.push_back({ids[hit.row], hit.distance});
+        found.push_back({id, hit.distance});
       }
   }
 };
