@@ -6,6 +6,7 @@
 #include <embit/core/finite.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/types.hpp>
+#include <embit/index/detail/ivf/list_wishes.hpp>
 #include <embit/kernel/level_run_scan.hpp>
 #include <embit/kernel/level_scan.hpp>
 #include <embit/kernel/nearest_centroids.hpp>
@@ -77,25 +78,6 @@ struct list_query_memory {
   level_run_scan scan;
 
   std::size_t memory() const noexcept { return top.memory(); }
-};
-
-/// Queries of a batch that want each list, in the order of the lists.
-struct list_wishes {
-  std::vector<std::uint32_t> first;    // of each list, and one more
-  std::vector<std::uint32_t> queries;  // in order
-
-  /// @param lists  of the queries, `probes` each but for those that are numbered beyond `size`
-  void assign(std::span<const row_id> wanted, std::size_t probes, std::size_t size) {
-    first.assign(size + 1, 0);
-    for (const row_id list : wanted) ++first[list + 1];
-    for (std::size_t l = 0; l < size; ++l) first[l + 1] += first[l];
-    queries.resize(wanted.size());
-    at_.assign(first.begin(), first.end() - 1);
-    for (std::size_t i = 0; i < wanted.size(); ++i) queries[at_[wanted[i]]++] = static_cast<std::uint32_t>(i / probes);
-  }
-
- private:
-  std::vector<std::uint32_t> at_;
 };
 
 }  // namespace embit::inline EMBIT_ABI::detail
