@@ -26,7 +26,6 @@
 #include <embit/index/probed_queries.hpp>
 #include <embit/io/matrix_section.hpp>
 #include <embit/io/save.hpp>
-#include <embit/kernel/centroid_panels.hpp>
 #include <embit/kernel/level_run_scan.hpp>
 #include <embit/kernel/nearest_centroids.hpp>
 #include <embit/linalg/k_means.hpp>
@@ -90,7 +89,7 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
     space_ = std::make_shared<const space>(std::move(coder), cells.centroids(), options.metric);
     set_probes(options.probes == 0 ? cells.size() / 16 + 1 : options.probes);
     require_rows(rows);
-    const auto coded = detail::code_rows(space_->residuals, space_->panels, rows, executor_);
+    const auto coded = detail::code_rows(space_->residuals, rows, executor_);
     means_ = coded.means();
     const bool offsets = space_->residuals.euclidean() || this->coder().format().has(row_factor::offset);
     lists_ = detail::level_lists(detail::list_format(this->coder().format(), offsets, coded, means_), coded.sizes());
@@ -181,7 +180,7 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
   void set_recall_at_probes(std::vector<recall_at_probe> measured) { curve_ = std::move(measured); }
 
   index_memory memory() const noexcept {
-    return {lists_.code_memory(), lists_.memory() + space_->nearest.bytes() + 4 * list_count() * dim() * sizeof(float),
+    return {lists_.code_memory(), lists_.memory() + space_->nearest.bytes() + space_->residuals.memory(),
             this->rows_left().memory(), 0};
   }
   /// Of a row in a full block: its code, its factors and its number.
@@ -193,7 +192,7 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
   /// is unchanged then.
   row_id add(matrix_view<const float> rows) {
     require_rows(rows);
-    const auto coded = detail::code_rows(space_->residuals, space_->panels, rows, executor_);
+    const auto coded = detail::code_rows(space_->residuals, rows, executor_);
     coded.require_factors(lists_.format(), means_);
     const row_id first = this->grow(rows.rows(), [&] {
       lists_.make_room(coded.sizes());
@@ -243,7 +242,7 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
     drift_.write_to(distances);
     out.add("distances", std::move(distances));
     detail::write_part<Coder>(out, "coder", coder());
-    detail::add_matrix(out, "centroids", space_->centroids);
+    detail::add_matrix(out, "centroids", space_->residuals.centroids());
     out.add("means", std::span<const float>(means_));
     detail::write_level_lists(out, lists_);
     detail::write_recall(out, curve_);
@@ -293,15 +292,12 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
 
   struct space {
     space(Coder coder, matrix<float> cells, embit::metric metric)
-        : centroids(std::move(cells)),
-          residuals(std::move(coder), centroids, metric),
-          nearest(residuals.centroids(), residuals.euclidean() ? centroid_score::distance : centroid_score::product),
-          panels(residuals.centroids()) {}
+        : residuals(std::move(coder), std::move(cells), metric),
+          nearest(residuals.moved_centroids(),
+                  residuals.euclidean() ? centroid_score::distance : centroid_score::product) {}
 
-    matrix<float> centroids;  // as they were given
     detail::residual_space<Coder> residuals;
     nearest_centroids nearest;
-    centroid_panels panels;
   };
   struct workspace {
     std::vector<detail::list_query_memory> queries;  // of one worker, or of all queries that it answers together
