@@ -366,12 +366,6 @@ class ivf_index : public detail::index_frame<ivf_index<Exec>, probed_queries<cod
 
   void require_queries(const query_view& asked) const { detail::require_width(asked.queries(), width()); }
 
-  /// Whether so few rows may be found that reading them one by one is cheaper than looking for them in lists.
-  static bool is_sparse(std::size_t members, std::size_t rows) noexcept {
-    constexpr std::size_t sparse = 200;
-    return members < rows / sparse;
-  }
-
   std::size_t members_of(const row_choice& choice) const noexcept {
     return detail::known_members(choice, this->rows(), this->size());
   }
@@ -506,7 +500,7 @@ class ivf_index : public detail::index_frame<ivf_index<Exec>, probed_queries<cod
     const code_view<> queries = asked.queries();
     const std::size_t members = members_of(choice), probes = probes_of(asked, members);
     const std::size_t each = std::clamp<std::size_t>(queries.size() / executor_.concurrency(), 1, most_together);
-    if (is_sparse(members, this->rows()) || each < fewest_together || list_count() == 0)
+    if (detail::is_sparse(members, this->rows()) || each < fewest_together || list_count() == 0)
       return answer_each(queries, choice, probes, result, statistics);
     with_workers(statistics, [&](std::vector<worker>& workers) {
       run_ranges(executor_, queries.size(), each, queries.size(),
@@ -519,7 +513,7 @@ class ivf_index : public detail::index_frame<ivf_index<Exec>, probed_queries<cod
 
   void answer_each(code_view<> queries, const row_choice& choice, std::size_t probes, knn_result<std::uint32_t>& result,
                    ivf_statistics* statistics) const {
-    const bool sparse = is_sparse(members_of(choice), this->rows());
+    const bool sparse = detail::is_sparse(members_of(choice), this->rows());
     for_each(queries, statistics, [&](std::size_t q, worker& mine) {
       mine.top.reset(result.k(), static_cast<std::uint32_t>(width()));
       const row_choice own = choice.for_query(q);
@@ -536,7 +530,7 @@ class ivf_index : public detail::index_frame<ivf_index<Exec>, probed_queries<cod
   range_result<std::uint32_t> answer_range(const query_view& asked, std::uint32_t radius, const row_choice& choice,
                                            ivf_statistics* statistics) const {
     const std::size_t members = members_of(choice), probes = probes_of(asked, this->rows());
-    const bool sparse = is_sparse(members, this->rows());
+    const bool sparse = detail::is_sparse(members, this->rows());
     std::vector<std::vector<neighbor<std::uint32_t>>> lists(asked.size());
     for_each(asked.queries(), statistics, [&](std::size_t q, worker& mine) {
       const row_choice own = choice.for_query(q);

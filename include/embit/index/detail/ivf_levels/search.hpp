@@ -7,6 +7,7 @@
 #include <embit/core/results.hpp>
 #include <embit/core/types.hpp>
 #include <embit/index/detail/ivf/list_wishes.hpp>
+#include <embit/index/detail/ivf/search.hpp>
 #include <embit/kernel/level_run_scan.hpp>
 #include <embit/kernel/level_scan.hpp>
 #include <embit/kernel/nearest_centroids.hpp>
@@ -78,6 +79,13 @@ struct list_query_memory {
   level_run_scan scan;
 
   std::size_t memory() const noexcept { return top.memory(); }
+};
+
+/// What one thread does of a query whose lists are shared by several.
+struct list_share {
+  list_query_memory memory;
+  std::vector<neighbor<float>> found;
+  ivf_statistics did;
 };
 
 }  // namespace embit::inline EMBIT_ABI::detail
