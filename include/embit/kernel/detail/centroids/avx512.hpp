@@ -96,6 +96,7 @@ EMBIT_TARGET_AVX512 inline std::size_t gather(const float* distances, std::size_
   if (!worth_binning(count, most)) return gather_all(count, places);
   if (most <= 16) return gather_few<2>(distances, count, most, places);
   if (most <= 48) return gather_few<6>(distances, count, most, places);
+  if (most <= 112 && count >= 1024) return gather_few<14>(distances, count, most, places);
   const __m512 infinite = _mm512_set1_ps(infinity<float>());
   __m512 low = infinite, high = _mm512_set1_ps(-infinity<float>());
   for (std::size_t i = 0; i < count; i += 16) {
