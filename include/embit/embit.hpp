@@ -60,4 +60,5 @@
 #include <embit/multivector/muvera_options.hpp>
 #include <embit/multivector/sparse_rows.hpp>
 #include <embit/retrieve/fit_ivf.hpp>
+#include <embit/retrieve/fit_ivf_transform.hpp>
 #include <embit/search.hpp>

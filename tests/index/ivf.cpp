@@ -176,6 +176,34 @@ TEST_CASE("answers do not depend on threads and batches", "[threads]") {
   }
 }
 
+TEST_CASE("queries that are answered together find what each finds alone") {
+  const auto codes = make(3000, 96, code_kind::clustered, 3), queries = make(90, 96, code_kind::clustered, 3);
+  auto index = lists_of(codes, {.lists = 60});
+  for (row_id row = 0; row < 3000; row += 7) index.remove(row);
+  embit::row_bitset third(codes.size());
+  for (std::size_t row = 0; row < codes.size(); ++row) third.set(row, row % 3 == 0);
+  const auto odd = [](row_id row) { return row % 2 == 1; };
+  const auto of_query = [](std::size_t query, row_id row) { return (query + row) % 3 == 1; };
+  const auto require_same = [&](std::size_t k, std::size_t probes, const auto& filter, const auto& filter_of) {
+    embit::ivf_statistics together, alone;
+    const auto found = index.search({queries, probes}, k, filter, &together);
+    for (std::size_t q = 0; q < queries.size(); ++q) {
+      const auto one = index.search({queries.view().middle_rows(q, 1), probes}, k, filter_of(q), &alone);
+      REQUIRE(std::ranges::equal(one[0], found[q]));
+    }
+    CHECK(together.lists == alone.lists);
+    CHECK(together.rows_scanned == alone.rows_scanned);
+  };
+  for (const std::size_t k : {1u, 10u, 300u})
+    for (const std::size_t probes : {1u, 4u, 60u}) {
+      CAPTURE(k, probes);
+      require_same(k, probes, embit::accept_all{}, [](std::size_t) { return embit::accept_all{}; });
+      require_same(k, probes, third, [&](std::size_t) -> const embit::row_bitset& { return third; });
+      require_same(k, probes, odd, [&](std::size_t) { return odd; });
+      require_same(k, probes, of_query, [&](std::size_t q) { return [=](row_id row) { return of_query(q, row); }; });
+    }
+}
+
 TEST_CASE("equal codes share a list and are found by number") {
   code_store<> codes = make(5000, 64, code_kind::all_equal, 1);
   codes.append(make(2000, 64, code_kind::uniform, 2));

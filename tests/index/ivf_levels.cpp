@@ -147,6 +147,25 @@ TEST_CASE("probes find the rows of the lists that they look at, alone or togethe
                  index.search(queries.view().middle_rows(0, threads), 20));
 }
 
+TEST_CASE("threads share the lists of one query where these are long", "[ivf][threads]") {
+  const auto rows = clustered(30'000, 9, 1), queries = clustered(2, 9, 2);
+  embit::rng rng{2};
+  const auto cells = embit::fit_k_means(rows, {.clusters = 25}, rng);
+  const auto coder = coder_for(9, 1, metric::l2);
+  const rows_index index(rows, cells, coder, {.probes = 20});
+  const embit::ivf_levels pooled(rows, cells, coder, {.probes = 20}, embit::thread_pool(3));
+  const auto odd = [](row_id row) { return row % 2 == 1; };
+  const auto of_query = [](std::size_t query, row_id row) { return (query + row) % 3 == 1; };
+  for (const std::size_t k : {1u, 100u, 29'000u}) {
+    embit::ivf_statistics one, many;
+    require_same(pooled.search(queries, k, embit::accept_all{}, &many),
+                 index.search(queries, k, embit::accept_all{}, &one));
+    if (k == 100) CHECK(many.rows_scanned == one.rows_scanned);
+    require_same(pooled.search(queries, k, odd), index.search(queries, k, odd));
+    require_same(pooled.search(queries, k, of_query), index.search(queries, k, of_query));
+  }
+}
+
 TEST_CASE("most true neighbours are among some candidates of some lists", "[ivf]") {
   const auto rows = clustered(4000, 32, 1), queries = clustered(100, 32, 2);
   for (const metric m : {metric::l2, metric::inner_product, metric::cosine}) {
@@ -181,6 +200,16 @@ TEST_CASE("filters and removed rows are respected, and as many rows are found as
     REQUIRE(std::vector(odd_ones[q].begin(), odd_ones[q].end()) == expected(q, odd));
     REQUIRE(std::vector(chosen[q].begin(), chosen[q].end()) == expected(q, [&](row_id row) { return few.test(row); }));
     for (const auto& n : index.search(queries.view().middle_rows(q, 1), 20)[0]) REQUIRE(n.id % 3 != 0);
+  }
+  embit::ivf_statistics did;
+  index.search(queries, 5, few, &did);
+  CHECK(did.rows_scanned <= queries.rows() * 4 * 32);  // their blocks alone
+  const float radius = all[0][700].distance;
+  const auto within = index.range_search(queries, radius, few);
+  for (std::size_t q = 0; q < queries.rows(); ++q) {
+    auto these = expected(q, [&](row_id row) { return few.test(row); });
+    std::erase_if(these, [&](const auto& n) { return n.distance > radius; });
+    REQUIRE(std::vector(within[q].begin(), within[q].end()) == these);
   }
   REQUIRE(support::code_of([&] { index.search(queries, 5, embit::row_bitset(1499)); }) == embit::errc::shape);
 }

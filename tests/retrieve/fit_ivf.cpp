@@ -4,6 +4,7 @@
 #include <embit/io/npy.hpp>
 #include <embit/kernel/inner_product.hpp>
 #include <embit/retrieve/fit_ivf.hpp>
+#include <embit/retrieve/fit_ivf_transform.hpp>
 #include <embit/retrieve/float_rerank.hpp>
 #include <embit/retrieve/no_encoding.hpp>
 #include <embit/retrieve/retriever.hpp>
@@ -165,7 +166,7 @@ TEST_CASE("rows that come keep their recall, and lists that no longer fit are fo
   for (std::size_t i = 0; i < moved.rows(); ++i)
     for (std::size_t j = 0; j < 24; ++j) moved[i][j] += 12 * static_cast<float>(j % 2);
   embit::rng rng{3};
-  const auto index = fit_ivf(rows, {.lists = 60, .target_recall = .9}, rng);
+  const auto index = fit_ivf(rows, {.lists = 60, .target_recall = .95}, rng);  // twice as many rows need some more
   const auto both = [&](const matrix<float>& more) {
     matrix<float> all(6000, 24);
     std::ranges::copy(rows.values(), all.data());
@@ -199,6 +200,24 @@ TEST_CASE("rows that come keep their recall, and lists that no longer fit are fo
   CHECK(support::code_of([&] { drifted.replace_lists(index); }) == embit::errc::argument);
   CHECK(support::code_of([&] { embit::retrain(drifted, rows, {}, rng); }) == embit::errc::argument);
   CHECK(support::code_of([&] { embit::retrain(drifted, matrix<float>(6000, 23), {}, rng); }) == embit::errc::shape);
+}
+
+TEST_CASE("lists of transform codes are planned as those of RaBitQ are", "[ivf]") {
+  const auto rows = clustered(3000, 24, 1), queries = clustered(200, 24, 2);
+  embit::rng rng{3};
+  for (const metric m : {metric::l2, metric::inner_product, metric::cosine}) {
+    CAPTURE(static_cast<int>(m));
+    const auto index = embit::fit_ivf_transform(rows, {.metric = m, .lists = 60, .target_recall = .95}, rng);
+    CHECK(index.coder().format().row_bytes() <= 3);
+    const auto recall = [&](const auto& kernel) {
+      const embit::retriever found_by{embit::no_encoding{}, index, embit::float_rerank{rows, kernel}};
+      return recall_of(found_by, rows, queries, m);
+    };
+    if (m == metric::l2) CHECK(recall(embit::l2{}) > .9);
+    if (m == metric::inner_product) CHECK(recall(embit::inner_product{}) > .9);
+  }
+  CHECK(support::code_of([&] { embit::fit_ivf_transform(rows, {.bits_per_dim = 9}, rng); }) == embit::errc::argument);
+  CHECK(support::code_of([&] { embit::fit_ivf_transform(matrix<float>(0, 3), {}, rng); }) == embit::errc::argument);
 }
 
 TEST_CASE("a retriever without an encoder passes queries on, and is a file", "[ivf]") {

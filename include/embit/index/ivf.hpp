@@ -370,12 +370,6 @@ class ivf_index : public detail::index_frame<ivf_index<Exec>, probed_queries<cod
 
   void require_queries(const query_view& asked) const { detail::require_width(asked.queries(), width()); }
 
-  /// Whether so few rows may be found that reading them one by one is cheaper than looking for them in lists.
-  static bool is_sparse(std::size_t members, std::size_t rows) noexcept {
-    constexpr std::size_t sparse = 200;
-    return members < rows / sparse;
-  }
-
   std::size_t members_of(const row_choice& choice) const noexcept {
     return detail::known_members(choice, this->rows(), this->size());
   }
@@ -394,11 +388,13 @@ class ivf_index : public detail::index_frame<ivf_index<Exec>, probed_queries<cod
     });
   }
 
-  /// The nearest lists first; more of them as long as `enough()` is false.
+  /// The nearest lists first; more of them as long as `enough()` is false. @param done  lists that were looked at
+  /// before
   template <class Sink, class Enough>
-  void scan_lists(std::span<const word> query, std::size_t probes, worker& mine, Sink& sink, Enough&& enough) const {
+  void scan_lists(std::span<const word> query, std::size_t probes, worker& mine, Sink& sink, Enough&& enough,
+                  std::size_t done = 0) const {
     constexpr std::size_t ahead = 2;
-    for (std::size_t done = 0; done < list_count(); probes = (std::min)(4 * probes, list_count())) {
+    for (; done < list_count(); probes = (std::min)(4 * probes, list_count())) {
       const auto order = partition_.nearest(query, probes, mine.partition);
       for (std::size_t i = done; i < (std::min)(done + ahead, order.size()); ++i) lists_.prefetch(order[i].id);
       for (std::size_t i = done; i < order.size(); ++i) {
@@ -422,44 +418,123 @@ class ivf_index : public detail::index_frame<ivf_index<Exec>, probed_queries<cod
     });
   }
 
-  /// Calls `search(query, worker)` for each.
+  /// Calls `search(workers)`, of which there is one a thread.
   template <class Search>
-  void for_each(code_view<> queries, ivf_statistics* statistics, Search&& search) const {
+  void with_workers(ivf_statistics* statistics, Search&& search) const {
     const auto work = workspaces_.take();
     work->workers.resize(executor_.concurrency());
     for (worker& mine : work->workers) mine.did = {};
-    detail::for_each_query(executor_, queries.size(), [&](std::size_t q, std::size_t w) {
-      work->workers[w].query.assign(queries.middle_rows(q, 1), 0);
-      search(q, work->workers[w]);
-    });
+    search(work->workers);
     if (statistics != nullptr)
       for (const worker& mine : work->workers) *statistics += mine.did;
   }
 
+  /// Calls `search(query, worker)` for each.
+  template <class Search>
+  void for_each(code_view<> queries, ivf_statistics* statistics, Search&& search) const {
+    with_workers(statistics, [&](std::vector<worker>& workers) {
+      detail::for_each_query(executor_, queries.size(), [&](std::size_t q, std::size_t w) {
+        workers[w].query.assign(queries.middle_rows(q, 1), 0);
+        search(q, workers[w]);
+      });
+    });
+  }
+
+  /// The lists that queries want, `each` a query, one by one for all that want it.
+  void scan_wanted(code_view<> queries, std::span<const row_id> wanted, std::size_t each, const row_choice& choice,
+                   worker& mine) const {
+    if (each == 0) return;
+    mine.wishes.assign(wanted, each, list_count());
+    for (std::size_t list = 0; list < list_count(); ++list) {
+      const auto some = mine.wishes.of(list);
+      if (list + 1 < list_count() && !mine.wishes.of(list + 1).empty()) lists_.prefetch(list + 1);
+      if (some.empty()) continue;
+      mine.code.clear();
+      for (const std::uint32_t q : some) mine.code.insert(mine.code.end(), queries[q].begin(), queries[q].end());
+      mine.query.assign(code_view<>(mine.code.data(), some.size(), width()), lists_.rows_in(list));
+      detail::list_batch_sink sink{mine.tops, some, choice};
+      lists_.for_each_run(list, [&](const block_run& run, const row_id* ids) {
+        sink.ids = ids;
+        mine.query.scan(run, mine.scratch, sink);
+        mine.did.rows_scanned += run.rows * some.size();
+      });
+      mine.did.lists += some.size();
+      mine.did.offers += sink.offers;
+    }
+  }
+
+  /// Queries together: the nearest list of each first, which bounds what it looks for, then all read list by list.
+  void answer_together(code_view<> queries, const row_choice& choice, std::size_t probes, std::size_t first,
+                       worker& mine, knn_result<std::uint32_t>& result) const {
+    if (mine.tops.size() < queries.size()) mine.tops.resize(queries.size());
+    for (std::size_t q = 0; q < queries.size(); ++q)
+      mine.tops[q].reset(result.k(), static_cast<std::uint32_t>(width()));
+    mine.nearest.clear();
+    mine.others.clear();
+    partition_.nearest(queries, probes, mine.partition, [&](std::size_t, auto lists) {
+      mine.nearest.push_back(lists[0].id);
+      for (const auto& list : lists.subspan(1)) mine.others.push_back(list.id);
+    });
+    scan_wanted(queries, mine.nearest, 1, choice, mine);
+    scan_wanted(queries, mine.others, probes - 1, choice, mine);
+    for (std::size_t q = 0; q < queries.size(); ++q) {
+      if (!mine.tops[q].full() && probes < list_count()) {
+        const row_choice own = choice.for_query(q);
+        detail::list_knn_sink sink{mine.tops[q], own};
+        mine.query.assign(queries.middle_rows(q, 1), 0);
+        scan_lists(
+            queries[q], 4 * probes, mine, sink, [&] { return mine.tops[q].full(); }, probes);
+        mine.did.offers += sink.offers;
+      }
+      assign(first + q, mine.tops[q], mine, result);
+    }
+  }
+
+  static void assign(std::size_t q, unordered_histogram_top_k& top, worker& mine, knn_result<std::uint32_t>& result) {
+    const auto kept = top.kept();
+    mine.found.assign(kept.begin(), kept.end());
+    result.assign(q, select_top_k<std::less<>>(mine.found, result.k()));
+  }
+
+  /// Queries that together look at each list once, and as many as one worker holds.
+  static constexpr std::size_t fewest_together = 32, most_together = 512;
+
   void answer(const query_view& asked, const row_choice& choice, knn_result<std::uint32_t>& result,
               ivf_statistics* statistics) const {
-    const std::size_t members = members_of(choice), probes = probes_of(asked, members), k = result.k();
-    const bool sparse = is_sparse(members, this->rows());
-    for_each(asked.queries(), statistics, [&](std::size_t q, worker& mine) {
-      mine.top.reset(k, static_cast<std::uint32_t>(width()));
+    const code_view<> queries = asked.queries();
+    const std::size_t members = members_of(choice), probes = probes_of(asked, members);
+    const std::size_t each = std::clamp<std::size_t>(queries.size() / executor_.concurrency(), 1, most_together);
+    if (detail::is_sparse(members, this->rows()) || each < fewest_together || list_count() == 0)
+      return answer_each(queries, choice, probes, result, statistics);
+    with_workers(statistics, [&](std::vector<worker>& workers) {
+      run_ranges(executor_, queries.size(), each, queries.size(),
+                 [&](std::size_t first, std::size_t last, std::size_t w) {
+                   answer_together(queries.middle_rows(first, last - first), choice.from_query(first), probes, first,
+                                   workers[w], result);
+                 });
+    });
+  }
+
+  void answer_each(code_view<> queries, const row_choice& choice, std::size_t probes, knn_result<std::uint32_t>& result,
+                   ivf_statistics* statistics) const {
+    const bool sparse = detail::is_sparse(members_of(choice), this->rows());
+    for_each(queries, statistics, [&](std::size_t q, worker& mine) {
+      mine.top.reset(result.k(), static_cast<std::uint32_t>(width()));
       const row_choice own = choice.for_query(q);
       detail::list_knn_sink sink{mine.top, own};
-      const auto query = asked.queries()[q];
       if (sparse)
-        read_members(query, own, mine, sink);
+        read_members(queries[q], own, mine, sink);
       else
-        scan_lists(query, probes, mine, sink, [&] { return mine.top.full(); });
+        scan_lists(queries[q], probes, mine, sink, [&] { return mine.top.full(); });
       mine.did.offers += sink.offers;
-      const auto kept = mine.top.kept();
-      mine.found.assign(kept.begin(), kept.end());
-      result.assign(q, select_top_k<std::less<>>(mine.found, k));
+      assign(q, mine.top, mine, result);
     });
   }
 
   range_result<std::uint32_t> answer_range(const query_view& asked, std::uint32_t radius, const row_choice& choice,
                                            ivf_statistics* statistics) const {
     const std::size_t members = members_of(choice), probes = probes_of(asked, this->rows());
-    const bool sparse = is_sparse(members, this->rows());
+    const bool sparse = detail::is_sparse(members, this->rows());
     std::vector<std::vector<neighbor<std::uint32_t>>> lists(asked.size());
     for_each(asked.queries(), statistics, [&](std::size_t q, worker& mine) {
       const row_choice own = choice.for_query(q);

@@ -27,13 +27,13 @@
 #include <embit/index/probed_queries.hpp>
 #include <embit/io/matrix_section.hpp>
 #include <embit/io/save.hpp>
-#include <embit/kernel/centroid_panels.hpp>
 #include <embit/kernel/level_run_scan.hpp>
 #include <embit/kernel/nearest_centroids.hpp>
 #include <embit/linalg/k_means.hpp>
 #include <embit/search/index_frame.hpp>
 #include <embit/search/row_bitset.hpp>
 #include <embit/search/row_choice.hpp>
+#include <embit/search/top_k.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -95,7 +95,7 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
     space_ = std::make_shared<const space>(std::move(coder), cells.centroids(), options.metric);
     set_probes(options.probes == 0 ? cells.size() / 16 + 1 : options.probes);
     require_rows(rows);
-    const auto coded = detail::code_rows(space_->residuals, space_->panels, rows, executor_);
+    const auto coded = detail::code_rows(space_->residuals, rows, executor_);
     means_ = coded.means();
     const bool offsets = space_->residuals.euclidean() || this->coder().format().has(row_factor::offset);
     lists_ = detail::level_lists(detail::list_format(this->coder().format(), offsets, coded, means_), coded.sizes());
@@ -186,7 +186,7 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
   void set_recall_at_probes(std::vector<recall_at_probe> measured) { curve_ = std::move(measured); }
 
   index_memory memory() const noexcept {
-    return {lists_.code_memory(), lists_.memory() + space_->nearest.bytes() + 4 * list_count() * dim() * sizeof(float),
+    return {lists_.code_memory(), lists_.memory() + space_->nearest.bytes() + space_->residuals.memory(),
             this->rows_left().memory(), 0};
   }
   /// Of a row in a full block: its code, its factors and its number.
@@ -198,7 +198,7 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
   /// is unchanged then.
   row_id add(matrix_view<const float> rows) {
     require_rows(rows);
-    const auto coded = detail::code_rows(space_->residuals, space_->panels, rows, executor_);
+    const auto coded = detail::code_rows(space_->residuals, rows, executor_);
     coded.require_factors(lists_.format(), means_);
     const row_id first = this->grow(rows.rows(), [&] {
       lists_.make_room(coded.sizes());
@@ -248,7 +248,7 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
     drift_.write_to(distances);
     out.add("distances", std::move(distances));
     detail::write_part<Coder>(out, "coder", coder());
-    detail::add_matrix(out, "centroids", space_->centroids);
+    detail::add_matrix(out, "centroids", space_->residuals.centroids());
     out.add("means", std::span<const float>(means_));
     detail::write_level_lists(out, lists_);
     detail::write_recall(out, curve_);
@@ -295,18 +295,17 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
   static constexpr std::size_t most_neighbors = (std::numeric_limits<std::size_t>::max)() / most_candidates;
   /// Queries that together look at each list once, and as many as one worker holds.
   static constexpr std::size_t fewest_together = 32, most_together = 512;
+  /// Rows of the lists of one query that take longer than to wake threads for them.
+  static constexpr std::size_t worth_threads = 20'000;
 
   struct space {
     space(Coder coder, matrix<float> cells, embit::metric metric)
-        : centroids(std::move(cells)),
-          residuals(std::move(coder), centroids, metric),
-          nearest(residuals.centroids(), residuals.euclidean() ? centroid_score::distance : centroid_score::product),
-          panels(residuals.centroids()) {}
+        : residuals(std::move(coder), std::move(cells), metric),
+          nearest(residuals.moved_centroids(),
+                  residuals.euclidean() ? centroid_score::distance : centroid_score::product) {}
 
-    matrix<float> centroids;  // as they were given
     detail::residual_space<Coder> residuals;
     nearest_centroids nearest;
-    centroid_panels panels;
   };
   struct workspace {
     std::vector<detail::list_query_memory> queries;  // of one worker, or of all queries that it answers together
@@ -341,14 +340,22 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
     return {detail::widened_probes(probes, members, this->rows(), list_count()), true};
   }
 
+  /// Asks for a list that is about to be scanned.
+  void prefetch(std::size_t list) const noexcept {
+    constexpr std::size_t most = 4096;
+    const level_run run = lists_.first_run(list);
+    prefetch_run(run);
+    prefetch_bytes(space_->residuals.centroids()[list].data(), dim() * sizeof(float), most);
+  }
+
   /// Scans one list for a query.
   template <class Sink>
   void scan(const detail::list_queries& asked, std::size_t q, std::size_t list, detail::list_query_memory& memory,
             Sink& sink, ivf_statistics& did) const {
     const float base = space_->residuals.base(asked, q, list) + means_[list];
-    const row_id* const ids = lists_.ids().data();
+    sink.ids = lists_.ids().data();
     lists_.for_each_run(list, [&](const level_run& run, std::size_t first) {
-      sink.ids = ids + first;
+      sink.first = first;
       memory.scan(memory.query, run, base, sink);
     });
     ++did.lists;
@@ -358,6 +365,29 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
   void start(const detail::list_queries& asked, std::size_t q, detail::list_query_memory& memory) const {
     memory.query.assign(lists_.format(), asked.mapped.z[q], query_bits_,
                         {.base = 0, .error = 0, .scale = space_->residuals.scale()});
+  }
+
+  /// Blocks of lists for a query: where few rows may be found, those that have them.
+  template <class Sink>
+  ivf_statistics scan_blocks(const detail::list_queries& asked, std::size_t q,
+                             std::span<const detail::level_lists::chosen_block> blocks,
+                             detail::list_query_memory& memory, Sink& sink) const {
+    ivf_statistics did;
+    sink.ids = lists_.ids().data();
+    const level_run all = lists_.run();
+    float base = 0;
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      const auto& block = blocks[i];
+      if (i == 0 || block.list != blocks[i - 1].list) {
+        base = space_->residuals.base(asked, q, block.list) + means_[block.list];
+        ++did.lists;
+      }
+      sink.first = block.first;
+      memory.scan(memory.query, all.part(block.first, block.first + block.rows), base, sink);
+      did.rows_scanned += block.rows;
+    }
+    did.offers = sink.offers;
+    return did;
   }
 
   /// The nearest lists first, then as many more as it takes to find k rows.
@@ -370,7 +400,7 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
     for (std::size_t i = from; i < list_count(); ++i) {
       if (i >= probes && enough()) break;
       if (i == lists.size()) lists = space_->nearest(asked.moved[q], list_count(), memory.centroids);
-      if (i + ahead < lists.size()) prefetch_run(lists_.first_run(lists[i + ahead].id));
+      if (i + ahead < lists.size()) prefetch(lists[i + ahead].id);
       scan(asked, q, lists[i].id, memory, sink, did);
     }
     did.offers = sink.offers;
@@ -401,7 +431,7 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
     for (std::size_t q = 0; q < count; ++q) {
       detail::list_query_memory& memory = work.queries[q];
       start(asked, q, memory);
-      memory.top.reset(k);
+      memory.top.reset(k, lists_.ids().data());
       const auto lists = space_->nearest(asked.moved[q], probes, work.queries[0].centroids);
       for (const auto& list : lists) work.wanted.push_back(list.id);
     }
@@ -418,7 +448,84 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
 
   void answer(const query_view& asked, const row_choice& choice, knn_result<float>& result,
               ivf_statistics* statistics) const {
-    answer(asked.queries(), choice, probing_of(asked, choice), result, statistics);
+    if (is_sparse(choice)) return answer_members(asked.queries(), choice, result, statistics);
+    const probing how = probing_of(asked, choice);
+    if (asked.size() < executor_.concurrency() && how.probes * this->rows() / list_count() >= worth_threads)
+      return answer_by_threads(asked.queries(), choice, how, result, statistics);
+    answer(asked.queries(), choice, how, result, statistics);
+  }
+
+  bool is_sparse(const row_choice& choice) const noexcept {
+    return detail::is_sparse(detail::known_members(choice, this->rows(), this->rows()), this->rows());
+  }
+
+  /// Calls `search(q, asked, blocks, memory)` for each query, where `asked` has it alone, and `blocks` those rows that
+  /// may be found.
+  template <class Search>
+  void for_members(matrix_view<const float> queries, const row_choice& choice, ivf_statistics* statistics,
+                   const Search& search) const {
+    const auto blocks = lists_.blocks_with([&](row_id row) { return choice(row); });
+    std::vector<ivf_statistics> of_worker(executor_.concurrency());
+    detail::for_each_query(executor_, queries.rows(), [&](std::size_t q, std::size_t worker) {
+      const auto work = workspaces_.take();
+      if (work->queries.empty()) work->queries.resize(1);
+      const detail::list_queries asked = space_->residuals.prepare(queries.middle_rows(q, 1));
+      start(asked, 0, work->queries[0]);
+      of_worker[worker] += search(q, asked, std::span(blocks), work->queries[0]);
+    });
+    for (std::size_t w = 0; w < of_worker.size() && statistics != nullptr; ++w) *statistics += of_worker[w];
+  }
+
+  /// The rows that may be found, few, whatever their lists.
+  void answer_members(matrix_view<const float> queries, const row_choice& choice, knn_result<float>& result,
+                      ivf_statistics* statistics) const {
+    for_members(queries, choice, statistics,
+                [&](std::size_t q, const detail::list_queries& asked, auto blocks, detail::list_query_memory& memory) {
+                  memory.top.reset(result.k(), lists_.ids().data());
+                  const row_choice own = choice.for_query(q);
+                  detail::level_knn_sink sink{memory.top, own};
+                  const ivf_statistics did = scan_blocks(asked, 0, blocks, memory, sink);
+                  result.assign(q, memory.top.sorted());
+                  return did;
+                });
+  }
+
+  /// Each query by all workers, which share its lists. Where these do not have k rows it is begun anew by one.
+  void answer_by_threads(matrix_view<const float> queries, const row_choice& choice, const probing& how,
+                         knn_result<float>& result, ivf_statistics* statistics) const {
+    std::vector<detail::list_share> shares(executor_.concurrency());
+    nearest_centroids::scratch scratch;
+    std::vector<neighbor<float>> all;
+    for (std::size_t q = 0; q < queries.rows(); ++q) {
+      const detail::list_queries asked = space_->residuals.prepare(queries.middle_rows(q, 1));
+      const row_choice own = choice.for_query(q);
+      const auto lists = space_->nearest(asked.moved[0], how.probes, scratch);
+      run_bulk(executor_, shares.size(), [&](std::size_t i, std::size_t) {
+        detail::list_share& mine = shares[i];
+        start(asked, 0, mine.memory);
+        mine.memory.top.reset(result.k(), lists_.ids().data());
+        detail::level_knn_sink sink{mine.memory.top, own};
+        for (std::size_t l = i; l < lists.size(); l += shares.size()) {
+          if (l + 2 * shares.size() < lists.size()) prefetch(lists[l + 2 * shares.size()].id);
+          scan(asked, 0, lists[l].id, mine.memory, sink, mine.did);
+        }
+        mine.did.offers += sink.offers;
+        const auto best = mine.memory.top.sorted();
+        mine.found.assign(best.begin(), best.end());
+      });
+      all.clear();
+      for (const detail::list_share& each : shares) all.insert(all.end(), each.found.begin(), each.found.end());
+      if (how.extend && all.size() < result.k()) {
+        start(asked, 0, shares[0].memory);
+        shares[0].memory.top.reset(result.k(), lists_.ids().data());
+        shares[0].did += answer_one(asked, 0, 0, own, how, shares[0].memory);
+        const auto best = shares[0].memory.top.sorted();
+        all.assign(best.begin(), best.end());
+      }
+      result.assign(q, select_top_k<std::less<>>(all, result.k()));
+    }
+    for (const detail::list_share& each : shares)
+      if (statistics != nullptr) *statistics += each.did;
   }
 
   void answer(matrix_view<const float> queries, const row_choice& choice, const probing& how, knn_result<float>& result,
@@ -436,7 +543,7 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
                  } else {
                    if (work->queries.empty()) work->queries.resize(1);
                    start(asked, 0, work->queries[0]);
-                   work->queries[0].top.reset(result.k());
+                   work->queries[0].top.reset(result.k(), lists_.ids().data());
                    of_worker[worker] += answer_one(asked, 0, 0, choice.for_query(first), how, work->queries[0]);
                  }
                  for (std::size_t q = first; q < last; ++q) result.assign(q, work->queries[q - first].top.sorted());
@@ -449,6 +556,16 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
     const matrix_view<const float> queries = from.queries();
     const std::size_t probes = probing_of(from, choice).probes;
     std::vector<std::vector<neighbor<float>>> found(queries.rows());
+    if (is_sparse(choice)) {
+      for_members(
+          queries, choice, statistics,
+          [&](std::size_t q, const detail::list_queries& asked, auto blocks, detail::list_query_memory& memory) {
+            const row_choice own = choice.for_query(q);
+            detail::level_range_sink sink{found[q], own, radius};
+            return scan_blocks(asked, 0, blocks, memory, sink);
+          });
+      return ranges_of(found);
+    }
     std::vector<ivf_statistics> of_worker(executor_.concurrency());
     detail::for_each_query(executor_, queries.rows(), [&](std::size_t q, std::size_t worker) {
       const auto work = workspaces_.take();
@@ -458,11 +575,17 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
       const row_choice own = choice.for_query(q);
       detail::level_range_sink sink{found[q], own, radius};
       of_worker[worker] += scan_lists(asked, 0, 0, probes, work->queries[0], sink, [] { return true; });
-      std::ranges::sort(found[q], neighbor_order<std::less<>>{});
     });
     for (std::size_t w = 0; w < of_worker.size() && statistics != nullptr; ++w) *statistics += of_worker[w];
+    return ranges_of(found);
+  }
+
+  static range_result<float> ranges_of(std::vector<std::vector<neighbor<float>>>& found) {
     range_result<float> result;
-    for (const auto& list : found) result.append(list);
+    for (auto& list : found) {
+      std::ranges::sort(list, neighbor_order<std::less<>>{});
+      result.append(list);
+    }
     return result;
   }
 

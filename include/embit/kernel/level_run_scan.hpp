@@ -4,6 +4,7 @@
 
 #include <embit/codes/level_view.hpp>
 #include <embit/config.hpp>
+#include <embit/core/half.hpp>
 #include <embit/core/isa.hpp>
 #include <embit/kernel/level_scan.hpp>
 
@@ -50,18 +51,25 @@ class level_run_scan {
   std::array<detail::level_hit, detail::level_hit_room> hits_;
 };
 
-/// Asks for the beginning of a run ahead of its scan: of as much as a scan reads before the processor has seen where it
-/// goes.
-inline void prefetch_run(const level_run& run) noexcept {
+/// Asks for memory that is about to be read, up to its first `most` bytes.
+inline void prefetch_bytes(const void* from, std::size_t bytes, std::size_t most) noexcept {
 #if defined(__GNUC__) || defined(__clang__)
-  constexpr std::size_t line = 64, most_lines = 16;
-  const std::size_t bytes = (std::min)(run.blocks() * level_block_rows * run.row_bytes, most_lines * line);
-  for (std::size_t i = 0; i < bytes; i += line) __builtin_prefetch(run.codes + i);
-  for (const void* column : run.factors)
-    if (column != nullptr) __builtin_prefetch(column);
+  constexpr std::size_t line = 64;
+  for (std::size_t i = 0; i < (std::min)(bytes, most); i += line)
+    __builtin_prefetch(static_cast<const char*>(from) + i);
 #else
-  static_cast<void>(run);
+  static_cast<void>(from), static_cast<void>(bytes), static_cast<void>(most);
 #endif
+}
+
+/// Asks for the beginning of a run ahead of its scan: for a list of usual length all of it, as none of its pages is
+/// long enough for a processor to see where it goes.
+inline void prefetch_run(const level_run& run) noexcept {
+  constexpr std::size_t most_bytes = std::size_t{16} << 10;
+  prefetch_bytes(run.codes, run.blocks() * level_block_rows * run.row_bytes, most_bytes);
+  for (const void* column : run.factors)
+    if (column != nullptr)
+      prefetch_bytes(column, run.rows * (run.format->half_factors ? sizeof(half) : sizeof(float)), most_bytes);
 }
 
 }  // namespace embit::inline EMBIT_ABI

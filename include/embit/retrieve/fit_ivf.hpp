@@ -114,43 +114,58 @@ void plan_probes(ivf_levels<Coder, Exec>& index, matrix_view<const float> rows, 
   detail::choose_probes(index, asked, target_recall);
 }
 
-/// An index of inverted lists over `rows`: centroids by k-means, RaBitQ codes of what rows have beside these, and as
-/// many probes and candidates as it takes to find `target_recall` of the true 10 neighbours, where candidates are
-/// scored again by `float_rerank`. That is measured on rows that stand for queries and do not find themselves; queries
-/// that are unlike the rows may need more (`set_probes`). Every random choice comes from `engine`. Gao and Long,
-/// "RaBitQ", SIGMOD 2024 (arXiv 2405.12497), section 4 (around the centroids of lists).
-/// @param rows      n × dim; unit vectors are made of them for the cosine
-/// @param progress  that of k-means, see there
-/// @throws error errc::argument for no rows, more lists than rows, a recall that is not above 0 and at most 1, bits
-/// outside 1 … 8, and a zero
-///         row under the cosine; errc::not_finite naming the row.
-template <std::uniform_random_bit_generator Engine, Executor Exec = inline_executor>
-ivf_levels<rabitq, Exec> fit_ivf(matrix_view<const float> rows, fit_ivf_options options, Engine& engine,
-                                 const progress_callback& progress = {}, const Exec& executor = {}) {
-  options = detail::decided(rows, options);
+namespace detail {
+
+/// Centroids, a coder of what rows have beside these, which is `fit_coder(residuals, metric, draws)`, lists and probes.
+/// @throws error as `fit_ivf` does.
+template <ResidualCoder Coder, class FitCoder, std::uniform_random_bit_generator Engine, Executor Exec>
+ivf_levels<Coder, Exec> fit_lists(matrix_view<const float> rows, fit_ivf_options options, Engine& engine,
+                                  const progress_callback& progress, const Exec& executor, const FitCoder& fit_coder) {
+  options = decided(rows, options);
   rng draws(random_bits(engine));
   const auto build = [&](matrix_view<const float> trained) {
     const k_means cells = fit_k_means(trained, {.clusters = options.lists, .rows_per_cluster = options.rows_per_list},
                                       draws, progress, executor);
-    const bool product = options.metric == metric::inner_product;
-    rabitq coder = fit_rabitq(detail::residuals_of(trained, cells, draws),
-                              {.bits_per_dim = options.bits_per_dim,
-                               .metric = product ? metric::inner_product : metric::l2,
-                               .center = rabitq_center::zero,
-                               .scales = rabitq_scales::kept,
-                               .compress_factors = false},
-                              draws);
-    return ivf_levels<rabitq, Exec>(
+    const auto space = options.metric == metric::inner_product ? metric::inner_product : metric::l2;
+    Coder coder = fit_coder(residuals_of(trained, cells, draws), space, draws);
+    return ivf_levels<Coder, Exec>(
         rows, cells, std::move(coder),
         {.metric = options.metric, .probes = options.probes, .query_bits = options.query_bits}, executor);
   };
-  auto index = options.metric == metric::cosine ? build(detail::unit_rows(rows)) : build(rows);
+  auto index = options.metric == metric::cosine ? build(unit_rows(rows)) : build(rows);
   if (options.probes == 0 || options.candidates == 0) {
     plan_probes(index, rows, options.target_recall, draws, options.plan_queries);
   }
   if (options.probes != 0) index.set_probes(options.probes);
   if (options.candidates != 0) index.set_candidates(options.candidates);
   return index;
+}
+
+}  // namespace detail
+
+/// An index of inverted lists over `rows`: centroids by k-means, RaBitQ codes of what rows have beside these, and as
+/// many probes and candidates as it takes to find `target_recall` of the true 10 neighbours, where candidates are
+/// scored again by `float_rerank`. That is measured on rows that stand for queries and do not find themselves; queries
+/// that are unlike the rows may need more (`set_probes`). Every random choice comes from `engine`. Gao and Long,
+/// "RaBitQ", SIGMOD 2024 (arXiv 2405.12497), section 4 (around the centroids of lists). `fit_ivf_transform` is the same
+/// with other codes.
+/// @param rows      n × dim; unit vectors are made of them for the cosine
+/// @param progress  that of k-means, see there
+/// @throws error errc::argument for no rows, more lists than rows, a recall that is not above 0 and at most 1, bits
+/// outside 1 … 8, and a zero row under the cosine; errc::not_finite naming the row.
+template <std::uniform_random_bit_generator Engine, Executor Exec = inline_executor>
+ivf_levels<rabitq, Exec> fit_ivf(matrix_view<const float> rows, fit_ivf_options options, Engine& engine,
+                                 const progress_callback& progress = {}, const Exec& executor = {}) {
+  return detail::fit_lists<rabitq>(rows, options, engine, progress, executor,
+                                   [&](const matrix<float>& residuals, metric space, rng& draws) {
+                                     return fit_rabitq(residuals,
+                                                       {.bits_per_dim = options.bits_per_dim,
+                                                        .metric = space,
+                                                        .center = rabitq_center::zero,
+                                                        .scales = rabitq_scales::kept,
+                                                        .compress_factors = false},
+                                                       draws);
+                                   });
 }
 
 /// Finds centroids, codes, probes and candidates of an index anew, as if it were made of `rows`: when its `drift` says

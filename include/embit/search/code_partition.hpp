@@ -51,13 +51,18 @@ class code_partition {
   class workspace {
    public:
     /// Bytes of the lists.
-    std::size_t memory() const noexcept { return top_.memory() + sort_.memory(); }
+    std::size_t memory() const noexcept {
+      std::size_t bytes = top_.memory() + sort_.memory();
+      for (const histogram_top_k& top : tops_) bytes += sizeof top + top.memory();
+      return bytes;
+    }
 
    private:
     friend class code_partition;
     hamming_batch query_;
     hamming_batch::scratch scratch_;
     histogram_top_k top_;
+    std::vector<histogram_top_k> tops_;  // of many queries
     counting_sort sort_;
   };
 
@@ -87,6 +92,21 @@ class code_partition {
     collecting_sink sink{memory.top_};
     for (std::size_t i = 0; i < centroids_.runs(); ++i) memory.query_.scan(centroids_.run(i), memory.scratch_, sink);
     return memory.sort_.select(memory.top_.kept(), n);
+  }
+
+  /// Calls `visit(i, cells)` with the same for each of many queries. O(queries · size · words).
+  template <class Visit>
+  void nearest(code_view<> queries, std::size_t n, workspace& memory, Visit&& visit) const {
+    EMBIT_ASSERT(queries.empty() || queries.bits() == width());
+    n = (std::min)(n, size());
+    if (queries.empty()) return;
+    if (memory.tops_.size() < queries.size()) memory.tops_.resize(queries.size());
+    for (std::size_t i = 0; i < queries.size(); ++i)
+      memory.tops_[i].reset((std::max)(n, std::size_t{1}), static_cast<std::uint32_t>(width()) + 1);
+    memory.query_.assign(queries, size());
+    each_sink sink{memory.tops_};
+    for (std::size_t i = 0; i < centroids_.runs(); ++i) memory.query_.scan(centroids_.run(i), memory.scratch_, sink);
+    for (std::size_t i = 0; i < queries.size(); ++i) visit(i, memory.sort_.select(memory.tops_[i].kept(), n));
   }
 
   /// The nearest cell of each code. O(codes · size · words).
@@ -121,6 +141,12 @@ class code_partition {
     histogram_top_k& top;
     std::size_t threshold(std::size_t) const noexcept { return top.threshold(); }
     void offer(std::size_t, row_id cell, std::uint32_t distance) { top.offer(cell, distance); }
+  };
+
+  struct each_sink {
+    std::span<histogram_top_k> tops;
+    std::size_t threshold(std::size_t query) const noexcept { return tops[query].threshold(); }
+    void offer(std::size_t query, row_id cell, std::uint32_t distance) { tops[query].offer(cell, distance); }
   };
 
   /// Assigns codes, some at a time. A first limit, which nearly all codes before had a centroid within, spares it rows

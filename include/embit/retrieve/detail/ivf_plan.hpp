@@ -27,7 +27,8 @@ namespace embit::inline EMBIT_ABI::detail {
 inline constexpr std::size_t planned_neighbors = 10;
 
 /// Numbers of candidates that are looked at, up to the last.
-inline constexpr std::array<std::size_t, 11> planned_candidates{10, 15, 20, 30, 40, 60, 90, 130, 200, 320, 500};
+inline constexpr std::array<std::size_t, 14> planned_candidates{10, 15, 20, 25,  30,  40,  50,
+                                                                60, 75, 90, 130, 200, 320, 500};
 
 /// Queries, and their nearest rows; those that are rows themselves do not count as their own neighbours.
 struct plan_queries {
@@ -155,7 +156,7 @@ inline std::vector<recall_at_probe> rising_curve(const probe_curves& curves, std
 template <class Index>
 void choose_probes(Index& index, const plan_queries& asked, double target) {
   // A candidate is a row read from memory at a random place, which takes as long as the codes of so many rows.
-  constexpr double rows_a_candidate = 30;
+  constexpr double rows_a_candidate = 50;
   constexpr double beyond_target = .005;  // what fewer candidates may cost
   constexpr std::size_t first_probes = 8;
   const std::size_t lists = index.list_count();

@@ -53,6 +53,12 @@ inline std::size_t known_members(const row_choice& choice, std::size_t rows, std
   return choice.bitset() != nullptr || choice.list() != nullptr ? choice.at_most(0, rows) : others;
 }
 
+/// Whether so few rows may be found that to read these alone is cheaper than to look for them in lists.
+inline bool is_sparse(std::size_t members, std::size_t rows) noexcept {
+  constexpr std::size_t sparse = 200;
+  return members < rows / sparse;
+}
+
 /// The share of the `k` nearest neighbours that are in the first lists of a query, averaged over queries.
 class probe_recall {
  public:

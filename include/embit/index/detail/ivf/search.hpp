@@ -6,6 +6,7 @@
 #include <embit/core/results.hpp>
 #include <embit/core/reuse_pool.hpp>
 #include <embit/core/types.hpp>
+#include <embit/index/detail/ivf/list_wishes.hpp>
 #include <embit/kernel/hamming_scan.hpp>
 #include <embit/search/code_partition.hpp>
 #include <embit/search/row_choice.hpp>
@@ -15,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <vector>
 
 namespace embit::inline EMBIT_ABI {
@@ -53,6 +55,26 @@ struct list_knn_sink {
   }
 };
 
+/// The same of several queries that look at one list.
+struct list_batch_sink {
+  std::span<unordered_histogram_top_k> tops;  // of all queries of the batch
+  std::span<const std::uint32_t> queries;     // those of the list
+  const row_choice& accepts;                  // counted from the first query of the batch
+  const row_id* ids = nullptr;                // of the rows of the run
+  bool all = accepts.all();
+  std::size_t offers = 0;
+
+  std::size_t threshold(std::size_t i) const noexcept { return std::size_t{tops[queries[i]].bound()} + 1; }
+  void offer(std::size_t i, row_id at, std::uint32_t distance) {
+    unordered_histogram_top_k& top = tops[queries[i]];
+    if (distance > top.bound()) return;
+    const row_id row = ids[at];
+    if (!all && !accepts.for_query(queries[i])(row)) return;
+    ++offers;
+    top.offer(row, distance);
+  }
+};
+
 /// Every row within a radius.
 struct list_range_sink {
   std::vector<neighbor<std::uint32_t>>& found;
@@ -77,17 +99,27 @@ struct ivf_worker {
   code_partition::workspace partition;
   unordered_histogram_top_k top;
   std::vector<neighbor<std::uint32_t>> found;
-  std::vector<word> code;  // of a row that is read alone
+  std::vector<word> code;                       // of a row that is read alone, or of the queries of a list
+  std::vector<unordered_histogram_top_k> tops;  // of queries that are answered together
+  std::vector<row_id> nearest, others;          // lists that these look at: the first of each, and the rest
+  list_wishes wishes;
   ivf_statistics did;
 
   std::size_t memory() const noexcept {
-    return partition.memory() + top.memory() + found.capacity() * sizeof(neighbor<std::uint32_t>);
+    std::size_t bytes = partition.memory() + top.memory() + found.capacity() * sizeof(neighbor<std::uint32_t>) +
+                        (nearest.capacity() + others.capacity() + wishes.queries.capacity()) * sizeof(row_id);
+    for (const unordered_histogram_top_k& each : tops) bytes += sizeof each + each.memory();
+    return bytes;
   }
   void trim() noexcept {
     if (memory() <= most_idle_bytes) return;
     partition = {};
     top = {};
     found = {};
+    tops = {};
+    nearest = {};
+    others = {};
+    wishes = {};
   }
 };
 

@@ -129,13 +129,13 @@ inline level_format list_format(const level_format& coder, bool offsets, const c
 /// Assigns rows to the nearest centroids and encodes what they have beside them; the same on any number of threads.
 /// @throws error errc::not_finite as the coder does.
 template <ResidualCoder Coder, Executor Exec>
-coded_lists code_rows(const residual_space<Coder>& space, const centroid_panels& panels, matrix_view<const float> rows,
-                      const Exec& executor) {
+coded_lists code_rows(const residual_space<Coder>& space, matrix_view<const float> rows, const Exec& executor) {
   struct worker_memory {
     centroid_panels::scratch panels;
     std::vector<assigned_row> assigned;
   };
   constexpr std::size_t grain = 8 * centroid_panels::tile;
+  const centroid_panels panels(space.moved_centroids());
   std::vector<row_id> list_of(rows.rows());
   std::vector<worker_memory> memory(executor.concurrency());
   run_ranges(executor, rows.rows(), grain, rows.rows(), [&](std::size_t first, std::size_t last, std::size_t worker) {

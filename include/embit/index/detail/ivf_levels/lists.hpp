@@ -147,6 +147,26 @@ class level_lists {
       });
   }
 
+  /// A block that has rows which may be found, as `for_each_run` would visit it.
+  struct chosen_block {
+    std::size_t list, first, rows;
+  };
+  /// Of all rows those blocks that have one that `accepts(row)`, list by list. O(rows).
+  template <class Accepts>
+  std::vector<chosen_block> blocks_with(const Accepts& accepts) const {
+    std::vector<chosen_block> blocks;
+    const auto rows_at = ids();
+    for (std::size_t list = 0; list < size(); ++list)
+      for_each_run(list, [&](const level_run& run, std::size_t first) {
+        for (std::size_t at = 0; at < run.rows; at += level_block_rows) {
+          const std::size_t rows = (std::min)(level_block_rows, run.rows - at);
+          const auto these = rows_at.subspan(first + at, rows);
+          if (std::ranges::any_of(these, accepts)) blocks.push_back({list, first + at, rows});
+        }
+      });
+    return blocks;
+  }
+
   /// Writes a row of a store of the same format to a place.
   void put(std::size_t place, const level_row& row) {
     std::uint8_t* to = store_.row_data(place);

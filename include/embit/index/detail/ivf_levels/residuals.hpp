@@ -34,7 +34,8 @@ inline double dot_of(std::span<const float> a, std::span<const float> b) noexcep
 
 /// What a query brings to its distances in every list.
 struct list_queries {
-  matrix<float> moved;          // queries less the middle, unit ones for the cosine
+  matrix<float> plain;          // unit queries for the cosine, else as they are
+  matrix<float> moved;          // these less the middle
   mapped_queries mapped;        // in the space of the codes
   std::vector<float> constant;  // the part of their distances that belongs to no list and no row
 };
@@ -51,26 +52,20 @@ template <ResidualCoder Coder>
 class residual_space {
  public:
   /// @param centroids  lists × dim
-  residual_space(Coder coder, const matrix<float>& centroids, embit::metric metric)
-      : coder_(std::move(coder)), metric_(metric), middle_(centroids.cols(), 0.f), centroids_(centroids) {
-    if (euclidean()) {
-      middle_ = mean_row(centroids);
-      for (std::size_t c = 0; c < centroids.rows(); ++c)
-        for (std::size_t j = 0; j < middle_.size(); ++j) centroids_[c][j] -= middle_[j];
-    }
+  residual_space(Coder coder, matrix<float> centroids, embit::metric metric)
+      : coder_(std::move(coder)), metric_(metric), middle_(centroids.cols(), 0.f), centroids_(std::move(centroids)) {
+    if (euclidean()) middle_ = mean_row(centroids_);
     estimator_.emplace(coder_.estimator());
     const auto& map = estimator_->map();
     const mapped_queries zero = map(matrix<float>(1, dim()));
     origin_ = {zero.z[0].begin(), zero.z[0].end()};
     base_ = zero.terms[0].base;
     scale_ = zero.terms[0].scale;
-    const mapped_queries of = map(centroids_);
-    turned_ = matrix<float>(of.z.rows(), of.z.cols());
-    constants_.assign(centroids.rows(), 0.);
-    for (std::size_t c = 0; c < centroids.rows(); ++c) {
-      for (std::size_t j = 0; j < origin_.size(); ++j) turned_[c][j] = of.z[c][j] - origin_[j];
-      constants_[c] = euclidean() ? -linear(of.terms[c].base, centroids_[c]) + base_ : 0.;
-    }
+    constants_.assign(centroids_.rows(), 0.);
+    if (!euclidean()) return;
+    const matrix<float> moved = moved_centroids();
+    const mapped_queries of = map(moved);
+    for (std::size_t c = 0; c < moved.rows(); ++c) constants_[c] = -linear(of.terms[c].base, moved[c]) + base_;
   }
 
   std::size_t dim() const noexcept { return middle_.size(); }
@@ -79,8 +74,17 @@ class residual_space {
   bool euclidean() const noexcept { return metric_ != metric::inner_product; }
   /// What multiplies the product of a query and the values of a row.
   float scale() const noexcept { return static_cast<float>(share() * scale_); }
-  /// As `moved` makes rows and queries; one a list.
+  /// As they were given, one a list.
   const matrix<float>& centroids() const noexcept { return centroids_; }
+  /// As `moved` makes rows and queries.
+  matrix<float> moved_centroids() const {
+    matrix<float> moved(centroids_);
+    for (std::size_t c = 0; c < moved.rows(); ++c) subtract_middle(moved[c]);
+    return moved;
+  }
+  std::size_t memory() const noexcept {
+    return centroids_.rows() * (centroids_.cols() * sizeof(float) + sizeof(double));
+  }
 
   /// Unit vectors for the cosine, else the same; less the middle. @param which  rows taken, or all
   matrix<float> moved(matrix_view<const float> rows, std::span<const row_id> which) const {
@@ -101,7 +105,9 @@ class residual_space {
   }
 
   list_queries prepare(matrix_view<const float> queries) const {
-    list_queries q{moved(queries), {}, {}};
+    list_queries q{plain(queries), {}, {}, {}};
+    q.moved = q.plain;
+    for (std::size_t i = 0; i < queries.rows(); ++i) subtract_middle(q.moved[i]);
     q.mapped = estimator_->map()(q.moved);
     q.constant.resize(queries.rows());
     for (std::size_t i = 0; i < queries.rows(); ++i)
@@ -113,8 +119,8 @@ class residual_space {
   /// The base of the distances of a query to the rows of a list, but for the mean of their offsets.
   float base(const list_queries& q, std::size_t i, std::size_t list) const noexcept {
     const auto& pair = ops_at<pair_ops>(active_isa());
-    const float own = euclidean() ? pair.squared_difference(q.moved[i].data(), centroids_[list].data(), dim())
-                                  : -pair.product(q.moved[i].data(), centroids_[list].data(), dim());
+    const float own = euclidean() ? pair.squared_difference(q.plain[i].data(), centroids_[list].data(), dim())
+                                  : -pair.product(q.plain[i].data(), centroids_[list].data(), dim());
     return q.constant[i] + static_cast<float>(share()) * (own + static_cast<float>(constants_[list]));
   }
 
@@ -126,9 +132,16 @@ class residual_space {
   };
   /// @param rows  as `moved` makes them
   coded encode(std::size_t list, matrix_view<const float> rows) const {
+    matrix<float> centroid(matrix_view<const float>(centroids_[list].data(), 1, dim()));
+    subtract_middle(centroid[0]);
     matrix<float> residuals(rows);
     for (std::size_t i = 0; i < rows.rows(); ++i)
-      for (std::size_t j = 0; j < dim(); ++j) residuals[i][j] -= centroids_[list][j];
+      for (std::size_t j = 0; j < dim(); ++j) residuals[i][j] -= centroid[0][j];
+    mapped_queries turned;  // T c
+    if (euclidean()) {
+      turned = estimator_->map()(centroid);
+      for (std::size_t j = 0; j < origin_.size(); ++j) turned.z[0][j] -= origin_[j];
+    }
     coded made{coder_.encode(residuals), std::vector<float>(rows.rows()), std::vector<float>(rows.rows(), 1.f)};
     const bool scaled = made.codes.format().has(row_factor::scale),
                offset = made.codes.format().has(row_factor::offset);
@@ -139,7 +152,7 @@ class residual_space {
       double own = offset ? double{made.codes.factor(i, row_factor::offset)} : 0.;
       if (euclidean()) {
         made.codes[i].decode(values);
-        own -= scale_ * double{made.scales[i]} * dot_of(turned_[list], values);
+        own -= scale_ * double{made.scales[i]} * dot_of(turned.z[0], values);
       }
       made.offsets[i] = static_cast<float>(share() * own);
     }
@@ -147,7 +160,18 @@ class residual_space {
   }
 
  private:
-  void move(std::span<const float> row, std::span<float> out) const noexcept {
+  void subtract_middle(std::span<float> row) const noexcept {
+    for (std::size_t j = 0; j < row.size(); ++j) row[j] -= middle_[j];
+  }
+
+  matrix<float> plain(matrix_view<const float> rows) const {
+    matrix<float> out(rows);
+    for (std::size_t i = 0; i < rows.rows() && metric_ == metric::cosine; ++i) direct(rows[i], out[i]);
+    return out;
+  }
+
+  /// The direction of a row, for the cosine.
+  void direct(std::span<const float> row, std::span<float> out) const noexcept {
     double inverse = 1;
     if (metric_ == metric::cosine) {
       double square = 0;
@@ -155,7 +179,11 @@ class residual_space {
       inverse = square > 0 ? 1 / std::sqrt(square) : 0;
     }
     for (std::size_t j = 0; j < row.size(); ++j)
-      out[j] = (inverse == 1 ? row[j] : static_cast<float>(double{row[j]} * inverse)) - middle_[j];
+      out[j] = inverse == 1 ? row[j] : static_cast<float>(double{row[j]} * inverse);
+  }
+  void move(std::span<const float> row, std::span<float> out) const noexcept {
+    direct(row, out);
+    subtract_middle(out);
   }
 
   /// Of half squared distances for the cosine.
@@ -167,7 +195,7 @@ class residual_space {
   std::optional<typename Coder::estimator_type> estimator_;
   embit::metric metric_;
   std::vector<float> middle_, origin_;
-  matrix<float> centroids_, turned_;
+  matrix<float> centroids_;
   std::vector<double> constants_;
   double base_ = 0, scale_ = 0;
 };

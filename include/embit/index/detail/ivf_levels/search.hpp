@@ -6,12 +6,15 @@
 #include <embit/core/finite.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/types.hpp>
+#include <embit/index/detail/ivf/list_wishes.hpp>
+#include <embit/index/detail/ivf/search.hpp>
 #include <embit/kernel/level_run_scan.hpp>
 #include <embit/kernel/level_scan.hpp>
 #include <embit/kernel/nearest_centroids.hpp>
 #include <embit/search/counting_top_k.hpp>
 #include <embit/search/row_choice.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -19,23 +22,32 @@
 
 namespace embit::inline EMBIT_ABI::detail {
 
-/// Takes hits of one extent for one query into a collector.
+/// Takes hits of one extent for one query into a collector, by their places: few of them are looked up in the end.
 struct level_knn_sink {
   counting_top_k& top;
   const row_choice& accepts;
-  const row_id* ids = nullptr;  // of the extent
+  const row_id* ids = nullptr;  // of all places
+  std::size_t first = 0;        // place of the extent
   bool all = accepts.all();
   std::size_t offers = 0;
 
   float limit() const noexcept { return top.bound(); }
   std::size_t wanted() const noexcept { return top.wanted(); }
   void take(std::span<const level_hit> hits) {
-    for (const level_hit& hit : hits) {
-      const row_id id = ids[hit.row];
-      if (!all && !accepts(id)) continue;
-      ++offers;
-      top.offer(id, hit.distance);
+    const auto place = static_cast<std::uint32_t>(first);
+    if (all) {
+      offers += hits.size();
+      top.offer_all(hits.size(), [&](std::size_t i) { return neighbor<float>{place + hits[i].row, hits[i].distance}; });
+      return;
     }
+    std::array<neighbor<float>, level_hit_room> chosen;
+    std::size_t count = 0;
+    for (const level_hit& hit : hits) {
+      chosen[count] = {place + hit.row, hit.distance};
+      count += accepts(ids[place + hit.row]);
+    }
+    offers += count;
+    top.offer_all(count, [&](std::size_t i) { return chosen[i]; });
   }
 };
 
@@ -44,16 +56,17 @@ struct level_range_sink {
   std::vector<neighbor<float>>& found;
   const row_choice& accepts;
   float radius;
-  const row_id* ids = nullptr;
+  const row_id* ids = nullptr;  // of all places
+  std::size_t first = 0;        // place of the extent
   std::size_t offers = 0;
 
   float limit() const noexcept { return radius; }
   static constexpr std::size_t wanted() noexcept { return 0; }
   void take(std::span<const level_hit> hits) {
     for (const level_hit& hit : hits)
-      if (!is_nan(hit.distance) && hit.distance <= radius && accepts(ids[hit.row])) {
+      if (const row_id id = ids[first + hit.row]; !is_nan(hit.distance) && hit.distance <= radius && accepts(id)) {
         ++offers;
-        found.push_back({ids[hit.row], hit.distance});
+        found.push_back({id, hit.distance});
       }
   }
 };
@@ -68,23 +81,11 @@ struct list_query_memory {
   std::size_t memory() const noexcept { return top.memory(); }
 };
 
-/// Queries of a batch that want each list, in the order of the lists.
-struct list_wishes {
-  std::vector<std::uint32_t> first;    // of each list, and one more
-  std::vector<std::uint32_t> queries;  // in order
-
-  /// @param lists  of the queries, `probes` each but for those that are numbered beyond `size`
-  void assign(std::span<const row_id> wanted, std::size_t probes, std::size_t size) {
-    first.assign(size + 1, 0);
-    for (const row_id list : wanted) ++first[list + 1];
-    for (std::size_t l = 0; l < size; ++l) first[l + 1] += first[l];
-    queries.resize(wanted.size());
-    at_.assign(first.begin(), first.end() - 1);
-    for (std::size_t i = 0; i < wanted.size(); ++i) queries[at_[wanted[i]]++] = static_cast<std::uint32_t>(i / probes);
-  }
-
- private:
-  std::vector<std::uint32_t> at_;
+/// What one thread does of a query whose lists are shared by several.
+struct list_share {
+  list_query_memory memory;
+  std::vector<neighbor<float>> found;
+  ivf_statistics did;
 };
 
 }  // namespace embit::inline EMBIT_ABI::detail

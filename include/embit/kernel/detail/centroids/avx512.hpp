@@ -63,9 +63,40 @@ EMBIT_TARGET_AVX512 EMBIT_ALWAYS_INLINE __m512 place(const float* distances, __m
                              _mm512_set1_ps(255));
 }
 
+/// Numbers that are no greater than the `most`-th of the least of `Sets` · 16 sets, each of which has every
+/// (`Sets` · 16)-th of them: a few more than `most`, and the least among them. `most` is at most as many as the sets.
+template <std::size_t Sets>
+EMBIT_TARGET_AVX512 inline std::size_t gather_few(const float* distances, std::size_t count, std::size_t most,
+                                                  std::uint32_t* places) noexcept {
+  constexpr std::size_t sets = 16 * Sets;
+  __m512 least_of[Sets];
+  for (auto& l : least_of) l = _mm512_set1_ps(infinity<float>());
+  for (std::size_t i = 0; i < count; i += sets)
+    for (std::size_t s = 0; s < Sets && i + 16 * s < count; ++s)
+      least_of[s] = _mm512_maskz_min_ps(all, _mm512_loadu_ps(distances + i + 16 * s), least_of[s]);
+  alignas(64) float each[sets];
+  for (std::size_t s = 0; s < Sets; ++s) _mm512_store_ps(each + 16 * s, least_of[s]);
+  float end = infinity<float>();
+  for (const float x : each) {
+    int below = 0;
+    for (const __m512& l : least_of) below += __builtin_popcount(_mm512_cmp_ps_mask(l, _mm512_set1_ps(x), _CMP_LE_OQ));
+    end = static_cast<std::size_t>(below) >= most && x < end ? x : end;
+  }
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < count; i += 16) {
+    unsigned near_ones = _mm512_cmp_ps_mask(_mm512_loadu_ps(distances + i), _mm512_set1_ps(end), _CMP_NGT_UQ);
+    for (; near_ones != 0; near_ones &= near_ones - 1)
+      places[kept++] = static_cast<std::uint32_t>(i) + static_cast<std::uint32_t>(__builtin_ctz(near_ones));
+  }
+  return kept;
+}
+
 EMBIT_TARGET_AVX512 inline std::size_t gather(const float* distances, std::size_t count, std::size_t most,
                                               std::uint32_t* places) noexcept {
   if (!worth_binning(count, most)) return gather_all(count, places);
+  if (most <= 16) return gather_few<2>(distances, count, most, places);
+  if (most <= 48) return gather_few<6>(distances, count, most, places);
+  if (most <= 112 && count >= 1024) return gather_few<14>(distances, count, most, places);
   const __m512 infinite = _mm512_set1_ps(infinity<float>());
   __m512 low = infinite, high = _mm512_set1_ps(-infinity<float>());
   for (std::size_t i = 0; i < count; i += 16) {

@@ -85,7 +85,12 @@ struct lanes {
   EMBIT_LANES_INLINE std::uint32_t within(floats x, floats limit) {
     return static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(x, limit, _CMP_NGT_UQ)));
   }
-  EMBIT_LANES_INLINE void store(float* p, floats x) { _mm256_store_ps(p, x); }
+  EMBIT_LANES_INLINE std::size_t write_hits(std::uint32_t first, std::uint32_t inside, const floats* distances,
+                                            level_hit* hits) {
+    alignas(64) float all[level_block_rows];
+    for (std::size_t r = 0; r < level_block_rows / rows; ++r) _mm256_store_ps(all + r * rows, distances[r]);
+    return detail::write_hits(first, inside, all, hits);
+  }
 };
 
 #include <embit/kernel/detail/level_scan/body.hpp>

@@ -88,7 +88,24 @@ struct lanes {
     return _mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)));
   }
   EMBIT_LANES_INLINE std::uint32_t within(floats x, floats limit) { return _mm512_cmp_ps_mask(x, limit, _CMP_NGT_UQ); }
-  EMBIT_LANES_INLINE void store(float* p, floats x) { _mm512_store_ps(p, x); }
+  /// Sixteen places are written, whatever comes of them: a block never has more hits than rows before its end.
+  EMBIT_LANES_INLINE std::size_t write_some(std::uint32_t first, std::uint32_t inside, floats distances,
+                                            level_hit* hits) {
+    const auto mask = static_cast<__mmask16>(inside);
+    const __m512i here = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    const __m512i high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    const __m512i at = _mm512_maskz_compress_epi32(mask, add(here, set(static_cast<std::int32_t>(first))));
+    const __m512i far_from = _mm512_castps_si512(_mm512_maskz_compress_ps(mask, distances));
+    _mm512_storeu_si512(hits, _mm512_maskz_permutex2var_epi32(0xffff, at, low, far_from));
+    _mm512_storeu_si512(hits + 8, _mm512_maskz_permutex2var_epi32(0xffff, at, high, far_from));
+    return static_cast<std::size_t>(std::popcount(mask));
+  }
+  EMBIT_LANES_INLINE std::size_t write_hits(std::uint32_t first, std::uint32_t inside, const floats* distances,
+                                            level_hit* hits) {
+    const std::size_t before = write_some(first, inside & 0xffffu, distances[0], hits);
+    return before + write_some(first + rows, inside >> rows, distances[1], hits + before);
+  }
 };
 
 #include <embit/kernel/detail/level_scan/body.hpp>

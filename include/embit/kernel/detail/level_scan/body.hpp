@@ -9,6 +9,7 @@
 //   zero, add_bytes, add_words, odd_bytes (of 16-bit lanes, moved to the even ones), scale_words
 //   widen                 adds the sums of a block times a weight to integers, row by row
 //   set, add, to_floats, mul, fma, larger, factor, within (a bit a lane: not beyond, or not a number)
+//   write_hits            writes the rows of a block that a mask has, and their distances; returns how many
 //
 // Nibbles pick entries of 8 bits. As many as fit are added in bytes; these sums go into 16-bit ones, those of odd rows
 // shifted down, those of even rows with the odd ones above them, which are taken off in the end (sums wrap around).
@@ -149,15 +150,7 @@ EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE std::size_t write_hits(const level_scan_j
     return 0;
   const std::size_t first = block * level_block_rows;
   if (job.run.rows - first < level_block_rows) inside &= (1u << (job.run.rows - first)) - 1;
-  alignas(64) float all[level_block_rows];
-#pragma GCC unroll 8
-  for (std::size_t r = 0; r < registers; ++r) lanes::store(all + r * lanes::rows, distances[r]);
-  std::size_t found = 0;
-  for (; inside != 0; inside &= inside - 1) {
-    const auto r = static_cast<std::size_t>(std::countr_zero(inside));
-    hits[found++] = {static_cast<std::uint32_t>(first + r), all[r]};
-  }
-  return found;
+  return lanes::write_hits(static_cast<std::uint32_t>(first), inside, distances, hits);
 }
 
 /// Writes the hits of `Blocks` blocks from `block` on; returns how many.

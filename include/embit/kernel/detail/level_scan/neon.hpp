@@ -89,7 +89,12 @@ struct lanes {
     const uint32x4_t bit{1, 2, 4, 8};
     return vaddvq_u32(vandq_u32(vmvnq_u32(vcgtq_f32(x, limit)), bit));
   }
-  static EMBIT_ALWAYS_INLINE void store(float* p, floats x) { vst1q_f32(p, x); }
+  static EMBIT_ALWAYS_INLINE std::size_t write_hits(std::uint32_t first, std::uint32_t inside, const floats* distances,
+                                                    level_hit* hits) {
+    alignas(64) float all[level_block_rows];
+    for (std::size_t r = 0; r < level_block_rows / rows; ++r) vst1q_f32(all + r * rows, distances[r]);
+    return detail::write_hits(first, inside, all, hits);
+  }
 };
 
 #include <embit/kernel/detail/level_scan/body.hpp>

@@ -8,6 +8,7 @@
 #include <embit/core/half.hpp>
 #include <embit/core/types.hpp>
 
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -72,6 +73,17 @@ struct level_hit {
   std::uint32_t row;
   float distance;
 };
+
+/// Writes the rows of a block that are `inside`, a bit a row, and their distances; returns how many.
+inline std::size_t write_hits(std::uint32_t first, std::uint32_t inside, const float* distances,
+                              level_hit* hits) noexcept {
+  std::size_t found = 0;
+  for (; inside != 0; inside &= inside - 1) {
+    const auto r = static_cast<std::uint32_t>(std::countr_zero(inside));
+    hits[found++] = {first + r, distances[r]};
+  }
+  return found;
+}
 
 /// Blocks that a kernel may take at once, and hits that a job must have room for. A kernel goes on as long as the hits
 /// of so many blocks fit; few, so that a loose limit is soon tightened.
