@@ -146,7 +146,8 @@ class graph_index
 
   /// Candidates that a search for k neighbours keeps: what was set for up to 10, two more for each beyond.
   std::size_t ef(std::size_t k = 10) const noexcept {
-    const std::size_t more = k > planned ? (std::min)(2 * (k - planned), (std::numeric_limits<row_id>::max)() + std::size_t{0}) : 0;
+    const std::size_t more =
+        k > planned ? (std::min)(2 * (k - planned), (std::numeric_limits<row_id>::max)() + std::size_t{0}) : 0;
     return (std::max)(ef_ + more, k);
   }
   /// @throws error errc::argument for 0.
@@ -155,8 +156,8 @@ class graph_index
     ef_ = ef;
   }
 
-  /// The k nearest of each of some rows among the others, found as if this row were not in the graph: what ef is planned
-  /// by. Valid for rows that are not removed.
+  /// The k nearest of each of some rows among the others, found as if this row were not in the graph: what ef is
+  /// planned by. Valid for rows that are not removed.
   /// @throws error errc::out_of_range for a row that is not there, errc::argument for k = 0 and an ef below k.
   knn_result<float> search_others(std::span<const row_id> of, std::size_t k, std::size_t ef) const {
     detail::require_neighbors(k);
@@ -168,28 +169,29 @@ class graph_index
     }
     knn_result<float> result;
     result.reset(of.size(), k);
-    for_each_batch(queries, nullptr, [&](const detail::graph_batch& batch, std::size_t q, std::size_t of_all,
-                                         detail::graph_memory& memory) {
-      const auto others = [&](row_id row) { return row != of[of_all]; };
-      const row_choice choice = this->rows_left().choose(others);
-      memory.top.reset(k);
-      graph_statistics did;
-      const auto query = core_->space.query(batch, q);
-      const auto take = [&](row_id row, float distance) { memory.top.offer(row, distance); };
-      if (reads_all(this->size(), ef)) {
-        read_all(query, choice, take, did);
-      } else {
-        bool alone = true;
-        equal_.for_each(of[of_all], [&](row_id) { return alone = false; });
-        const auto entered = start(batch, q, memory);
-        const auto walk = walk_of(batch, q, query, ef, alone ? of[of_all] : detail::vertex_layout::no_edge);
-        walk(
-            entered, memory.pool, memory, [](row_id, float) { return true; },
-            [&](row_id vertex, float distance) { take_rows(choice, vertex, distance, k, take); }, did);
-      }
-      result.assign(of_all, memory.top.sorted());
-      return did;
-    });
+    for_each_batch(
+        queries, nullptr,
+        [&](const detail::graph_batch& batch, std::size_t q, std::size_t of_all, detail::graph_memory& memory) {
+          const auto others = [&](row_id row) { return row != of[of_all]; };
+          const row_choice choice = this->rows_left().choose(others);
+          memory.top.reset(k);
+          graph_statistics did;
+          const auto query = core_->space.query(batch, q);
+          const auto take = [&](row_id row, float distance) { memory.top.offer(row, distance); };
+          if (reads_all(this->size(), ef)) {
+            read_all(query, choice, take, did);
+          } else {
+            bool alone = true;
+            equal_.for_each(of[of_all], [&](row_id) { return alone = false; });
+            const auto entered = start(batch, q, memory);
+            const auto walk = walk_of(batch, q, query, ef, alone ? of[of_all] : detail::vertex_layout::no_edge);
+            walk(
+                entered, memory.pool, memory, [](row_id, float) { return true; },
+                [&](row_id vertex, float distance) { take_rows(choice, vertex, distance, k, take); }, did);
+          }
+          result.assign(of_all, memory.top.sorted());
+          return did;
+        });
     return result;
   }
 
@@ -223,7 +225,7 @@ class graph_index
     return this->renumber([&](const auto& numbering) {
       if (numbering.survivors.size() == this->rows()) return;
       detail::compacted_graph<Coder> kept(core_->space, vertices_, equal_, entries_, core_->rule, numbering.survivors,
-                                          numbering.renumbered, core_->units, executor_);
+                                          core_->units, executor_);
       vertices_ = std::move(kept.vertices);
       equal_ = std::move(kept.equal);
       entries_ = std::move(kept.entries);
@@ -242,11 +244,11 @@ class graph_index
 
   /// The sections of the file that `save` writes: "options" (u8 metric, u64 dim, f64 reach, u64 degree, u64 ef, u64
   /// query bits, u8 whether factors are halves, f32 units of offsets and of scales, u64 rows that were added since it
-  /// was made sure that all can be reached), the coder under "coder/", "centroids" (a matrix), "middle" (f32), "entries"
-  /// (u32 a centroid, 2^32 - 1 for none), "vertices" (each a row of f32, 32 codes as in a block of levels, 32 offsets
-  /// and 32 scales, u32 edges, 2^32 - 1 beyond the last; rows and vertices padded to 64 bytes), "equal" (u32 a row)
-  /// where rows are equal, "recall" (u32 points, of each u32 ef, f64 recall), and which rows are left. The executor is
-  /// not among them.
+  /// was made sure that all can be reached), the coder under "coder/", "centroids" (a matrix), "middle" (f32),
+  /// "entries" (u32 a centroid, 2^32 - 1 for none), "vertices" (each a row of f32, 32 codes as in a block of levels, 32
+  /// offsets and 32 scales, u32 edges, 2^32 - 1 beyond the last; rows and vertices padded to 64 bytes), "equal" (u32 a
+  /// row) where rows are equal, "recall" (u32 points, of each u32 ef, f64 recall), and which rows are left. The
+  /// executor is not among them.
   void write_to(const section_writer& out) const requires Savable<Coder> {
     metadata_writer values;
     values.u8(static_cast<std::uint8_t>(metric())).u64(dim()).f64(points().reach).u64(degree()).u64(ef_);
@@ -300,6 +302,7 @@ class graph_index
     if (added > rows) values.refuse(added, " rows that were added, of ", rows);
     index.entries_ = detail::read_entries(in, cells.size(), rows);
     index.equal_ = detail::read_equal_rows(in, rows);
+    if (!in.maps()) detail::require_vertices(in, vertices, index.equal_);
     index.curve_ = detail::read_recall_at_efs(in);
     index.grow(rows, [&] { index.vertices_ = std::move(vertices); });
     index.unchecked_ = static_cast<std::size_t>(added);
@@ -331,8 +334,8 @@ class graph_index
       : frame(0), executor_(std::move(executor)), query_bits_(options.query_bits) {
     if (cells.spherical()) raise(errc::argument, "graph: a spherical partition has no residuals");
     if (cells.dim() != points.dims() || coder.dim() != points.dims())
-      raise(errc::shape, "graph: cells of ", cells.dim(), " dimensions and a coder of ", coder.dim(),
-            " for points of ", points.dims());
+      raise(errc::shape, "graph: cells of ", cells.dim(), " dimensions and a coder of ", coder.dim(), " for points of ",
+            points.dims());
     if (options.degree < 2 || options.degree > detail::most_edges)
       raise(errc::argument, "degree: ", options.degree, " where 2 to ", detail::most_edges, " are possible");
     detail::require_query_bits(query_bits_);
@@ -359,20 +362,25 @@ class graph_index
 
   void require_rows(matrix_view<const float> rows) const {
     if (rows.cols() != dim()) raise(errc::shape, "rows: dimension ", rows.cols(), ", the index takes ", dim());
-    detail::require_finite(rows, "rows");
-    constexpr double most = 0x1p120;
-    for (std::size_t i = 0; i < rows.rows(); ++i) {
-      const double square = detail::graph_points::length(rows[i]);
-      if (square > most) raise(errc::not_finite, "rows: row ", i, " is too long: its squared length is ", square);
-      if (metric() == metric::cosine && !(square > 0))
+    require_lengths(rows, "rows");
+    for (std::size_t i = 0; i < rows.rows() && metric() == metric::cosine; ++i)
+      if (!(detail::graph_points::length(rows[i]) > 0))
         raise(errc::argument, "rows: row ", i, " is zero and has no direction");
-    }
   }
 
   void require_queries(const query_view& asked) const {
     detail::require_width(asked.queries(), dim());
-    detail::require_finite(asked.queries(), "queries");
+    require_lengths(asked.queries(), "queries");
   }
+
+  static void require_lengths(matrix_view<const float> rows, const char* what) {
+    constexpr double most = 0x1p120;
+    detail::require_finite(rows, what);
+    for (std::size_t i = 0; i < rows.rows(); ++i)
+      if (const double square = detail::graph_points::length(rows[i]); square > most)
+        raise(errc::not_finite, what, ": row ", i, " is too long: its squared length is ", square);
+  }
+
   void require_search(const query_view& asked, std::size_t k) const {
     if (asked.ef() != 0 && asked.ef() < k)
       raise(errc::argument, "ef: ", asked.ef(), " candidates for ", k, " neighbours");
@@ -404,7 +412,7 @@ class graph_index
       entries_ = detail::medoids(vertices_, core_->centroids, lists.lists_of_rows(), which);
     }
     edges = detail::with_edges_back(vertices_, edges, core_->rule, executor_);
-    detail::connection(edges, entries_, degree(), [&](std::size_t v) { return first[v] == v; });
+    detail::connection(vertices_, edges, entries_, degree(), [&](std::size_t v) { return first[v] == v; });
     set_units(edges, which);
     detail::code_vertices(core_->space, vertices_, edges, which, core_->units, executor_);
   }
@@ -431,8 +439,9 @@ class graph_index
       std::vector<std::vector<neighbor<float>>> found(rows.rows());
       detail::for_each_query(executor_, rows.rows(), [&](std::size_t q, std::size_t) {
         const auto memory = workspaces_.take();
-        walk(batch, q, ef_of_added, before, *memory,
-             [&](row_id vertex, float distance) { found[q].push_back({vertex, distance}); });
+        walk(batch, q, ef_of_added, *memory, [&](row_id vertex, float distance) {
+          found[q].push_back({vertex, distance});
+        });
       });
       detail::added_vertices<Coder> added(core_->space, vertices_, equal_, core_->rule, before, std::move(found));
       const bool check = (unchecked_ + rows.rows()) * checked_share >= after;
@@ -464,18 +473,18 @@ class graph_index
 
   detail::graph_walk walk_of(const detail::graph_batch& batch, std::size_t q, const detail::point_query& query,
                              std::size_t ef, row_id without = detail::vertex_layout::no_edge) const {
-    return {vertices_, core_->format, core_->units, query, batch.constant[q], entries_, ef, most_candidates(),
-            without};
+    return {vertices_, core_->format, core_->units, query, batch.constant[q], entries_, ef, most_candidates(), without};
   }
   std::size_t most_candidates() const noexcept { return std::max<std::size_t>(this->rows() / 16, 4096); }
 
   template <class Visit>
-  void walk(const detail::graph_batch& batch, std::size_t q, std::size_t ef, std::size_t, detail::graph_memory& memory,
+  void walk(const detail::graph_batch& batch, std::size_t q, std::size_t ef, detail::graph_memory& memory,
             const Visit& visit) const {
     graph_statistics did;
     const auto query = core_->space.query(batch, q);
     const auto entered = start(batch, q, memory);
-    walk_of(batch, q, query, ef)(entered, memory.pool, memory, [](row_id, float) { return true; }, visit, did);
+    walk_of(batch, q, query, ef)(
+        entered, memory.pool, memory, [](row_id, float) { return true; }, visit, did);
   }
 
   /// How the rows of a choice are looked for.
@@ -504,6 +513,7 @@ class graph_index
   /// Calls `take(row, distance)` for those that may be found, at most `most` of them.
   template <class Take>
   void take_rows(const row_choice& choice, row_id vertex, float distance, std::size_t most, const Take& take) const {
+    if (!equal_.is_vertex(vertex)) return;  // a damaged file may have edges to such
     if (choice(vertex)) {
       take(vertex, distance);
       --most;
@@ -521,7 +531,8 @@ class graph_index
   template <class Take>
   graph_statistics answer_one(const detail::graph_batch& batch, std::size_t q, const row_choice& choice,
                               std::size_t members, std::size_t ef, std::size_t most, float radius,
-                              detail::graph_memory& memory, const Take& take, const std::function<void()>& again) const {
+                              detail::graph_memory& memory, const Take& take,
+                              const std::function<void()>& again) const {
     graph_statistics did;
     const auto query = core_->space.query(batch, q);
     if (reads_all(members, ef)) {
@@ -532,7 +543,8 @@ class graph_index
     const auto walk = walk_of(batch, q, query, ef);
     const auto visit = [&](row_id vertex, float distance) { take_rows(choice, vertex, distance, most, take); };
     if (choice.all() && radius == -detail::infinity<float>()) {
-      walk(entered, memory.pool, memory, [](row_id, float) { return true; }, visit, did);
+      walk(
+          entered, memory.pool, memory, [](row_id, float) { return true; }, visit, did);
       return did;
     }
     const bool all = choice.all();
@@ -551,16 +563,17 @@ class graph_index
               graph_statistics* statistics) const {
     const std::size_t k = result.k(), ef = asked.ef() == 0 ? this->ef(k) : asked.ef();
     const std::size_t members = detail::known_members(choice, this->rows(), this->size());
-    for_each_batch(asked, statistics, [&](const detail::graph_batch& batch, std::size_t q, std::size_t of_all,
-                                          detail::graph_memory& memory) {
-      const row_choice own = choice.for_query(of_all);
-      memory.top.reset(k);
-      const graph_statistics did = answer_one(
-          batch, q, own, members, ef, k, -detail::infinity<float>(), memory,
-          [&](row_id row, float distance) { memory.top.offer(row, distance); }, [&] { memory.top.reset(k); });
-      result.assign(of_all, memory.top.sorted());
-      return did;
-    });
+    for_each_batch(
+        asked, statistics,
+        [&](const detail::graph_batch& batch, std::size_t q, std::size_t of_all, detail::graph_memory& memory) {
+          const row_choice own = choice.for_query(of_all);
+          memory.top.reset(k);
+          const graph_statistics did = answer_one(
+              batch, q, own, members, ef, k, -detail::infinity<float>(), memory,
+              [&](row_id row, float distance) { memory.top.offer(row, distance); }, [&] { memory.top.reset(k); });
+          result.assign(of_all, memory.top.sorted());
+          return did;
+        });
   }
 
   range_result<float> answer_range(const query_view& asked, float radius, const row_choice& choice,
@@ -568,19 +581,20 @@ class graph_index
     const std::size_t ef = asked.ef() == 0 ? this->ef() : asked.ef();
     const std::size_t members = detail::known_members(choice, this->rows(), this->size());
     std::vector<std::vector<neighbor<float>>> found(asked.size());
-    for_each_batch(asked, statistics, [&](const detail::graph_batch& batch, std::size_t q, std::size_t of_all,
-                                          detail::graph_memory& memory) {
-      const row_choice own = choice.for_query(of_all);
-      auto& list = found[of_all];
-      const graph_statistics did = answer_one(
-          batch, q, own, members, ef, this->rows(), radius, memory,
-          [&](row_id row, float distance) {
-            if (!detail::is_nan(distance) && distance <= radius) list.push_back({row, distance});
-          },
-          [&] { list.clear(); });
-      std::ranges::sort(list, neighbor_order<std::less<>>{});
-      return did;
-    });
+    for_each_batch(
+        asked, statistics,
+        [&](const detail::graph_batch& batch, std::size_t q, std::size_t of_all, detail::graph_memory& memory) {
+          const row_choice own = choice.for_query(of_all);
+          auto& list = found[of_all];
+          const graph_statistics did = answer_one(
+              batch, q, own, members, ef, this->rows(), radius, memory,
+              [&](row_id row, float distance) {
+                if (!detail::is_nan(distance) && distance <= radius) list.push_back({row, distance});
+              },
+              [&] { list.clear(); });
+          std::ranges::sort(list, neighbor_order<std::less<>>{});
+          return did;
+        });
     range_result<float> result;
     for (const auto& list : found) result.append(list);
     return result;

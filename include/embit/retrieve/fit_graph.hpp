@@ -47,7 +47,7 @@ template <class Index, class Search>
 void choose_ef(Index& index, const plan_queries& asked, double target, const Search& search) {
   constexpr std::size_t most = 4096;
   std::vector<recall_at_ef> curve;
-  for (std::size_t ef = planned_neighbors; ; ef += (std::max<std::size_t>)(ef / 8, 2)) {
+  for (std::size_t ef = planned_neighbors;; ef += (std::max<std::size_t>)(ef / 8, 2)) {
     double recall = asked.recall(search(ef));
     if (!curve.empty()) recall = (std::max)(recall, curve.back().recall);
     curve.push_back({ef, recall});
@@ -89,8 +89,8 @@ void plan_ef(graph_index<Coder, Exec>& index, matrix_view<const float> rows, mat
 }
 
 /// A graph over `rows`: lists by k-means, in which the neighbours of each row are looked for, edges to some of these,
-/// RaBitQ codes of what they have beside the row, and as many candidates as it takes to find `target_recall` of the true
-/// 10 neighbours. That is measured on rows that stand for queries; queries that are unlike the rows may need more
+/// RaBitQ codes of what they have beside the row, and as many candidates as it takes to find `target_recall` of the
+/// true 10 neighbours. That is measured on rows that stand for queries; queries that are unlike the rows may need more
 /// (`set_ef`). Every random choice comes from `engine`; the graph is the same on any number of threads.
 /// @param rows      n × dim; unit vectors are made of them for the cosine
 /// @param progress  that of k-means and of `graph_index`, see there
@@ -126,7 +126,8 @@ graph_index<rabitq, Exec> fit_graph(matrix_view<const float> rows, fit_graph_opt
   };
   if (options.metric == metric::cosine)
     for (std::size_t i = 0; i < rows.rows(); ++i)
-      if (!(detail::dot_of(rows[i], rows[i]) > 0)) raise(errc::argument, "rows: row ", i, " is zero and has no direction");
+      if (!(detail::dot_of(rows[i], rows[i]) > 0))
+        raise(errc::argument, "rows: row ", i, " is zero and has no direction");
   auto index = options.metric == metric::l2 ? build(rows) : build(index_type::points_of(rows, options.metric));
   if (options.ef == 0) plan_ef(index, rows, options.target_recall, draws, lists.plan_queries);
   return index;

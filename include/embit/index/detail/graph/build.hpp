@@ -54,9 +54,10 @@ inline bool halves_suffice(const graph_points& points, matrix_view<const float> 
                            std::span<const float> middle) {
   constexpr std::size_t enough = 1000;
   constexpr double most_times_as_far = 100;
+  constexpr std::uint64_t stride = 2654435761u;  // rows may repeat in whatever period
   std::vector<row_id> some;
-  for (std::size_t i = 0; i < rows.rows(); i += std::max<std::size_t>(rows.rows() / enough, 1))
-    some.push_back(static_cast<row_id>(i));
+  for (std::size_t i = 0; i < (std::min)(enough, rows.rows()); ++i)
+    some.push_back(static_cast<row_id>(i * stride % rows.rows()));
   const matrix<float> own = points.placed(matrix<float>(rows, some));
   const auto lists = cells.assign(own);
   double from_middle = 0, from_centroids = 0;

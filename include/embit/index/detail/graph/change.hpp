@@ -70,7 +70,7 @@ class added_vertices {
     edge_table all(after);
     for (std::size_t v = 0; v < before_; ++v) all.set(v, rows_.edges(v));
     for (const auto& [vertex, edges] : edges_) all.set(vertex, edges);
-    connection connected(all, entries, rule_.degree, [&](std::size_t v) {
+    connection connected(rows_, all, entries, rule_.degree, [&](std::size_t v) {
       return v < before_ ? equal_.is_vertex(v) : vertex_of_[v - before_] == v;
     });
     for (const row_id v : std::move(connected).changed()) {
@@ -148,7 +148,7 @@ class added_vertices {
   const edge_rule& rule_;
   std::size_t before_;
   edge_choice choose_;
-  std::vector<row_id> vertex_of_;                 // of each new row
+  std::vector<row_id> vertex_of_;                // of each new row
   std::map<row_id, std::vector<row_id>> edges_;  // of new vertices, and of others that are to be linked with them
   std::vector<std::optional<coded_vertices<Coder>>> coded_;
 };
@@ -160,12 +160,11 @@ struct compacted_graph {
   equal_rows equal;
   std::vector<row_id> entries;
 
-  /// @param survivors   rows that are left, ascending
-  /// @param renumbered  of every row its place among them
+  /// @param survivors  rows that are left, ascending
   template <Executor Exec>
   compacted_graph(const graph_space<Coder>& space, const vertex_store& old, const equal_rows& old_equal,
                   std::span<const row_id> old_entries, const edge_rule& rule, std::span<const row_id> survivors,
-                  std::span<const row_id> renumbered, const factor_units& units, const Exec& executor)
+                  const factor_units& units, const Exec& executor)
       : vertices(old.layout()) {
     constexpr row_id none = vertex_layout::no_edge;
     // The new number of what stands for an old vertex: of its rows the first that is left.
@@ -195,7 +194,7 @@ struct compacted_graph {
       any = any || entries[e] != none;
     }
     if (!any && !which.empty()) entries[0] = stands[which[0]];
-    connection connected(edges, entries, rule.degree, [&](std::size_t v) { return equal.is_vertex(v); });
+    connection connected(vertices, edges, entries, rule.degree, [&](std::size_t v) { return equal.is_vertex(v); });
     for (const row_id v : std::move(connected).changed()) anew[v] = true;
     std::vector<row_id> coded;
     for (const row_id v : which) {

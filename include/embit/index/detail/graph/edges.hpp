@@ -5,6 +5,7 @@
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
+#include <embit/core/finite.hpp>
 #include <embit/core/results.hpp>
 #include <embit/core/types.hpp>
 #include <embit/index/detail/graph/vertices.hpp>
@@ -75,8 +76,8 @@ class edge_choice {
     occluded_.clear();
     for (const candidate& c : candidates) {
       if (kept_.size() == rule.degree) break;
-      const bool hidden = std::ranges::any_of(
-          kept_, [&](row_id edge) { return rule.alpha2 * between(rows, edge, c.id) < c.distance; });
+      const bool hidden =
+          std::ranges::any_of(kept_, [&](row_id edge) { return rule.alpha2 * between(rows, edge, c.id) < c.distance; });
       (hidden ? occluded_ : kept_).push_back(c.id);
     }
     const std::size_t more = (std::min)(rule.degree - kept_.size(), occluded_.size());
@@ -146,8 +147,9 @@ class connection {
  public:
   /// @param is_vertex  of a row, whether it is one
   template <class IsVertex>
-  connection(edge_table& edges, std::span<const row_id> entries, std::size_t degree, IsVertex&& is_vertex)
-      : edges_(edges), degree_(degree), reached_(edges.vertices()), needed_(edges.vertices()) {
+  connection(const vertex_store& rows, edge_table& edges, std::span<const row_id> entries, std::size_t degree,
+             IsVertex&& is_vertex)
+      : rows_(rows), edges_(edges), degree_(degree), reached_(edges.vertices()), needed_(edges.vertices()) {
     for (const row_id entry : entries)
       if (entry < edges.vertices()) reach(entry);
     for (std::size_t v = 0; v < edges.vertices(); ++v)
@@ -190,9 +192,20 @@ class connection {
   void attach(row_id v) {
     for (const row_id to : edges_.of(v))
       if (reached_[to] && lead(to, v)) return;
+    if (const row_id from = nearest_of_some(v); from != vertex_layout::no_edge && lead(from, v)) return;
     for (std::size_t i = order_.size(); i-- > 0;)
       if (lead(order_[i], v)) return;
     reach(v);  // of no entry: the graph begins here
+  }
+  /// Of vertices that are reached and have a place, as far as they are looked at.
+  row_id nearest_of_some(row_id v) const noexcept {
+    constexpr std::size_t looked_at = 1000;
+    neighbor<float> nearest{vertex_layout::no_edge, infinity<float>()};
+    for (std::size_t i = 0; i < order_.size(); i += order_.size() / looked_at + 1) {
+      const neighbor<float> other{order_[i], between(rows_, v, order_[i])};
+      if (neighbor_order<std::less<>>{}(other, nearest) && place_in(other.id) < degree_) nearest = other;
+    }
+    return nearest.id;
   }
   bool lead(row_id from, row_id to) {
     const std::size_t place = place_in(from);
@@ -204,6 +217,7 @@ class connection {
     return true;
   }
 
+  const vertex_store& rows_;
   edge_table& edges_;
   std::size_t degree_;
   std::vector<bool> reached_;

@@ -50,7 +50,8 @@ class equal_rows {
   void for_each(row_id vertex, Visit&& visit) const {
     if (vertex >= next_.size() || next_[vertex] == vertex) return;
     const row_id last = next_[vertex];
-    for (row_id row = next_[last]; visit(row) && row != last; row = next_[row]) {}
+    for (row_id row = next_[last]; visit(row) && row != last; row = next_[row]) {
+    }
   }
 
  private:
@@ -94,7 +95,6 @@ inline std::vector<row_id> first_equal(const vertex_store& rows) {
     const auto same = std::ranges::find_if(of_hash, [&](row_id other) { return equal(row, other); });
     first[row] = same == of_hash.end() ? row : *same;
     if (first[row] == row) of_hash.push_back(row);
-
   }
   return first;
 }

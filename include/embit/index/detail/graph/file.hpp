@@ -43,8 +43,8 @@ inline void write_vertices(const section_writer& out, const vertex_store& vertic
 }
 
 /// @throws error errc::format for numbers and factors that are not finite, and edges that lead nowhere, to their own
-/// vertex, or follow a place without one.
-inline void require_vertices(const section_reader& in, const vertex_store& vertices) {
+/// vertex, to a row that another stands for, or follow a place without one.
+inline void require_vertices(const section_reader& in, const vertex_store& vertices, const equal_rows& equal) {
   const vertex_layout& layout = vertices.layout();
   const std::size_t factors = 2 * most_edges;
   for (std::size_t v = 0; v < vertices.size(); ++v) {
@@ -57,13 +57,13 @@ inline void require_vertices(const section_reader& in, const vertex_store& verti
     const auto* const edges = reinterpret_cast<const row_id*>(at + layout.edges());
     const std::size_t count = vertices.edges(v).size();
     for (std::size_t e = 0; e < most_edges; ++e)
-      if (e < count ? edges[e] >= vertices.size() || edges[e] == v : edges[e] != vertex_layout::no_edge)
+      if (e < count ? edges[e] == v || !equal.is_vertex(edges[e]) : edges[e] != vertex_layout::no_edge)
         refuse_section(in, "vertices", "an edge of vertex ", v, " of ", vertices.size(), " leads to ", edges[e]);
   }
 }
 
 /// Where a file is mapped, vertices stay there and are not looked at: searches pass over edges that lead nowhere.
-/// @throws error as above, and errc::format for part of a vertex.
+/// @throws error errc::format for part of a vertex.
 inline vertex_store read_vertices(const section_reader& in, const vertex_layout& layout) {
   const std::size_t bytes = in.count<std::uint8_t>("vertices");
   if (bytes % layout.bytes() != 0)
@@ -73,7 +73,6 @@ inline vertex_store read_vertices(const section_reader& in, const vertex_layout&
   if (in.maps()) return vertices;
   for (std::size_t v = 0; v < vertices.size(); ++v) vertices.own(v);
   vertices.forget_keeper();
-  require_vertices(in, vertices);
   return vertices;
 }
 
@@ -104,8 +103,7 @@ inline std::vector<row_id> read_entries(const section_reader& in, std::size_t ce
   bool any = false;
   for (const row_id entry : entries) {
     any = any || entry < rows;
-    if (entry >= rows && entry != vertex_layout::no_edge)
-      refuse_section(in, "entries", "row ", entry, " of ", rows);
+    if (entry >= rows && entry != vertex_layout::no_edge) refuse_section(in, "entries", "row ", entry, " of ", rows);
   }
   if (!any && rows != 0) refuse_section(in, "entries", "none for ", rows, " rows");
   return {entries.begin(), entries.end()};

@@ -34,8 +34,8 @@ namespace embit::inline EMBIT_ABI::detail {
 
 /// The point that a row is, such that squared distances between points are in the order of the metric: the row itself
 /// for l2, a unit row for the cosine, and for inner products a row with one coordinate more, √(reach − |row|²), which
-/// queries have as 0: |q − x|² = |q|² + reach − 2⟨q, x⟩. Bachrach et al., "Speeding up the Xbox recommender system using
-/// a Euclidean transformation for inner-product spaces", RecSys 2014, section 3.1.
+/// queries have as 0: |q − x|² = |q|² + reach − 2⟨q, x⟩. Bachrach et al., "Speeding up the Xbox recommender system
+/// using a Euclidean transformation for inner-product spaces", RecSys 2014, section 3.1.
 struct graph_points {
   embit::metric metric = embit::metric::l2;
   std::size_t dim = 0;  // of rows
@@ -104,8 +104,9 @@ struct graph_batch {
 };
 
 /// Distances to the neighbours of a vertex: a vertex is a list whose centroid is itself. With v the point of the
-/// vertex, r = neighbour − v, y and s the code of r and its scale, T the linear part of the map of queries z = T q + z₀,
-/// and D(q, y) = |q|² + l(q) + base + offset + σ s ⟨z(q), y⟩ what the coder estimates of a query and a row of its own,
+/// vertex, r = neighbour − v, y and s the code of r and its scale, T the linear part of the map of queries z = T q +
+/// z₀, and D(q, y) = |q|² + l(q) + base + offset + σ s ⟨z(q), y⟩ what the coder estimates of a query and a row of its
+/// own,
 ///   |q − neighbour|² ≈ D(q − v, y) = |q − v|² + l(q) + [base + offset − l(v) − σ s ⟨T v, y⟩] + σ s ⟨z(q), y⟩
 /// so that one table of ⟨z(q), ·⟩ serves all vertices, the distance of the vertex is the base of its neighbours', and
 /// what is in brackets is computed once. Points are mapped less their middle.
@@ -187,9 +188,9 @@ class graph_space {
         made.scales[at] = scaled ? made.codes.factor(at, row_factor::scale) : 1.f;
         made.codes[at].decode(values);
         const double own = offset ? double{made.codes.factor(at, row_factor::offset)} : 0.;
-        made.offsets[at] = static_cast<float>(own + constant - double{scale_} * double{made.scales[at]} *
-                                                                   double{dot(linear_part.data(), values.data(),
-                                                                              values.size())});
+        made.offsets[at] = static_cast<float>(own + constant -
+                                              double{scale_} * double{made.scales[at]} *
+                                                  double{dot(linear_part.data(), values.data(), values.size())});
       }
     }
     return made;

@@ -83,11 +83,11 @@ class vertex_store {
   std::span<const float> row(std::size_t vertex) const noexcept {
     return {reinterpret_cast<const float*>((*this)[vertex]), layout_.dims};
   }
-  /// The rows that edges lead to, in the order of their codes; without those beyond the last.
+  /// The rows that edges lead to, in the order of their codes, up to the first that is none.
   std::span<const row_id> edges(std::size_t vertex) const noexcept {
     const auto* to = reinterpret_cast<const row_id*>((*this)[vertex] + layout_.edges());
     std::size_t count = 0;
-    while (count < most_edges && to[count] != vertex_layout::no_edge) ++count;
+    while (count < most_edges && to[count] < size_) ++count;
     return {to, count};
   }
 
@@ -138,7 +138,8 @@ class vertex_store {
   /// Gives a chunk memory of its own for all its vertices below `size`, twice what it has at least.
   void make_room(std::size_t number, std::size_t size) {
     chunk& c = chunks_[number];
-    const std::size_t first = number << shift_, has = (std::min)(chunk_rows(), std::max(std::size_t{size_}, first) - first);
+    const std::size_t first = number << shift_,
+                      has = (std::min)(chunk_rows(), std::max(std::size_t{size_}, first) - first);
     const std::size_t wanted = (std::min)(chunk_rows(), size - first);
     if (c.held && !c.held.is_shared() && c.held->size() >= wanted * bytes_) return;
     const std::size_t rows = (std::min)(chunk_rows(), (std::max)(wanted, 2 * has));

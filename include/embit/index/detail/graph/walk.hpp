@@ -53,7 +53,7 @@ class row_marks {
     set_.push_back(row);
     return true;
   }
-  bool test(row_id row) const noexcept { return (words_[row / word_bits] >> row % word_bits & 1) != 0; }
+  void take(row_id row) noexcept { words_[row / word_bits] &= ~(word{1} << row % word_bits); }
   std::size_t memory() const noexcept { return words_.capacity() * sizeof(word) + set_.capacity() * sizeof(row_id); }
 
  private:
@@ -65,6 +65,7 @@ class row_marks {
 struct plain_candidate {
   float distance;
   row_id vertex;
+  bool visited = false;
 
   static constexpr bool counts = true, counts_all = true;
 };
@@ -73,11 +74,13 @@ struct counted_candidate {
   float distance;
   row_id vertex;
   bool counts;
+  bool visited = false;
 
   static constexpr bool counts_all = false;
 };
 
-/// The nearest candidates: as many as it takes for `ef` of those that count.
+/// The nearest candidates: as many as it takes for `ef` of those that count. One that is dropped may come again, since
+/// what is estimated of it beside a nearer vertex is more exact.
 template <class Candidate>
 class candidate_pool {
  public:
@@ -86,8 +89,15 @@ class candidate_pool {
     counted_ = at_ = 0;
     pool_.clear();
   }
+  /// Whether all have been visited.
   bool done() const noexcept { return at_ == pool_.size(); }
-  row_id next() noexcept { return pool_[at_++].vertex; }
+  /// The nearest that was not visited; it is from now on.
+  row_id next() noexcept {
+    Candidate& nearest = pool_[at_];
+    nearest.visited = true;
+    find_next();
+    return nearest.vertex;
+  }
   /// That which is next, if there is one.
   const Candidate* ahead() const noexcept { return at_ < pool_.size() ? &pool_[at_] : nullptr; }
   bool full() const noexcept { return counted_ >= ef_; }
@@ -96,22 +106,30 @@ class candidate_pool {
   std::size_t size() const noexcept { return pool_.size(); }
   std::size_t memory() const noexcept { return pool_.capacity() * sizeof(Candidate); }
 
-  void put(const Candidate& added) {
+  /// @param marked  the candidates, of which those that are dropped are taken out
+  void put(const Candidate& added, row_marks& marked) {
     std::size_t i = pool_.size();
     pool_.push_back(added);
-    for (; i > at_ && pool_[i - 1].distance > added.distance; --i) pool_[i] = pool_[i - 1];
+    for (; i > 0 && pool_[i - 1].distance > added.distance; --i) pool_[i] = pool_[i - 1];
     pool_[i] = added;
+    at_ = (std::min)(at_, i);
     counted_ += added.counts;
-    while (pool_.size() > at_ && (counted_ > ef_ || (counted_ == ef_ && !pool_.back().counts))) drop_last();
+    while (counted_ > ef_ || (counted_ == ef_ && !pool_.back().counts)) drop_last(marked);
   }
 
  private:
-  void drop_last() noexcept {
-    counted_ -= pool_.back().counts;
+  void find_next() noexcept {
+    while (at_ < pool_.size() && pool_[at_].visited) ++at_;
+  }
+  void drop_last(row_marks& marked) noexcept {
+    const Candidate& last = pool_.back();
+    counted_ -= last.counts;
+    if (!last.visited) marked.take(last.vertex);
     pool_.pop_back();
+    at_ = (std::min)(at_, pool_.size());
   }
 
-  std::size_t ef_ = 1, counted_ = 0, at_ = 0;
+  std::size_t ef_ = 1, counted_ = 0, at_ = 0;  // at_: the first that was not visited
   std::vector<Candidate> pool_;
 };
 
@@ -125,9 +143,7 @@ struct graph_memory {
   candidate_pool<plain_candidate> pool;
   candidate_pool<counted_candidate> counted_pool;
 
-  std::size_t memory() const noexcept {
-    return top.memory() + seen.memory() + pool.memory() + counted_pool.memory();
-  }
+  std::size_t memory() const noexcept { return top.memory() + seen.memory() + pool.memory() + counted_pool.memory(); }
 };
 
 /// Asks for a vertex ahead of its visit: of wide ones as much as is read before the processor sees where it goes.
@@ -147,7 +163,7 @@ struct graph_walk {
   const level_format& format;
   const factor_units& units;
   const point_query& query;
-  float constant;               // of estimated distances
+  float constant;                   // of estimated distances
   std::span<const row_id> entries;  // of all lists; one of no list is no vertex
   std::size_t ef;
   std::size_t most;  // candidates; where there are more, the walk is given up
@@ -163,11 +179,12 @@ struct graph_walk {
     const std::size_t bytes = vertices.bytes_each(), rows = vertices.size();
     const std::size_t codes_at = layout.codes(), offsets_at = layout.offsets(), scales_at = layout.scales(),
                       edges_at = layout.edges();
-    level_run run{.format = &format, .codes = nullptr, .row_bytes = layout.row_bytes, .first_row = 0, .rows = most_edges};
+    level_run run{
+        .format = &format, .codes = nullptr, .row_bytes = layout.row_bytes, .first_row = 0, .rows = most_edges};
     level_scan_job job = memory.query.job_for(run);
     const float base = job.score.base + constant;
-    job.offset.unit = units.offset;
-    job.scale.unit = units.scale;
+    job.offset.unit = layout.halves ? units.offset : 1.f;
+    job.scale.unit = layout.halves ? units.scale : 1.f;
     job.hits = memory.hits.data();
     job.last_block = 1;
     pool.reset(ef);
@@ -175,9 +192,9 @@ struct graph_walk {
     if (without < rows) memory.seen.put(without);
     const auto offer = [&](row_id vertex, float distance) {
       if constexpr (Candidate::counts_all)
-        pool.put({distance, vertex});
+        pool.put({distance, vertex}, memory.seen);
       else
-        pool.put({distance, vertex, counts(vertex, distance)});
+        pool.put({distance, vertex, counts(vertex, distance)}, memory.seen);
     };
     for (const auto& entry : nearest_entries)
       if (entries[entry.id] < rows && memory.seen.put(entries[entry.id])) offer(entries[entry.id], entry.distance);
