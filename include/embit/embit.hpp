@@ -59,5 +59,6 @@
 #include <embit/multivector/muvera.hpp>
 #include <embit/multivector/muvera_options.hpp>
 #include <embit/multivector/sparse_rows.hpp>
+#include <embit/retrieve/fit_graph.hpp>
 #include <embit/retrieve/fit_ivf.hpp>
 #include <embit/search.hpp>

@@ -21,6 +21,7 @@
 #include <embit/index/detail/graph/edges.hpp>
 #include <embit/index/detail/graph/equal_rows.hpp>
 #include <embit/index/detail/graph/file.hpp>
+#include <embit/index/detail/graph/rows.hpp>
 #include <embit/index/detail/graph/space.hpp>
 #include <embit/index/detail/graph/vertices.hpp>
 #include <embit/index/detail/graph/walk.hpp>
@@ -169,29 +170,18 @@ class graph_index
     }
     knn_result<float> result;
     result.reset(of.size(), k);
-    for_each_batch(
-        queries, nullptr,
-        [&](const detail::graph_batch& batch, std::size_t q, std::size_t of_all, detail::graph_memory& memory) {
-          const auto others = [&](row_id row) { return row != of[of_all]; };
-          const row_choice choice = this->rows_left().choose(others);
-          memory.top.reset(k);
-          graph_statistics did;
-          const auto query = core_->space.query(batch, q);
-          const auto take = [&](row_id row, float distance) { memory.top.offer(row, distance); };
-          if (reads_all(this->size(), ef)) {
-            read_all(query, choice, take, did);
-          } else {
-            bool alone = true;
-            equal_.for_each(of[of_all], [&](row_id) { return alone = false; });
-            const auto entered = start(batch, q, memory);
-            const auto walk = walk_of(batch, q, query, ef, alone ? of[of_all] : detail::vertex_layout::no_edge);
-            walk(
-                entered, memory.pool, memory, [](row_id, float) { return true; },
-                [&](row_id vertex, float distance) { take_rows(choice, vertex, distance, k, take); }, did);
-          }
-          result.assign(of_all, memory.top.sorted());
-          return did;
-        });
+    for_each_batch(queries, nullptr,
+                   [&](const detail::graph_batch& batch, std::size_t q, std::size_t of_all, auto& memory) {
+                     const row_id own = of[of_all];
+                     detail::graph_wish wish{.members = this->size(), .ef = ef, .most = k, .all_count = true};
+                     bool alone = true;
+                     equal_.for_each(own, [&](row_id) { return alone = false; });
+                     if (alone) wish.without = own;
+                     const auto others = [own](row_id row) { return row != own; };
+                     const auto did = nearest(batch, q, this->rows_left().choose(others), wish, k, memory);
+                     result.assign(of_all, memory.top.sorted());
+                     return did;
+                   });
     return result;
   }
 
@@ -315,8 +305,6 @@ class graph_index
   static constexpr std::size_t planned = 10, added_together = 128;
   /// Candidates for the edges of a row that is added.
   static constexpr std::size_t ef_of_added = 96;
-  /// What a visit costs, in rows that are read one after another.
-  static constexpr std::size_t rows_in_visit = 20;
 
   struct core {
     detail::graph_space<Coder> space;
@@ -439,9 +427,15 @@ class graph_index
       std::vector<std::vector<neighbor<float>>> found(rows.rows());
       detail::for_each_query(executor_, rows.rows(), [&](std::size_t q, std::size_t) {
         const auto memory = workspaces_.take();
-        walk(batch, q, ef_of_added, *memory, [&](row_id vertex, float distance) {
-          found[q].push_back({vertex, distance});
-        });
+        graph_statistics did;
+        const auto query = core_->space.query(batch, q);
+        const auto entered = start(batch, q, *memory);
+        walk_of(batch, q, query, ef_of_added)(
+            entered, memory->pool, *memory, [](row_id, float) { return true; },
+            [&](row_id vertex, float distance) {
+              found[q].push_back({vertex, distance});
+            },
+            did);
       });
       detail::added_vertices<Coder> added(core_->space, vertices_, equal_, core_->rule, before, std::move(found));
       const bool check = (unchecked_ + rows.rows()) * checked_share >= after;
@@ -477,124 +471,79 @@ class graph_index
   }
   std::size_t most_candidates() const noexcept { return std::max<std::size_t>(this->rows() / 16, 4096); }
 
-  template <class Visit>
-  void walk(const detail::graph_batch& batch, std::size_t q, std::size_t ef, detail::graph_memory& memory,
-            const Visit& visit) const {
-    graph_statistics did;
-    const auto query = core_->space.query(batch, q);
-    const auto entered = start(batch, q, memory);
-    walk_of(batch, q, query, ef)(
-        entered, memory.pool, memory, [](row_id, float) { return true; }, visit, did);
-  }
-
-  /// How the rows of a choice are looked for.
-  bool reads_all(std::size_t members, std::size_t ef) const noexcept {
-    const double walk = static_cast<double>(rows_in_visit) * static_cast<double>(ef) *
-                        static_cast<double>(this->rows()) / static_cast<double>(std::max<std::size_t>(members, 1));
-    return static_cast<double>(members) <= walk;
-  }
-
-  template <class Take>
-  void read_all(const detail::point_query& query, const row_choice& choice, const Take& take,
-                graph_statistics& did) const {
-    choice.for_each(0, this->rows(), [&](std::size_t row) {
-      ++did.scanned;
-      take(static_cast<row_id>(row), query(vertices_.row(row).data()).reported);
-    });
-  }
-
-  /// Whether any of the rows that a vertex stands for may be found.
-  bool accepts(const row_choice& choice, row_id vertex) const {
-    if (choice(vertex)) return true;
-    bool any = false;
-    equal_.for_each(vertex, [&](row_id row) { return !(any = choice(row)); });
-    return any;
-  }
-  /// Calls `take(row, distance)` for those that may be found, at most `most` of them.
-  template <class Take>
-  void take_rows(const row_choice& choice, row_id vertex, float distance, std::size_t most, const Take& take) const {
-    if (!equal_.is_vertex(vertex)) return;  // a damaged file may have edges to such
-    if (choice(vertex)) {
-      take(vertex, distance);
-      --most;
-    }
-    if (equal_.none() || most == 0) return;
-    equal_.for_each(vertex, [&](row_id row) {
-      if (!choice(row)) return true;
-      take(row, distance);
-      return --most != 0;
-    });
-  }
-
   /// Visits vertices near a query, or reads all rows of the choice.
-  /// @param radius  rows within it do not count among the `ef` candidates
   template <class Take>
   graph_statistics answer_one(const detail::graph_batch& batch, std::size_t q, const row_choice& choice,
-                              std::size_t members, std::size_t ef, std::size_t most, float radius,
-                              detail::graph_memory& memory, const Take& take,
+                              const detail::graph_wish& wish, detail::graph_memory& memory, const Take& take,
                               const std::function<void()>& again) const {
     graph_statistics did;
     const auto query = core_->space.query(batch, q);
-    if (reads_all(members, ef)) {
-      read_all(query, choice, take, did);
+    const detail::vertex_rows rows{vertices_, equal_, choice};
+    if (wish.reads_all(this->rows())) {
+      rows.take_all(query, take, did);
       return did;
     }
     const auto entered = start(batch, q, memory);
-    const auto walk = walk_of(batch, q, query, ef);
-    const auto visit = [&](row_id vertex, float distance) { take_rows(choice, vertex, distance, most, take); };
-    if (choice.all() && radius == -detail::infinity<float>()) {
-      walk(
-          entered, memory.pool, memory, [](row_id, float) { return true; }, visit, did);
+    const auto walk = walk_of(batch, q, query, wish.ef, wish.without);
+    const auto visit = [&](row_id vertex, float distance) { rows.take_of(vertex, distance, wish.most, take); };
+    const auto all = [](row_id, float) { return true; };
+    if (wish.radius == nullptr && wish.all_count) {
+      walk(entered, memory.pool, memory, all, visit, did);
       return did;
     }
-    const bool all = choice.all();
-    const float within = query.squared(radius);
+    const float within = wish.radius == nullptr ? 0 : query.squared(*wish.radius);
     const auto counts = [&](row_id vertex, float distance) {
-      return distance > within && (all || accepts(choice, vertex));
+      return (wish.radius == nullptr || distance > within) && (wish.all_count || rows.accepts(vertex));
     };
     if (!walk(entered, memory.counted_pool, memory, counts, visit, did)) {
       again();
-      read_all(query, choice, take, did);
+      rows.take_all(query, take, did);
     }
     return did;
   }
 
+  /// Leaves the k nearest in the memory.
+  graph_statistics nearest(const detail::graph_batch& batch, std::size_t q, const row_choice& choice,
+                           const detail::graph_wish& wish, std::size_t k, detail::graph_memory& memory) const {
+    memory.top.reset(k);
+    return answer_one(
+        batch, q, choice, wish, memory, [&](row_id row, float distance) { memory.top.offer(row, distance); },
+        [&] { memory.top.reset(k); });
+  }
+
   void answer(const query_view& asked, const row_choice& choice, knn_result<float>& result,
               graph_statistics* statistics) const {
-    const std::size_t k = result.k(), ef = asked.ef() == 0 ? this->ef(k) : asked.ef();
-    const std::size_t members = detail::known_members(choice, this->rows(), this->size());
-    for_each_batch(
-        asked, statistics,
-        [&](const detail::graph_batch& batch, std::size_t q, std::size_t of_all, detail::graph_memory& memory) {
-          const row_choice own = choice.for_query(of_all);
-          memory.top.reset(k);
-          const graph_statistics did = answer_one(
-              batch, q, own, members, ef, k, -detail::infinity<float>(), memory,
-              [&](row_id row, float distance) { memory.top.offer(row, distance); }, [&] { memory.top.reset(k); });
-          result.assign(of_all, memory.top.sorted());
-          return did;
-        });
+    const detail::graph_wish wish{.members = detail::known_members(choice, this->rows(), this->size()),
+                                  .ef = asked.ef() == 0 ? this->ef(result.k()) : asked.ef(),
+                                  .most = result.k(),
+                                  .all_count = choice.all()};
+    for_each_batch(asked.queries(), statistics,
+                   [&](const detail::graph_batch& batch, std::size_t q, std::size_t of_all, auto& memory) {
+                     const auto did = nearest(batch, q, choice.for_query(of_all), wish, result.k(), memory);
+                     result.assign(of_all, memory.top.sorted());
+                     return did;
+                   });
   }
 
   range_result<float> answer_range(const query_view& asked, float radius, const row_choice& choice,
                                    graph_statistics* statistics) const {
-    const std::size_t ef = asked.ef() == 0 ? this->ef() : asked.ef();
-    const std::size_t members = detail::known_members(choice, this->rows(), this->size());
+    const detail::graph_wish wish{.members = detail::known_members(choice, this->rows(), this->size()),
+                                  .ef = asked.ef() == 0 ? this->ef() : asked.ef(),
+                                  .most = this->rows(),
+                                  .radius = &radius,
+                                  .all_count = choice.all()};
     std::vector<std::vector<neighbor<float>>> found(asked.size());
-    for_each_batch(
-        asked, statistics,
-        [&](const detail::graph_batch& batch, std::size_t q, std::size_t of_all, detail::graph_memory& memory) {
-          const row_choice own = choice.for_query(of_all);
-          auto& list = found[of_all];
-          const graph_statistics did = answer_one(
-              batch, q, own, members, ef, this->rows(), radius, memory,
-              [&](row_id row, float distance) {
-                if (!detail::is_nan(distance) && distance <= radius) list.push_back({row, distance});
-              },
-              [&] { list.clear(); });
-          std::ranges::sort(list, neighbor_order<std::less<>>{});
-          return did;
-        });
+    for_each_batch(asked.queries(), statistics,
+                   [&](const detail::graph_batch& batch, std::size_t q, std::size_t of_all, auto& memory) {
+                     auto& list = found[of_all];
+                     const auto take = [&](row_id row, float distance) {
+                       if (!detail::is_nan(distance) && distance <= radius) list.push_back({row, distance});
+                     };
+                     const auto did =
+                         answer_one(batch, q, choice.for_query(of_all), wish, memory, take, [&] { list.clear(); });
+                     std::ranges::sort(list, neighbor_order<std::less<>>{});
+                     return did;
+                   });
     range_result<float> result;
     for (const auto& list : found) result.append(list);
     return result;
@@ -602,7 +551,7 @@ class graph_index
 
   /// Calls `f(batch, number in the batch, number of all, memory)` for each query, those of a batch mapped together.
   template <class F>
-  void for_each_batch(const query_view& asked, graph_statistics* statistics, const F& f) const {
+  void for_each_batch(matrix_view<const float> asked, graph_statistics* statistics, const F& f) const {
     constexpr std::size_t together = 32;
     std::vector<graph_statistics> of_worker(executor_.concurrency());
     run_ranges(executor_, asked.size(), 1, (std::max)(asked.size() / together, executor_.concurrency()),
@@ -610,7 +559,7 @@ class graph_index
                  const auto memory = workspaces_.take();
                  for (std::size_t begin = first; begin < last; begin += together) {
                    const std::size_t count = (std::min)(together, last - begin);
-                   const auto batch = core_->space.prepare(asked.queries().middle_rows(begin, count));
+                   const auto batch = core_->space.prepare(asked.middle_rows(begin, count));
                    for (std::size_t q = 0; q < count; ++q) of_worker[worker] += f(batch, q, begin + q, *memory);
                  }
                });
