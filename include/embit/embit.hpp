@@ -59,6 +59,7 @@
 #include <embit/multivector/muvera.hpp>
 #include <embit/multivector/muvera_options.hpp>
 #include <embit/multivector/sparse_rows.hpp>
+#include <embit/retrieve/fit_graph.hpp>
 #include <embit/retrieve/fit_ivf.hpp>
 #include <embit/retrieve/fit_ivf_transform.hpp>
 #include <embit/search.hpp>

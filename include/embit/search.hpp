@@ -65,6 +65,8 @@
 #include <embit/index/durable.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/index/funnel_queries.hpp>
+#include <embit/index/graph.hpp>
+#include <embit/index/graph_queries.hpp>
 #include <embit/index/index_kind.hpp>
 #include <embit/index/index_memory.hpp>
 #include <embit/index/ivf.hpp>

@@ -10,6 +10,7 @@
 #include <embit/index/concurrent.hpp>
 #include <embit/index/durable.hpp>
 #include <embit/index/flat.hpp>
+#include <embit/index/graph.hpp>
 #include <embit/index/ivf.hpp>
 #include <embit/index/ivf_levels.hpp>
 #include <embit/index/labelled.hpp>
@@ -137,6 +138,7 @@ using rabitq = embit::flat_index<embit::level_store, embit::rabitq::estimator_ty
 using floats = embit::flat_index<embit::matrix<float>, embit::l2>;
 using ivf = embit::ivf_index<>;
 using ivf_levels = embit::ivf_levels<embit::rabitq>;
+using graph = embit::graph_index<embit::rabitq>;
 using prefix = embit::prefix_index<>;
 
 template <class T>
@@ -164,9 +166,10 @@ using concurrent_labelled = embit::concurrent_index<embit::labelled_index<T>>;
 template <class T>
 using durable_labelled = embit::durable_index<embit::labelled_index<T>>;
 
-constexpr std::array<std::string_view, 10> indexes{
+constexpr std::array<std::string_view, 11> indexes{
     "`flat_index`",           "`multi_index`",          "`lsh_table`", "`flat_index` of sets", "`flat_index` of levels",
-    "`flat_index` of RaBitQ", "`flat_index` of floats", "`ivf_index`", "`ivf_levels`",         "`prefix_index`"};
+    "`flat_index` of RaBitQ", "`flat_index` of floats", "`ivf_index`", "`ivf_levels`",         "`graph_index`",
+    "`prefix_index`"};
 constexpr std::array<std::string_view, 9> wrappers{
     "alone",   "labelled",         "versioned", "concurrent", "concurrent labelled",
     "durable", "durable labelled", "any",       "retriever"};
@@ -195,8 +198,8 @@ constexpr row cells() {
 
 const std::array<row, indexes.size()>& table() {
   static constexpr std::array<row, indexes.size()> cells_of_all{
-      cells<flat>(),   cells<multi>(),  cells<lsh>(), cells<set>(),        cells<levels>(),
-      cells<rabitq>(), cells<floats>(), cells<ivf>(), cells<ivf_levels>(), cells<prefix>()};
+      cells<flat>(),   cells<multi>(), cells<lsh>(),        cells<set>(),   cells<levels>(), cells<rabitq>(),
+      cells<floats>(), cells<ivf>(),   cells<ivf_levels>(), cells<graph>(), cells<prefix>()};
   return cells_of_all;
 }
 
@@ -208,7 +211,7 @@ struct reason {
   op what;
   std::string_view why;
 };
-constexpr std::array<reason, 6> reasons{{
+constexpr std::array<reason, 7> reasons{{
     {"", "retriever", range, "a retriever ranks candidates; its `index()` is asked for all within a radius"},
     {"", "retriever", pairs, "likewise"},
     {"`flat_index` of RaBitQ", "", pairs,
@@ -216,6 +219,7 @@ constexpr std::array<reason, 6> reasons{{
     {"`flat_index` of floats", "", pairs, "`group_duplicates` finds near float rows by their codes"},
     {"`ivf_index`", "", pairs, "the free `pairs_within` joins the codes"},
     {"`ivf_levels`", "", pairs, "`group_duplicates` finds near float rows by their codes"},
+    {"`graph_index`", "", pairs, "`group_duplicates` finds near float rows by their codes"},
 }};
 
 // Rows are replaced under their labels; without labels they are removed and added.

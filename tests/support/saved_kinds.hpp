@@ -26,6 +26,7 @@
 #include <embit/fit/fit_rabitq.hpp>
 #include <embit/fit/fit_transform_coder.hpp>
 #include <embit/index/flat.hpp>
+#include <embit/index/graph.hpp>
 #include <embit/index/ivf.hpp>
 #include <embit/index/ivf_levels.hpp>
 #include <embit/index/labelled.hpp>
@@ -321,6 +322,17 @@ void each_saved_kind(Visit&& visit) {
     index.remove(4);
     return index;
   });
+  visit(type<embit::graph_index<embit::rabitq>>{}, "graph_index", [] {
+    embit::rng rng{9};
+    const auto coder = embit::fit_rabitq(small_rows(20, 5), {.center = embit::rabitq_center::zero}, rng);
+    auto rows = small_rows(9, 5);
+    std::copy_n(rows[2].begin(), 5, rows[7].begin());
+    embit::graph_index<embit::rabitq> index(rows, embit::k_means(small_rows(3, 5)), coder, coder,
+                                            {.degree = 4, .ef = 3});
+    index.set_recall_at_efs({{2, .5}, {3, .75}});
+    index.remove(4);
+    return index;
+  });
   visit(type<embit::transform_coder>{}, "transform_coder", [] {
     embit::rng rng{10};
     return embit::fit_transform_coder(small_rows(60, 5), {.bits = 16}, rng);
@@ -338,7 +350,7 @@ inline std::vector<saved_kind> saved_kinds() {
       [&]<class T>(type<T>, std::string name, auto make) { kinds.push_back(kind_of<T>(std::move(name), make)); });
   for (saved_kind& kind : kinds)
     kind.exact = kind.name != "rabitq" && kind.name != "transform_coder" && kind.name != "ivf_levels" &&
-                 kind.name != "product_quantizer";
+                 kind.name != "graph_index" && kind.name != "product_quantizer";
   kinds[0].copy.push_back(load_and_save<embit::block_store<>>);
   kinds[0].copy.push_back(map_and_save);
   for (const std::size_t i : {1u, 2u}) kinds[i].copy.push_back(map_levels_and_save);
