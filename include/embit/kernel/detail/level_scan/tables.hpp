@@ -46,18 +46,20 @@ inline entries_extent extent_of_entries(std::span<const float> entries, std::siz
 /// section of its own.
 ///
 /// The planes of a single segment share their entries and differ in what sums are weighted with. Planes of several
-/// segments have entries of their own in one unit for all, so that short planes add up like one long one.
+/// segments have entries of their own in one unit for all, so that short planes add up like one long one. Where rows
+/// have scales for segments, each segment is a part that is rounded alone.
 class level_tables {
  public:
   /// As level_query::assign.
   void round(const level_format& format, std::span<const float> z, std::size_t bits) {
     measure(format, z);
+    if (format.has_scales()) return round_parts(format, z, bits);
     if (format.segments.size() > 1) {
       choose_common_unit(format, bits);
       write_planes(format, z);
       return;
     }
-    unit_ = total_ > 0 ? (std::max)(wanted_step(format.segments[0], extents_[0], bits), total_ / most_sum) : 1.0;
+    unit_ = unit_alone(format.segments[0], extents_[0], bits);
     write(format, z);
   }
 
@@ -87,6 +89,15 @@ class level_tables {
     return least_of_all;
   }
 
+  /// A segment where some have scales: what `level_part` is made of.
+  struct scored_part {
+    std::size_t last_section = 0, scale_byte = level_part::unscaled;
+    std::int32_t bias = 0;
+    double unit = 0;
+  };
+  /// None where no segment has scales.
+  std::span<const scored_part> parts() const noexcept { return parts_; }
+
   std::span<const level_section> sections() const noexcept { return sections_; }
   const std::uint8_t* data() const noexcept { return tables_.data(); }
   double unit() const noexcept { return unit_; }
@@ -113,6 +124,7 @@ class level_tables {
     coarse_count_ = 0;
     group_weight_ = 0;
     extents_.clear();
+    parts_.clear();
     total_ = 0;
   }
 
@@ -155,6 +167,25 @@ class level_tables {
     return step * s.step;
   }
 
+  double unit_alone(const level_segment& s, const extent& most, std::size_t bits) const noexcept {
+    return total_ > 0 ? (std::max)(wanted_step(s, most, bits), total_ / most_sum) : 1.0;
+  }
+
+  void round_parts(const level_format& format, std::span<const float> z, std::size_t bits) {
+    std::size_t byte = 0, dim = 0;
+    for (std::size_t i = 0; i < format.segments.size(); ++i) {
+      const level_segment& s = format.segments[i];
+      const std::int32_t before = bias_;
+      const double unit = unit_alone(s, extents_[i], bits);
+      round_segment(s, z.subspan(dim, s.dims), s.step / unit);
+      write_segment(s, byte, false);
+      close_group();
+      byte += s.bytes();
+      dim += s.dims;
+      parts_.push_back({sections_.size(), s.scaled ? byte - 1 : level_part::unscaled, bias_ - before, unit});
+    }
+  }
+
   // Levels of a segment lie 2 steps apart, so that a code is off by step² / 3 in a number: ⟨z, values⟩ by the sum of
   // squares of z times that. Rounding entries to multiples of 2 units adds unit² / 3 an entry, which at 8 bits may be
   // an eighth of it. Planes whose entries do not fit 8 bits then take two lookups; the others leave the unit as fine as
@@ -182,7 +213,7 @@ class level_tables {
   void write(const level_format& format, std::span<const float> z) {
     const level_segment& s = format.segments[0];
     round_segment(s, z, s.step / unit_);
-    write_segment(s, format.has(row_factor::error));
+    write_segment(s, 0, format.has(row_factor::error));
     close_group();
   }
 
@@ -211,17 +242,20 @@ class level_tables {
     return sums;
   }
 
-  void write_segment(const level_segment& s, bool bounded) {
+  /// @param byte  the first of the segment
+  void write_segment(const level_segment& s, std::size_t byte, bool bounded) {
     const auto [magnitude, largest] = rounded_sums();
     const auto bytes = static_cast<std::uint32_t>(s.plane_bytes());
     const bool wide = largest > 255;
+    const auto table = static_cast<std::uint32_t>(tables_.size());
     write_entries(wide);
     for (std::size_t plane = 0; plane < s.bits; ++plane) {
       const std::int32_t weight = s.weights[plane];
-      const auto first = static_cast<std::uint32_t>(plane) * bytes;
-      add_section({.first = first, .bytes = bytes, .table = 0}, weight, wide ? 127 : largest, magnitude);
+      const auto first = static_cast<std::uint32_t>(byte + plane * bytes);
+      add_section({.first = first, .bytes = bytes, .table = table}, weight, wide ? 127 : largest, magnitude);
       if (wide)
-        add_section({.first = first, .bytes = bytes, .table = 32 * bytes}, 128 * weight, largest >> 7, magnitude >> 7);
+        add_section({.first = first, .bytes = bytes, .table = table + 32 * bytes}, 128 * weight, largest >> 7,
+                    magnitude >> 7);
       bias_ -= weight * magnitude;
       if (plane == 0 && bounded) end_coarse(s);
     }
@@ -328,9 +362,9 @@ class level_tables {
   }
 
   void write_entries(bool wide) {
-    const std::size_t nibbles = rounded_.size() / 4;
-    tables_.resize(16 * nibbles * (wide ? 2 : 1));
-    std::uint8_t* low = tables_.data();
+    const std::size_t nibbles = rounded_.size() / 4, before = tables_.size();
+    tables_.resize(before + 16 * nibbles * (wide ? 2 : 1));
+    std::uint8_t* low = tables_.data() + before;
     for (std::size_t n = 0; n < nibbles; ++n, low += 16) {
       if (!wide) {
         write_nibble(rounded_.data() + 4 * n, low);
@@ -407,7 +441,8 @@ class level_tables {
   }
 
   std::vector<extent> extents_;  // a segment
-  double total_ = 0;             // of magnitudes of numbers times the largest value
+  std::vector<scored_part> parts_;
+  double total_ = 0;  // of magnitudes of numbers times the largest value
   double unit_ = 1, coarse_unit_ = 0;
   std::vector<std::int16_t> rounded_;  // numbers of one segment
   std::vector<std::uint16_t> fine_;    // entries of one segment before they are rounded to units
