@@ -58,6 +58,7 @@
 #include <embit/multivector/fit_center.hpp>
 #include <embit/multivector/muvera.hpp>
 #include <embit/multivector/muvera_options.hpp>
+#include <embit/multivector/plan_muvera.hpp>
 #include <embit/multivector/sparse_rows.hpp>
 #include <embit/retrieve/fit_graph.hpp>
 #include <embit/retrieve/fit_ivf.hpp>

@@ -107,7 +107,7 @@
 #include <embit/io/save.hpp>
 #include <embit/io/text_source.hpp>
 #include <embit/io/vecs.hpp>
-#include <embit/kernel/any_level_maps.hpp>
+#include <embit/kernel/any_code_kernel.hpp>
 #include <embit/kernel/asymmetric.hpp>
 #include <embit/kernel/bucket_scan.hpp>
 #include <embit/kernel/centroid_panels.hpp>

@@ -95,9 +95,7 @@ static_assert(only_of_named<embit::product_quantizer>(SHOWS(format())) &&
               only_of_named<embit::product_symmetric>(SHOWS(map())) &&
               only_of_named<embit::table_query>(SHOWS(nibbles())));
 static_assert(only_of_named<embit::chosen_encoder>(SHOWS(template get_if<embit::rabitq>())));
-static_assert(only_of_named<embit::any_query_map>(SHOWS(format())) &&
-              only_of_named<embit::any_code_map>(SHOWS(format())));
-static_assert(only_of_named<embit::any_symmetric>(SHOWS(map())) &&
+static_assert(only_of_named<embit::any_asymmetric>(SHOWS(format())) &&
               only_of_named<embit::any_symmetric>(SHOWS(format())));
 static_assert(only_of_named<embit::transformed_encoder<embit::centering, embit::sign_projection>>(SHOWS(encoder())));
 static_assert(only_of_named<embit::transformed_encoder<embit::centering, embit::sign_projection>>(SHOWS(transform())));

@@ -6,6 +6,7 @@
 #include <embit/eval/ground_truth.hpp>
 #include <embit/eval/metrics.hpp>
 #include <embit/fit/choose_encoder.hpp>
+#include <embit/fit/fit_product_quantizer.hpp>
 #include <embit/index/flat.hpp>
 #include <embit/io/save.hpp>
 
@@ -129,7 +130,7 @@ TEST_CASE("the choice goes each way") {
   // of one variance all find about as much.
   CHECK(name_of_best(support::strong_mean_rows(1000, 1), 8) == "transform_coder");
   for (const std::size_t bytes : {6u, 10u, 16u, 28u, 48u}) name_of_best(normal_rows(160, 48, bytes), bytes);
-  CHECK(name_of_best(support::uneven_energy_rows(2000, 64, 9), 8) == "sign codes");
+  CHECK(name_of_best(support::uneven_energy_rows(2000, 64, 9), 8) == "product codes of 8 bits");
 }
 
 TEST_CASE("bytes are kept to for every width, and what none can have is refused", "[threads]") {
@@ -271,6 +272,8 @@ TEST_CASE("one value holds any encoder, and its file is the encoder's") {
   check(rabitq);
   check(transform);
   check(learned);
+  for (const std::size_t bits : {4u, 8u})
+    check(embit::fit_product_quantizer(x, {.bytes_per_row = 4, .bits_per_number = bits}, rng));
   CHECK(embit::chosen_encoder(rabitq).decode(rabitq.encode(x)) == rabitq.decode(rabitq.encode(x)));
   CHECK(embit::chosen_encoder(transform).decode(transform.encode(x)) == transform.decode(transform.encode(x)));
 

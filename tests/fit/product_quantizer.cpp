@@ -169,6 +169,27 @@ TEST_CASE("an index of product codes finds, adds, removes and filters") {
   CHECK(contains(refusal([&] { embit::flat_index(other.encode(x), encoder.estimator()); }), "another encoder"));
 }
 
+TEST_CASE("kernels of levels refuse codes that are no levels") {
+  const auto x = normal_rows(50, 16, 1);
+  embit::rng rng{2};
+  for (const std::size_t bits : {4u, 8u}) {
+    const auto codes = embit::fit_product_quantizer(x, {.bytes_per_row = 4, .bits_per_number = bits}, rng).encode(x);
+    const char* const wanted = "argument: codes: 4 bytes that name entries of tables, as those of a product quantizer";
+    CHECK(contains(refusal([&] { embit::flat_index{codes}; }), wanted));
+    CHECK(contains(refusal([&] { (void)embit::symmetric{}.prepare(codes[0]); }), wanted));
+    embit::level_batch batch;
+    CHECK(contains(refusal([&] { embit::symmetric{}.prepare_batch(codes, 32, batch); }), wanted));
+    CHECK(contains(refusal([&] { (void)codes.truncated(1); }), "only codes of one uniform segment"));
+    CHECK(codes.dims() == 0);
+    CHECK(codes.bytes_per_row() == 4);
+  }
+  // Neither do they mix with levels of as many bytes.
+  embit::level_store levels(embit::level_format{.segments = {embit::level_segment::uniform(32, 1)}}, 3);
+  const auto encoder = embit::fit_product_quantizer(x, {.bytes_per_row = 4}, rng);
+  CHECK(contains(refusal([&] { levels.append(encoder.encode(x)); }), "shape"));
+  CHECK(contains(refusal([&] { embit::flat_index(levels, encoder.estimator()); }), "shape"));
+}
+
 TEST_CASE("few rows, equal ones and constant columns are encoded all the same") {
   for (const auto metric : metrics)
     for (const std::size_t bits : {4u, 8u})

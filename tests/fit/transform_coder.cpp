@@ -387,6 +387,51 @@ TEST_CASE("transform coders come back from files") {
     }
 }
 
+TEST_CASE("rows whose energy lies in other directions each have scales of segments") {
+  const support::temp_dir dir;
+  const auto all = support::uneven_energy_rows(2200, 128, 21);
+  const embit::matrix<float> x(all.view().middle_rows(0, 2000)), q(all.view().middle_rows(2000, 200));
+  for (const auto metric : metrics) {
+    INFO("metric " << static_cast<int>(metric));
+    embit::rng rng{22};
+    const auto coder = embit::fit_transform_coder(x, {.bytes_per_row = 24, .metric = metric}, rng);
+    CHECK(coder.bytes_per_row() <= 24);
+    if (metric == embit::metric::cosine) REQUIRE(coder.format().has_scales());
+    if (!coder.format().has_scales()) continue;
+    const auto codes = coder.encode(x), asked = coder.encode(q);
+    const auto rows = coder.decode(codes), queries = coder.decode(asked);
+    const auto kernel = coder.estimator({.query_bits = 14});
+    const auto symmetric = coder.symmetric();
+    const double unit = metric == embit::metric::cosine ? 1 : 0;
+    for (std::size_t i = 0; i < 20 && metric == embit::metric::cosine; ++i) {
+      const double inverse = 1 / std::sqrt(dot(q[i], q[i]));
+      const auto by_floats = kernel.prepare(q[i]);
+      const auto by_codes = symmetric.prepare(asked[i]);
+      for (std::size_t j = 0; j < x.rows() && !coder.format().has(embit::row_factor::offset); ++j) {
+        CHECK(std::abs(double{kernel(by_floats, codes[j])} - (unit - inverse * dot(q[i], rows[j]))) < .003);
+        CHECK(std::abs(double{symmetric(by_codes, codes[j])} - (unit - dot(queries[i], rows[j]))) < .003);
+      }
+    }
+    embit::save(dir / "scaled.embit", coder);
+    const auto loaded = embit::load<embit::transform_coder>(dir / "scaled.embit");
+    CHECK(loaded.fingerprint() == coder.fingerprint());
+    const auto again = loaded.encode(x);
+    for (std::size_t i = 0; i < x.rows(); ++i)
+      if (!same_codes(codes, i, again, i)) FAIL("row " << i);
+    embit::save(dir / "codes.embit", codes);
+    const auto read = embit::load<embit::level_store>(dir / "codes.embit");
+    for (std::size_t i = 0; i < x.rows(); ++i)
+      if (!same_codes(codes, i, read, i)) FAIL("row " << i << " of a file");
+    embit::matrix<float> zero(3, 128);
+    CHECK(std::isfinite(coder.decode(coder.encode(zero))[1][1]));
+    for (std::size_t segments = 1; segments < coder.format().segments.size(); ++segments) {
+      const auto cut = coder.prefix(codes, segments);
+      const auto coarse = coder.estimator({.query_bits = 14, .segments = segments});
+      CHECK(std::isfinite(coarse(coarse.prepare(q[0]), cut[7])));
+    }
+  }
+}
+
 TEST_CASE("transform codes find more than RaBitQ of the same bits") {
   const auto recall = [](const embit::matrix<float>& rows, const embit::matrix<float>& queries,
                          const embit::matrix<float>& training, bool transform, embit::rng& rng) {

@@ -130,6 +130,73 @@ TEST_CASE("every level scores segments of different widths", "[level_scan]") {
   }
 }
 
+TEST_CASE("every level scores segments of which rows have scales of their own", "[level_scan]") {
+  embit::rng rng{31};
+  level_format format{.segments = {{.dims = 16, .bits = 1, .step = .7f, .weights = {1}, .scaled = true},
+                                   {.dims = 9, .bits = 3, .step = .2f, .weights = {4, 2, 1}, .scaled = true},
+                                   level_segment::uniform(65, 2, .3f),
+                                   {.dims = 301, .bits = 1, .step = 1, .weights = {1}, .scaled = true},
+                                   {.dims = 1, .bits = 8, .step = .01f, .weights = {128, 64, 32, 16, 8, 4, 2, 1}}}};
+  for (int round = 0; round < 4; ++round) {
+    format.factors[0] = round % 2 != 0;
+    format.half_factors = round == 3;
+    for (const std::size_t rows : {1u, 32u, 97u, 300u}) {
+      const auto store = support::random_store(format, rows, rng);
+      for (const std::size_t bits : {4u, 8u, 9u, 14u}) check_levels(store, make_queries(format, bits, rng));
+    }
+    std::reverse(format.segments.begin(), format.segments.end());
+  }
+  // One alone.
+  const level_format one{.segments = {format.segments[0]}};
+  check_levels(support::random_store(one, 65, rng), make_queries(one, 8, rng));
+}
+
+TEST_CASE("products of scaled segments are those of what rows stand for", "[level_scan]") {
+  embit::rng rng{32};
+  level_format format{.segments = {{.dims = 40, .bits = 2, .step = .4f, .weights = {2, 1}, .scaled = true},
+                                   level_segment::uniform(65, 1, .3f),
+                                   {.dims = 24, .bits = 4, .step = .1f, .weights = {8, 4, 2, 1}, .scaled = true}}};
+  format.factors[0] = true;
+  const auto store = support::random_store(format, 70, rng);
+  const auto z = support::random_floats(format.dims(), -1, 1, rng);
+  level_query query;
+  query.assign(format, z, 14, {.base = .5f, .scale = -2});
+  for (std::size_t i = 0; i < store.size(); ++i) {
+    const auto [sum, magnitude] = product(z, store[i]);
+    const double wanted = .5 + double{store.factor(i, row_factor::offset)} - 2 * sum;
+    CHECK(std::abs(double{query(store[i])} - wanted) < 3e-4 * magnitude + 1e-5);
+  }
+  // A scale of 1 changes nothing but the sums' rounding; one of 2 doubles.
+  level_store equal(format, 1), twice(format, 1);
+  for (level_store* s : {&equal, &twice}) {
+    s->set_levels(0, support::random_levels(format, rng));
+    for (const std::size_t segment : {0u, 2u}) s->set_segment_scale(0, segment, s == &equal ? 1.f : 2.f);
+  }
+  std::vector<float> values(format.dims()), doubled(format.dims());
+  std::vector<std::uint8_t> levels(format.dims());
+  equal[0].copy_levels(levels);
+  twice.set_levels(0, levels);
+  equal[0].decode(values);
+  twice[0].decode(doubled);
+  for (std::size_t j = 0; j < values.size(); ++j) CHECK(doubled[j] == (j < 40 || j >= 105 ? 2 : 1) * values[j]);
+}
+
+TEST_CASE("scales of segments are kept to within a 33rd", "[level_scan]") {
+  for (std::size_t code = 0; code < 256; ++code) {
+    const float scale = embit::segment_scale(static_cast<std::uint8_t>(code));
+    CHECK(embit::segment_scale_code(scale) == code);
+    CHECK((code == 0 || embit::segment_scale(static_cast<std::uint8_t>(code - 1)) < scale));
+  }
+  CHECK(embit::segment_scale(0) == 0x1p-8f);
+  CHECK(embit::segment_scale(128) == 1);
+  CHECK(embit::segment_scale(255) == 248);
+  for (float x = .004f; x < 240; x *= 1.0173f)
+    CHECK(std::abs(embit::segment_scale(embit::segment_scale_code(x)) / x - 1) <= 1.f / 32);
+  for (const float x : {0.f, 1e-30f}) CHECK(embit::segment_scale_code(x) == 0);
+  for (const float x : {248.f, 1e30f, std::numeric_limits<float>::infinity()})
+    CHECK(embit::segment_scale_code(x) == 255);
+}
+
 TEST_CASE("every level applies every choice of factors alike", "[level_scan]") {
   embit::rng rng{4};
   for (unsigned mask = 0; mask < 32; ++mask)

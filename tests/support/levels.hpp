@@ -53,6 +53,8 @@ inline level_store random_store(const level_format& format, std::size_t rows, em
   level_store store(format, rows);
   for (std::size_t row = 0; row < rows; ++row) {
     store.set_levels(row, random_levels(format, rng));
+    for (std::size_t s = 0; s < format.segments.size(); ++s)
+      if (format.segments[s].scaled) store.set_segment_scale(row, s, uniform_float(rng, .01f, 3));
     for (std::size_t f = 0; f < embit::row_factors; ++f)
       if (format.factors[f]) store.set_factor(row, static_cast<row_factor>(f), uniform_float(rng, low, high));
   }

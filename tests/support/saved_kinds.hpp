@@ -38,6 +38,7 @@
 #include <embit/kernel/hamming.hpp>
 #include <embit/kernel/l2.hpp>
 #include <embit/kernel/levels.hpp>
+#include <embit/kernel/table_scan.hpp>
 #include <embit/linalg/affine_transform.hpp>
 #include <embit/linalg/all_but_the_top.hpp>
 #include <embit/linalg/centering.hpp>
@@ -128,6 +129,18 @@ inline embit::level_store small_levels(bool halves) {
     levels.set_levels(row, values);
     for (std::size_t f = 0; f < embit::row_factors; ++f)
       levels.set_factor(row, static_cast<embit::row_factor>(f), 0.25f * static_cast<float>(row + f));
+  }
+  return levels;
+}
+
+inline embit::level_store small_scaled_levels() {
+  embit::level_format format{.segments = {{.dims = 5, .bits = 2, .step = 0.5f, .weights = {2, 1}, .scaled = true},
+                                          embit::level_segment::uniform(9, 1)}};
+  format.factors[0] = true;
+  embit::level_store levels(std::move(format), 3);
+  for (std::size_t row = 0; row < levels.size(); ++row) {
+    levels.set_levels(row, std::vector<std::uint8_t>(14, static_cast<std::uint8_t>(row % 2)));
+    levels.set_segment_scale(row, 0, 0.5f + static_cast<float>(row));
   }
   return levels;
 }
@@ -336,6 +349,12 @@ void each_saved_kind(Visit&& visit) {
   visit(type<embit::transform_coder>{}, "transform_coder", [] {
     embit::rng rng{10};
     return embit::fit_transform_coder(small_rows(60, 5), {.bits = 16}, rng);
+  });
+  visit(type<embit::level_store>{}, "levels_scaled", small_scaled_levels);
+  visit(type<embit::level_store>{}, "levels_of_bytes", [] {
+    embit::level_store bytes(embit::byte_format(2), 3);
+    for (std::size_t row = 0; row < bytes.size(); ++row) bytes.row_data(row)[32] = static_cast<std::uint8_t>(200 + row);
+    return bytes;
   });
   visit(type<embit::recurrent>{}, "recurrent", small_recurrent);
   visit(type<embit::product_quantizer>{}, "product_quantizer", [] {

@@ -24,7 +24,7 @@ inline constexpr std::size_t level_block_rows = 32;
 
 /// Adjacent rows in memory. Byte p of row r of a block (8 dimensions of one plane, least significant bit first) is
 /// `codes[block · 32 · row_bytes + p · 32 + r]`; the bytes of a row are its segments in order, each plane by plane from
-/// the most significant. Rows of the last block beyond `rows` are zero.
+/// the most significant, then that of its scale. Rows of the last block beyond `rows` are zero.
 struct level_run {
   /// The store that has codes in such runs.
   template <class Source>
@@ -94,11 +94,12 @@ struct level_row {
       for (std::size_t plane = 0; plane < s.bits; ++plane, bytes += s.plane_bytes() * level_block_rows)
         for (std::size_t j = 0; j < s.dims; ++j)
           out[j] = static_cast<std::uint8_t>(out[j] << 1 | (bytes[j / 8 * level_block_rows] >> j % 8 & 1));
+      if (s.scaled) bytes += level_block_rows;
       out += s.dims;
     }
   }
 
-  /// The values of all dimensions, in order; factors are not applied.
+  /// The values of all dimensions, in order, on the scales that the row has for segments; factors are not applied.
   void decode(std::span<float> values) const noexcept {
     EMBIT_ASSERT(values.size() >= format().dims());
     const std::uint8_t* bytes = run.row(index);
@@ -110,7 +111,12 @@ struct level_row {
         for (std::size_t j = 0; j < s.dims; ++j)
           out[j] += (bytes[j / 8 * level_block_rows] >> j % 8 & 1) != 0 ? weight : -weight;
       }
-      for (std::size_t j = 0; j < s.dims; ++j) out[j] *= s.step;
+      float step = s.step;
+      if (s.scaled) {
+        step *= segment_scale(*bytes);
+        bytes += level_block_rows;
+      }
+      for (std::size_t j = 0; j < s.dims; ++j) out[j] *= step;
       out += s.dims;
     }
   }

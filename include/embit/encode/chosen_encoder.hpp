@@ -13,11 +13,12 @@
 #include <embit/core/matrix_view.hpp>
 #include <embit/core/metric.hpp>
 #include <embit/core/moved.hpp>
+#include <embit/encode/product_quantizer.hpp>
 #include <embit/encode/rabitq.hpp>
 #include <embit/encode/recurrent.hpp>
 #include <embit/encode/transform_coder.hpp>
 #include <embit/io/save.hpp>
-#include <embit/kernel/any_level_maps.hpp>
+#include <embit/kernel/any_code_kernel.hpp>
 #include <embit/store/level_store.hpp>
 
 #include <concepts>
@@ -34,22 +35,24 @@ namespace embit::inline EMBIT_ABI {
 
 namespace detail {
 
-/// What a kernel takes queries to codes by.
+/// A kernel that is made anew of its map and bits of queries.
 template <class K>
-using map_of_kernel = std::remove_cvref_t<decltype(std::declval<const K&>().map())>;
+concept RemadeKernel = CodeKernel<K, matrix_view<const float>> && requires(const K& kernel) {
+  K(kernel.map(), std::size_t{8});
+};
 
 }  // namespace detail
 
 /// An encoder whose codes are rows of a `level_store`, with a kernel for float queries and one for codes: `rabitq`,
-/// `transform_coder`, `recurrent`.
+/// `transform_coder`, `recurrent`, `product_quantizer`.
 template <class E>
 concept LevelEncoder = Encoder<E> && std::copy_constructible<E> &&
     requires(const E& encoder, matrix_view<const float> rows) {
   { encoder.encode(rows) } -> std::same_as<level_store>;
   { encoder.metric() } -> std::same_as<embit::metric>;
   { encoder.format() } -> std::convertible_to<const level_format&>;
-  requires QueryMap<detail::map_of_kernel<decltype(encoder.estimator())>>;
-  requires CodeMap<detail::map_of_kernel<decltype(encoder.symmetric())>>;
+  requires detail::RemadeKernel<decltype(encoder.estimator())>;
+  requires CodeKernel<decltype(encoder.symmetric()), level_view>;
 };
 
 /// An encoder that `choose_encoder` has tried.
@@ -62,9 +65,9 @@ struct encoder_trial {
 };
 
 /// Any encoder of levels as one value, with kernels of one type: what `choose_encoder` gives, or a file that holds one
-/// of `rabitq`, `transform_coder` and `recurrent`. Each call costs one virtual call a batch. Its file is that of the
-/// encoder it holds, which `load` reads as either; the table of what was tried is not in it. Immutable; copies share
-/// the encoder; safe to use from many threads.
+/// of `rabitq`, `transform_coder`, `recurrent` and `product_quantizer`. Each call costs one virtual call a batch. Its
+/// file is that of the encoder it holds, which `load` reads as either; the table of what was tried is not in it.
+/// Immutable; copies share the encoder; safe to use from many threads.
 class chosen_encoder {
  public:
   using estimator_type = any_asymmetric;
@@ -120,10 +123,10 @@ class chosen_encoder {
   }
 
   /// The kernel for float queries. @throws error errc::argument for query bits outside 4 to 14.
-  estimator_type estimator(std::size_t query_bits = 8) const { return estimator_type(held_->query_map(), query_bits); }
+  estimator_type estimator(std::size_t query_bits = 8) const { return held_->estimator(query_bits); }
 
   /// The kernel that scores codes by codes.
-  any_symmetric symmetric() const { return any_symmetric(held_->code_map()); }
+  any_symmetric symmetric() const { return held_->symmetric(); }
 
   /// What its file says it holds. @throws error errc::unsupported where the encoder has no file.
   file_kind saved_as() const {
@@ -138,6 +141,8 @@ class chosen_encoder {
     if (found.name == rabitq::file.name) return chosen_encoder(detail::read_found<rabitq>(found, in));
     if (found.name == transform_coder::file.name) return chosen_encoder(detail::read_found<transform_coder>(found, in));
     if (found.name == recurrent::file.name) return chosen_encoder(detail::read_found<recurrent>(found, in));
+    if (found.name == product_quantizer::file.name)
+      return chosen_encoder(detail::read_found<product_quantizer>(found, in));
     raise(errc::kind, in.path(), ": holds '", found.name, "', which is no encoder of levels that can be read");
   }
 
@@ -150,8 +155,8 @@ class chosen_encoder {
     virtual embit::metric metric() const noexcept = 0;
     virtual level_store encode(matrix_view<const float> rows, const executor_ref& executor) const = 0;
     virtual matrix<float> decode(const level_view& codes, const executor_ref& executor) const = 0;
-    virtual any_query_map query_map() const = 0;
-    virtual any_code_map code_map() const = 0;
+    virtual any_asymmetric estimator(std::size_t query_bits) const = 0;
+    virtual any_symmetric symmetric() const = 0;
     virtual file_kind file() const = 0;  // without a name where it has no file
     virtual void write_to(const section_writer& out) const = 0;
     const level_format format;
@@ -178,14 +183,11 @@ class chosen_encoder {
       else
         raise(errc::unsupported, "decode: not among what this encoder can do");
     }
-    any_query_map query_map() const override {
+    any_asymmetric estimator(std::size_t query_bits) const override {
       const auto kernel = encoder.estimator();
-      return any_query_map(kernel.map());
+      return any_asymmetric(std::remove_cv_t<decltype(kernel)>(kernel.map(), query_bits));
     }
-    any_code_map code_map() const override {
-      const auto kernel = encoder.symmetric();
-      return any_code_map(kernel.map());
-    }
+    any_symmetric symmetric() const override { return any_symmetric(encoder.symmetric()); }
     file_kind file() const override {
       if constexpr (Savable<E>)
         return detail::kind_in_file(encoder);
@@ -206,7 +208,8 @@ class chosen_encoder {
   detail::shared_state<const std::vector<encoder_trial>> tried_;
 };
 
-static_assert(LevelEncoder<rabitq> && LevelEncoder<transform_coder> && LevelEncoder<recurrent>);
+static_assert(LevelEncoder<rabitq> && LevelEncoder<transform_coder> && LevelEncoder<recurrent> &&
+              LevelEncoder<product_quantizer>);
 static_assert(Encoder<chosen_encoder>);
 
 }  // namespace embit::inline EMBIT_ABI

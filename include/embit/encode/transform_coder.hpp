@@ -50,12 +50,14 @@ static_assert(Kernel<transform_symmetric, level_row>);
 /// chosen on held-out queries; a random rotation with equal bits for all is among the variants.
 ///
 /// Rows keep, in 2 bytes each or 4: for l2 their squared norm, or that of what their code stands for; for the others
-/// their inner product with the center, and for all a scale, where that was chosen.
+/// their inner product with the center, and for all a scale, where that was chosen; or a byte for the scale of each
+/// segment, which is what rows need whose energy lies in other directions each.
 /// Segments come by falling bits, so the first segments of a code are a coarser code (`prefix`). Immutable; copies
 /// share their state; safe to use from many threads.
 ///
 /// Bits by falling distortion: Gersho and Gray, "Vector quantization and signal compression", 1992, section 8.3; with
-/// the second moment of queries for weight, since ⟨query, error⟩² is what ranks suffer from.
+/// the second moment of queries for weight, since ⟨query, error⟩² is what ranks suffer from. Scales of segments: Li et
+/// al., "SAQ", SIGMOD 2026 (arXiv 2509.12086), of which adjusting the codes is left out.
 class transform_coder {
  public:
   using estimator_type = asymmetric<detail::transform_map>;
@@ -97,7 +99,9 @@ class transform_coder {
 
   /// The rows that codes stand for, of unit rows for the cosine. What directions without bits have is lost: the mean
   /// squared error is their variance and, of rows that are normally distributed, .363, .117, .0353, .00989, .00266,
-  /// .00072, .0002 and .00005 of the variance of directions of 1 to 8 bits. O(n · dim · dimensions kept).
+  /// .00072, .0002 and .00005 of the variance of directions of 1 to 8 bits. Where rows or segments have scales, these
+  /// make inner products right instead, and values longer: at 1 bit the error is then .57 of the variance, at 2 .13.
+  /// O(n · dim · dimensions kept).
   /// @throws error errc::shape for codes of another format.
   template <Executor Exec = inline_executor>
   matrix<float> decode(const level_view& codes, const Exec& executor = {}) const {
@@ -144,6 +148,8 @@ class transform_coder {
   }
 
   static constexpr file_kind file = detail::transform_coder_file;
+  /// Version 2 where no segment has scales.
+  file_kind saved_as() const { return {file.name, format().has_scales() ? 3u : 2u}; }
   void write_to(const section_writer& out) const { detail::write_transform_model(out, *model_); }
   /// @throws error errc::format, errc::checksum or errc::io.
   static transform_coder read_from(const section_reader& in) {
@@ -159,20 +165,30 @@ class transform_coder {
 
   void encode_range(matrix_view<const float> rows, std::size_t first, std::size_t last, level_store& codes) const {
     constexpr std::size_t chunk = 8 * level_block_rows;
-    std::vector<std::uint8_t> levels(model_->dims());
+    detail::transform_code code;
     for (; first < last; first += chunk) {
       const std::size_t count = (std::min)(chunk, last - first);
       auto at = model_->coordinates(rows.middle_rows(first, count));
       for (std::size_t i = 0; i < count; ++i) {
-        const float scale = model_->quantize(at.z[i], at.square[i], levels);
-        codes.set_levels(first + i, levels);
-        if (format().has(row_factor::scale)) codes.set_factor(first + i, row_factor::scale, scale);
+        model_->quantize(at.z[i], at.square[i], code);
+        codes.set_levels(first + i, code.levels);
+        set_scales(code, first + i, codes);
+        if (format().has(row_factor::scale)) codes.set_factor(first + i, row_factor::scale, code.scale);
         if (format().has(row_factor::offset))
           codes.set_factor(first + i, row_factor::offset,
-                           static_cast<float>(model_->offset(at, i, scale, levels) - double{model_->mean_offset}));
+                           static_cast<float>(model_->offset(at, i, code) - double{model_->mean_offset}));
         if (format().has(row_factor::inverse_norm))
-          codes.set_factor(first + i, row_factor::inverse_norm, model_->inverse_norm(levels));
+          codes.set_factor(first + i, row_factor::inverse_norm, model_->inverse_norm(code));
       }
+    }
+  }
+
+  void set_scales(const detail::transform_code& code, std::size_t row, level_store& codes) const {
+    const std::uint8_t* scale = code.scales.data();
+    std::uint8_t* end = codes.row_data(row);
+    for (const level_segment& s : format().segments) {
+      end += s.bytes() * level_block_rows;
+      if (s.scaled) end[-static_cast<std::ptrdiff_t>(level_block_rows)] = *scale++;
     }
   }
 

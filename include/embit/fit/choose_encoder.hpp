@@ -38,7 +38,10 @@ struct choose_encoder_options {
   std::size_t bytes_per_row = 0;  ///< of codes with what is kept beside them, at most
   bool symmetric = false;         ///< codes will be compared with codes, by `symmetric()`: the choice is made for that
   bool recurrent = false;         ///< try learned codes too, which takes minutes; for the cosine only
-  std::size_t held_out = 1000;    ///< queries to choose by, a fifth of the rows at most
+  /// Try product codes of 256 codewords a byte too, at up to a bit a dimension: they often find most, and take several
+  /// times as long to scan as all others
+  bool wide_product = true;
+  std::size_t held_out = 1000;  ///< queries to choose by, a fifth of the rows at most
 };
 
 namespace detail {
@@ -76,6 +79,7 @@ std::vector<encoder_candidate> encoder_candidates(std::size_t dim, const choose_
     all.push_back({"sign codes", [=](auto rows, rng draws, const auto& progress) {
                      return std::optional(chosen_encoder(fit_sign_levels(rows, within, draws, progress, executor)));
                    }});
+  add_product(dim, options.metric, bytes, options.wide_product, executor, all);
   constexpr std::size_t norm_bytes = sizeof(float);
   if (options.recurrent && bytes > norm_bytes)
     all.push_back({"recurrent", [=](auto rows, rng draws, const auto& progress) {
@@ -182,10 +186,11 @@ class encoder_contest {
 }  // namespace detail
 
 /// The encoder for rows like these that finds most of the nearest ten with so many bytes a row: transform codes, RaBitQ
-/// of the bits that fit, at up to a bit a dimension signs of rotated principal directions as levels of 1 bit, and
-/// recurrent codes where they are asked for. Each is fitted to up to 16384 of the rows and judged by what float queries
-/// find in a scan, or codes of queries with `symmetric`, of rows held out; the best is fitted again to all rows.
-/// `tried()` of what is returned has the whole table. Takes as long as the encoders take together.
+/// of the bits that fit, at up to a bit a dimension signs of rotated principal directions as levels of 1 bit and
+/// product codes of 16 and of 256 codewords, and recurrent codes where they are asked for. Each is fitted to up to
+/// 16384 of the rows and judged by what float queries find in a scan, or codes of queries with `symmetric`, of rows
+/// held out; the best is fitted again to all rows. `tried()` of what is returned has the whole table. Takes as long as
+/// the encoders take together.
 /// @param rows      n × dim. Fewer than 80 are too few to choose by: they get transform codes. Zero rows and constant
 ///                  columns are no errors; rows need not be of length 1 for the cosine. What 8 bits a dimension do not
 ///                  take of the bytes is left.

@@ -82,10 +82,11 @@ inline void set_factors(transform_model& model, std::size_t factor_bytes) {
 
 /// An encoder for rows like these, fitted to all of them. Rotations, and the rows to choose by, are drawn from
 /// `engine`. Five variants, each with and without a scale and an offset (for l2, with the norms of rows or of what
-/// codes stand for), are compared by the ten nearest neighbours that they find for up to `held_out` queries among up to
-/// 8192 rows: of `options.queries`, or of the rows themselves, each without itself among its neighbours. Factors that
-/// come on top of `bits` must each be worth half a hundredth. Fewer than 80 rows, or 8 queries, are too few to choose
-/// by: directions then get equal bits. O(n · dim² + dim³) and, for the choice, some O(8192 · dim · (dim + held_out)).
+/// codes stand for), and two more where each segment has a scale in a byte of the code, are compared by the ten
+/// nearest neighbours that they find for up to `held_out` queries among up to 8192 rows: of `options.queries`, or of
+/// the rows themselves, each without itself among its neighbours. Factors that come on top of `bits` must each be worth
+/// half a hundredth. Fewer than 80 rows, or 8 queries, are too few to choose by: directions then get equal bits. O(n ·
+/// dim² + dim³) and, for the choice, some O(8192 · dim · (dim + held_out)).
 /// @param rows      n × dim. Zero rows, constant columns and fewer rows than dimensions are no errors: directions
 ///                  without variance get bits last, or none.
 /// @param progress  told after each variant; `objective` is 1 − recall. False stops and keeps the best so far.

@@ -65,7 +65,7 @@ class asymmetric {
   /// dimension.
   void require_width(std::size_t bits) const {
     const auto& segments = format().segments;
-    if (segments.size() != 1 || segments[0].bits != 1 || segments[0].dims != bits)
+    if (segments.size() != 1 || segments[0].bits != 1 || segments[0].dims != bits || segments[0].scaled)
       raise(errc::shape, "codes: ", bits, " bits, the kernel scores ", format().dims(), " dimensions in ",
             format().row_bytes(), " bytes");
   }

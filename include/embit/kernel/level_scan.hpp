@@ -68,7 +68,8 @@ struct level_query_terms {
 };
 
 /// A query against codes of one format: `distance(row) = base + offset + scale_row · (scale · ⟨z, values⟩)`, where the
-/// query z has been rounded to whole multiples of one step per segment, and all sums are sums of whole numbers.
+/// query z has been rounded to whole multiples of one step per segment, and all sums are sums of whole numbers. Where
+/// rows have scales for segments, these are among the values, and products of segments are sums of their own.
 ///
 /// Where rows and query have an error, the first plane alone bounds the distance from below (see `row_factor::error`).
 /// A distance estimated below its bound is set to it, so that passing over rows beyond a limit by their bounds never
@@ -98,7 +99,7 @@ class level_query {
   /// of dimensions of 7 or 8 bits).
   void assign_values(const level_format& format, std::span<const float> z, level_query_terms terms = {},
                      row_factor factor = row_factor::scale) {
-    EMBIT_ASSERT(format.segments.size() == 1 && z.size() == format.dims());
+    EMBIT_ASSERT(format.segments.size() == 1 && !format.has_scales() && z.size() == format.dims());
     tables_.round_values(format, z);
     set_terms(terms, factor);
   }
@@ -119,6 +120,7 @@ class level_query {
   float operator()(const level_row& row) const noexcept {
     const detail::level_scan_job job = job_for(row.run);
     const detail::level_row_score score{job};
+    if (job.part_count != 0) return by_parts(job, row);
     const std::int32_t coarse = sum_of(row, 0, job.coarse_count);
     const float distance = score.distance(coarse + sum_of(row, job.coarse_count, job.section_count), row.index);
     return job.coarse_count == 0 ? distance : (std::max)(distance, score.bound(coarse, row.index));
@@ -127,6 +129,7 @@ class level_query {
   /// The distance of one row without regard to a bound. O(bytes of the row).
   float estimate(const level_row& row) const noexcept {
     const detail::level_scan_job job = job_for(row.run);
+    if (job.part_count != 0) return by_parts(job, row);
     return detail::level_row_score{job}.distance(sum_of(row, 0, job.section_count), row.index);
   }
 
@@ -150,7 +153,10 @@ class level_query {
                                .tables = tables_.data(),
                                .score = score_,
                                .offset = column(row_factor::offset),
-                               .scale = column(factor_)};
+                               .scale = column(factor_),
+                               .parts = parts_.data(),
+                               .part_count = parts_.size()};
+    if (job.part_count != 0) return job;
     if (terms_.error > 0 && run.has(row_factor::error) && run.has(row_factor::coarse_scale)) {
       job.coarse_count = tables_.coarse_count();
       job.coarse = coarse_;
@@ -162,6 +168,18 @@ class level_query {
   }
 
  private:
+  float by_parts(const detail::level_scan_job& job, const level_row& row) const noexcept {
+    const detail::level_row_score score{job};
+    float distance = score.base(job.score, row.index);
+    std::size_t section = 0;
+    for (const detail::level_part& part : parts_) {
+      const std::uint8_t scale = part.scale_byte == detail::level_part::unscaled ? 0 : row.byte(part.scale_byte);
+      distance = score.with_part(part, sum_of(row, section, part.last_section), scale, distance);
+      section = part.last_section;
+    }
+    return distance;
+  }
+
   std::int32_t sum_of(const level_row& row, std::size_t first, std::size_t last) const noexcept {
     const std::uint8_t* code = row.run.row(row.index);
     return detail::level_sum(tables_.sections().subspan(first, last - first), tables_.data(),
@@ -175,12 +193,17 @@ class level_query {
     factor_ = factor;
     score_ = {tables_.bias(), unit(tables_.unit()), terms.base};
     coarse_ = {tables_.coarse_bias(), unit(tables_.coarse_unit()), terms.base};
+    parts_.clear();
+    for (const auto& part : tables_.parts())
+      parts_.push_back({static_cast<std::uint32_t>(part.last_section), static_cast<std::uint32_t>(part.scale_byte),
+                        part.bias, unit(part.unit)});
   }
 
   level_query_terms terms_;
   row_factor factor_ = row_factor::scale;
   detail::level_tables tables_;
   detail::level_score score_, coarse_;
+  std::vector<detail::level_part> parts_;
 };
 
 /// Queries of one call, prepared for scanning. Immutable once filled, shared by the workers of the call, each with its

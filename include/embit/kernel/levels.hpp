@@ -27,6 +27,10 @@ struct symmetric {
   using compare = std::less<>;
   using batch = level_batch;
 
+  /// @throws error errc::argument for codes that are no levels, such as those of a product quantizer.
+  void require_format(const level_format& codes) const { detail::require_levels(codes); }
+
+  /// @throws error as `require_format` does.
   level_query prepare(const level_row& query) const {
     level_query prepared;
     assign(query, prepared);
@@ -36,6 +40,7 @@ struct symmetric {
   /// @param code  of the format of the query
   float operator()(const level_query& query, const level_row& code) const noexcept { return query(code); }
 
+  /// @throws error as `require_format` does.
   void prepare_batch(const level_view& queries, std::size_t, batch& into) const {
     into.reset(queries.size());
     for (std::size_t q = 0; q < queries.size(); ++q) assign(queries[q], into[q]);
@@ -44,12 +49,13 @@ struct symmetric {
  private:
   static void assign(const level_row& query, level_query& into) {
     const level_format& format = query.format();
+    detail::require_levels(format);
     std::vector<float> z(format.dims());
     query.decode(z);
     const bool cosine = query.run.has(row_factor::inverse_norm);
     const level_query_terms terms{.base = cosine ? 1.f : 0.f,
                                   .scale = cosine ? -query.factor(row_factor::inverse_norm) : -1.f};
-    if (format.segments.size() == 1)
+    if (format.segments.size() == 1 && !format.has_scales())
       into.assign_values(format, z, terms, row_factor::inverse_norm);
     else
       into.assign(format, z, 14, terms, row_factor::inverse_norm);

@@ -26,16 +26,19 @@
 
 namespace embit::inline EMBIT_ABI {
 
-/// How rows of bare bytes are kept: as a store of levels sees them, eight planes of 1 bit a byte, which no kernel of
-/// levels has any use for. Nibble 2i of a row is the low one of its byte i.
+/// How rows of bare bytes are kept, which kernels of levels refuse. Nibble 2i of a row is the low one of its byte i.
 inline level_format byte_format(std::size_t bytes, encoder_fingerprint fingerprint = 0) {
-  return {.segments = {level_segment::uniform(8 * bytes, 1)}, .fingerprint = fingerprint};
+  return {.segments = {}, .table_bytes = bytes, .fingerprint = fingerprint};
 }
 
 /// A query against such codes: `distance(row) = base + Σ entries`, one a number of the row. Entries are rounded to
 /// whole multiples of a step, so that sums are sums of whole numbers, the same to the bit at every SIMD level.
 class table_query {
  public:
+  table_query() = default;
+  /// One that is scanned as levels are.
+  explicit table_query(level_query levels) : nibbles_(std::move(levels)) {}
+
   /// @param bits        of a number of the codes: 4 or 8
   /// @param entries     2^bits for each number of a row
   /// @param query_bits  of an entry, 4 to 14, with 4 bits: up to 8 cost a lookup a number, more two. Those of numbers
@@ -113,8 +116,12 @@ class table_batch {
   void reset(std::size_t bits, std::size_t queries, isa level = active_isa()) {
     wide_ = bits == 8;
     nibbles_.reset(wide_ ? 0 : queries, level);
-    queries_.resize(queries);
-    size_ = queries;
+    queries_.resize(wide_ ? queries : 0);
+  }
+  /// To be reset and filled with queries that are scanned as levels are.
+  level_batch& as_levels() & noexcept {
+    wide_ = false;
+    return nibbles_;
   }
   void assign(std::size_t query, std::size_t bits, std::span<const float> entries, float base, std::size_t query_bits) {
     if (wide_)
@@ -123,7 +130,7 @@ class table_batch {
       nibbles_[query].assign_entries(entries, query_bits, base);
   }
 
-  std::size_t size() const noexcept { return size_; }
+  std::size_t size() const noexcept { return wide_ ? queries_.size() : nibbles_.size(); }
 
   /// Offers to `sink` every pair of a query and a row of `run` within `sink.limit(query)`, as `level_batch` does.
   template <class Sink>
@@ -131,7 +138,7 @@ class table_batch {
     if (!wide_) return nibbles_.scan(run, memory, sink);
     std::array<float, level_block_rows> distances;
     for (std::size_t block = 0; block < run.blocks(); ++block)
-      for (std::size_t q = 0; q < size_; ++q) {
+      for (std::size_t q = 0; q < queries_.size(); ++q) {
         const std::size_t first = block * level_block_rows;
         queries_[q].score(run.codes + first * run.row_bytes, run.row_bytes, distances);
         const std::size_t rows = (std::min)(level_block_rows, run.rows - first);
@@ -146,7 +153,6 @@ class table_batch {
   bool wide_ = false;
   level_batch nibbles_;
   std::vector<table_query> queries_;  // of codes of 8 bits
-  std::size_t size_ = 0;
 };
 
 /// The tables of some queries.

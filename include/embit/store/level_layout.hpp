@@ -47,6 +47,15 @@ constexpr bool has_weights(const level_segment& s) noexcept {
   return true;
 }
 
+/// Scales of segments take the place of every factor of products; bytes that are no levels, of segments too.
+constexpr bool has_possible_scales(const level_format& format) noexcept {
+  const bool scales = std::ranges::any_of(format.segments, [](const level_segment& s) { return s.scaled; });
+  if (!scales && format.table_bytes == 0) return true;
+  for (std::size_t f = 0; f < row_factors; ++f)
+    if (format.factors[f] && static_cast<row_factor>(f) != row_factor::offset) return false;
+  return format.table_bytes == 0 || format.segments.empty();
+}
+
 /// Dimensions of a segment: of which sums and products of two do not overflow.
 inline constexpr std::uint64_t most_segment_dims = std::uint64_t{1} << 32;
 
@@ -61,6 +70,9 @@ inline void require_format(const level_format& format) {
     if (!is_positive(s.step)) raise(errc::argument, "format: segment ", i, " has a step of ", s.step);
     if (!has_weights(s)) raise(errc::argument, "format: segment ", i, " has not one weight above 0 a bit");
   }
+  if (!has_possible_scales(format))
+    raise(errc::argument, "format: scales of segments, or bytes that are no levels, beside ", format.segments.size(),
+          " segments or factors that they exclude");
   for (const float unit : format.units)
     if (!is_positive(unit)) raise(errc::argument, "format: a unit of ", unit, " for factors");
 }
@@ -68,14 +80,17 @@ inline void require_format(const level_format& format) {
 /// The kind of file that stores of levels write. Its sections, in this order:
 ///   "shape"    u64 rows, u32 segments; of each u64 dimensions, u32 bits, f32 step, 8 × u8 weights of planes; then a
 ///   bit a factor
-///              as u8, u8 1 for factors of 16 bits, 5 × f32 units; from version 2 on, u64 fingerprint of the encoder
+///              as u8, u8 1 for factors of 16 bits, 5 × f32 units; from version 2 on, u64 fingerprint of the encoder;
+///              from version 3 on, of each segment u8 1 where it is scaled, then u64 bytes that are no levels
 ///   "levels"   ⌈rows / 32⌉ blocks of 32 rows (see `level_run`), rows beyond the last zero
 ///   "offset", "scale", "coarse_scale", "error", "inverse_norm"   a number a row, where the format has them, then zeros
 ///              for the rows that the last block lacks
-inline constexpr file_kind levels_file{"levels", 2};
-/// As what codes are written: version 1 where nobody knows who made them.
-constexpr file_kind levels_file_of(encoder_fingerprint fingerprint) noexcept {
-  return {levels_file.name, fingerprint == 0 ? 1u : 2u};
+inline constexpr file_kind levels_file{"levels", 3};
+/// As what codes are written: version 1 where nobody knows who made them, 3 where earlier ones cannot say how they
+/// look.
+inline file_kind levels_file_of(const level_format& format) noexcept {
+  if (format.table_bytes != 0 || format.has_scales()) return {levels_file.name, 3};
+  return {levels_file.name, format.fingerprint == 0 ? 1u : 2u};
 }
 inline constexpr std::string_view level_shape_section = "shape", levels_section = "levels";
 inline constexpr std::array<std::string_view, row_factors> factor_sections{"offset", "scale", "coarse_scale", "error",
@@ -94,7 +109,12 @@ inline void write_level_shape(const section_writer& out, const level_format& for
     mask = static_cast<std::uint8_t>(mask | (format.factors[f] ? 1u << f : 0u));
   values.u8(mask).u8(format.half_factors ? 1 : 0);
   for (const float unit : format.units) values.f32(unit);
-  if (format.fingerprint != 0) values.u64(format.fingerprint);
+  const bool extended = format.table_bytes != 0 || format.has_scales();
+  if (format.fingerprint != 0 || extended) values.u64(format.fingerprint);
+  if (extended) {
+    for (const level_segment& s : format.segments) values.u8(s.scaled ? 1 : 0);
+    values.u64(format.table_bytes);
+  }
   out.add(level_shape_section, std::move(values));
 }
 
@@ -102,6 +122,18 @@ struct level_shape {
   level_format format;
   std::size_t rows = 0;
 };
+
+inline void read_level_scales(metadata_reader& values, level_format& format) {
+  for (level_segment& s : format.segments) {
+    const std::uint8_t scaled = values.u8();
+    if (scaled > 1) values.refuse("a segment of scale ", +scaled);
+    s.scaled = scaled == 1;
+  }
+  const std::uint64_t bytes = values.u64();
+  if (bytes > most_segment_dims) values.refuse("a row of ", bytes, " bytes");
+  format.table_bytes = static_cast<std::size_t>(bytes);
+  if (!has_possible_scales(format)) values.refuse("scales of segments beside factors of rows");
+}
 
 /// @throws error errc::format for a shape that cannot be, or that does not agree with the sizes of the sections.
 inline level_shape read_level_shape(const section_reader& in) {
@@ -131,6 +163,7 @@ inline level_shape read_level_shape(const section_reader& in) {
     if (!is_positive(shape.format.units[f])) values.refuse("a unit of factors");
   }
   if (values.remaining() != 0) shape.format.fingerprint = values.u64();
+  if (values.remaining() != 0) read_level_scales(values, shape.format);
   shape.rows = static_cast<std::size_t>(rows);
 
   const auto require = [&](std::string_view section, std::uint64_t found, std::uint64_t expected) {
@@ -170,14 +203,17 @@ inline void require_clean_levels(const level_run& run, std::string_view path) {
   const std::size_t padded = run.blocks() * level_block_rows;
   for (std::size_t row = 0; row < padded; ++row) {
     const std::uint8_t* byte = run.row(row);
-    for (const level_segment& s : run.format->segments)
+    const auto require_clean = [&](std::size_t used) {
+      if (*byte >> (row < run.rows ? used : 0) != 0)
+        raise(errc::format, path, ": section '", levels_section, "': row ", row, " has bits set where codes have none");
+      byte += level_block_rows;
+    };
+    for (std::size_t p = 0; p < run.format->table_bytes; ++p) require_clean(8);
+    for (const level_segment& s : run.format->segments) {
       for (std::size_t plane = 0; plane < s.bits; ++plane)
-        for (std::size_t p = 0; p < s.plane_bytes(); ++p, byte += level_block_rows) {
-          const std::size_t used = row < run.rows ? std::min<std::size_t>(s.dims - 8 * p, 8) : 0;
-          if (*byte >> used != 0)
-            raise(errc::format, path, ": section '", levels_section, "': row ", row,
-                  " has bits set where codes have none");
-        }
+        for (std::size_t p = 0; p < s.plane_bytes(); ++p) require_clean(std::min<std::size_t>(s.dims - 8 * p, 8));
+      if (s.scaled) require_clean(8);
+    }
   }
 }
 

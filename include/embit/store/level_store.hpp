@@ -120,6 +120,15 @@ class level_store {
     }
   }
 
+  /// Writes the scale of a segment of a row that has one, rounded to the nearest that a byte can say.
+  /// @param scale  0 or above
+  void set_segment_scale(std::size_t row, std::size_t segment, float scale) noexcept {
+    EMBIT_ASSERT(row < size_ && format_->segments[segment].scaled && scale >= 0);
+    std::size_t end = 0;
+    for (std::size_t s = 0; s <= segment; ++s) end += format_->segments[s].bytes();
+    row_data(row)[(end - 1) * level_block_rows] = segment_scale_code(scale);
+  }
+
   /// Where the byte 0 of a row lies, for who writes planes himself; the next bytes follow `level_block_rows` apart, as
   /// in `level_run`. Bits beyond the dimensions of a segment must stay zero.
   std::uint8_t* row_data(std::size_t row) & noexcept {
@@ -230,7 +239,7 @@ class level_store {
   }
 
   static constexpr file_kind file = detail::levels_file;
-  file_kind saved_as() const noexcept { return detail::levels_file_of(fingerprint()); }
+  file_kind saved_as() const noexcept { return detail::levels_file_of(format()); }
 
   void write_to(const section_writer& out) const {
     detail::write_level_shape(out, *format_, size_);

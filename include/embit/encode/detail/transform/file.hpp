@@ -32,8 +32,8 @@ namespace embit::inline EMBIT_ABI::detail {
 ///             version 2 on, else both are 0
 ///   "center"  f32 a dimension of rows
 ///   "axes"    f32, dimensions of codes × dimensions of rows
-///   "codes/…" a store of no codes, for its format
-inline constexpr file_kind transform_coder_file{"transform_coder", 2};
+///   "codes/…" a store of no codes, for its format: where segments have scales, as from version 3 on
+inline constexpr file_kind transform_coder_file{"transform_coder", 3};
 inline constexpr std::string_view coder_section = "coder", norms_section = "norms", center_section = "center",
                                   axes_section = "axes", no_codes_scope = "codes";
 

@@ -109,7 +109,7 @@ class transform_code_map {
     }
     terms.base = static_cast<float>(base);
     constexpr std::size_t query_bits = 14;
-    if (center_.empty() && format_->segments.size() == 1)
+    if (center_.empty() && format_->segments.size() == 1 && !format_->has_scales())
       into.assign_values(*format_, z, terms);
     else
       into.assign(*format_, z, query_bits, terms);

@@ -52,6 +52,13 @@ struct transform_coordinates {
   std::vector<double> along;   ///< ⟨row - center, center⟩ a row
 };
 
+/// A row as it is kept, but for its offset.
+struct transform_code {
+  std::vector<std::uint8_t> levels;  ///< one a dimension of the code
+  std::vector<std::uint8_t> scales;  ///< one a segment that has them, as bytes
+  float scale = 1;                   ///< of the whole row
+};
+
 /// Immutable, shared by encoders and the kernels they hand out.
 struct transform_model {
   embit::metric metric = embit::metric::cosine;
@@ -77,6 +84,7 @@ struct transform_model {
     for (const level_segment& s : format.segments) {
       hash.add(s.dims).add(s.bits).add(s.step);
       for (const std::uint8_t weight : s.weights) hash.add(weight);
+      if (s.scaled) hash.add(s.scaled);
     }
     for (std::size_t f = 0; f < row_factors; ++f) hash.add(format.factors[f]).add(format.units[f]);
     return hash.add(format.half_factors).value();
@@ -118,7 +126,7 @@ struct transform_model {
   matrix<float> rows_of(const level_view& codes, const Exec& executor) const {
     matrix<float> values(codes.size(), dims()), rows(codes.size(), dim());
     for (std::size_t i = 0; i < codes.size(); ++i) {
-      codes[i].decode(values[i]);
+      codes[i].decode(values[i]);  // on the scales of segments
       if (!keeps(row_factor::scale)) continue;
       for (float& x : values[i]) x *= codes[i].factor(row_factor::scale);
     }
@@ -137,70 +145,117 @@ struct transform_model {
     return moved;
   }
 
-  /// The levels of a row, and by what the values they stand for are to be multiplied to have the inner product with
-  /// what the axes see of the row that this has with itself: 1 where rows keep no scale.
-  /// @param z       changed where rows keep a scale
+  /// A row in levels, and by what the values they stand for are to be multiplied, in all or segment by segment, to have
+  /// the inner product with what the axes see of the row that this has with itself: by 1 where rows keep no scale.
+  /// @param z       changed where rows keep scales
   /// @param square  |row - center|²
-  float quantize(std::span<float> z, double square, std::span<std::uint8_t> out) const {
-    const bool scaled = keeps(row_factor::scale);
-    if (scaled && kept_norm) square = squared_norm(z);
-    const auto to_norm = static_cast<float>(scaled && square > 0 ? row_norm / std::sqrt(square) : 1.);
-    if (scaled)
-      for (float& x : z) x *= to_norm;
+  void quantize(std::span<float> z, double square, transform_code& out) const {
+    out.levels.resize(dims());
+    out.scales.clear();
+    out.scale = keeps(row_factor::scale) ? quantize_scaled(z, kept_norm ? squared_norm(z) : square, out.levels) : 1.f;
+    if (keeps(row_factor::scale)) return;
+    std::uint8_t* level = out.levels.data();
+    for (const nearest_level& nearest : levels) {
+      const auto part = z.first(nearest.segment().dims);
+      z = z.subspan(part.size());
+      if (nearest.segment().scaled)
+        out.scales.push_back(quantize_segment(part, nearest, level));
+      else
+        nearest(part, level);
+      level += part.size();
+    }
+  }
+
+  /// Of the values that a code stands for.
+  double value_square(const transform_code& code) const {
+    std::vector<float> values(dims());
+    decode(code, values.data());
+    return squared_norm(values);
+  }
+
+  /// What is added to the distances of a row: of l2 its squared norm, seen from the center, else minus its inner
+  /// product with the center. @param of_row  in `from`
+  double offset(const transform_coordinates& from, std::size_t of_row, const transform_code& code) const {
+    if (metric != metric::l2) return -from.along[of_row];
+    return value_offset ? value_square(code) : from.square[of_row];
+  }
+
+  /// 1 / the length of the values that levels stand for; 0 where all are 0.
+  float inverse_norm(const transform_code& code) const {
+    const double square = value_square({code.levels, code.scales, 1});
+    return square > 0 ? static_cast<float>(1 / std::sqrt(square)) : 0.f;
+  }
+
+  /// The values that a code stands for, as its scales make them.
+  void decode(const transform_code& code, float* out) const noexcept {
+    const std::uint8_t* level = code.levels.data();
+    const std::uint8_t* scaled = code.scales.data();
+    for (const nearest_level& nearest : levels) {
+      const float scale = nearest.segment().scaled ? segment_scale(*scaled++) : code.scale;
+      for (std::size_t j = 0; j < nearest.segment().dims; ++j) *out++ = scale * nearest.value(*level++);
+    }
+  }
+
+ private:
+  // A row of which the code sees next to nothing must not be blown up.
+  static constexpr double most_scale = 4;
+
+  /// @param square  of the row, as far as its scale is to be of it
+  float quantize_scaled(std::span<float> z, double square, std::span<std::uint8_t> out) const {
+    const auto to_norm = static_cast<float>(square > 0 ? row_norm / std::sqrt(square) : 1.);
+    for (float& x : z) x *= to_norm;
     std::size_t first = 0;
     double product = 0;
     for (const nearest_level& nearest : levels) {
       const auto part = z.subspan(first, nearest.segment().dims);
-      std::uint8_t* const level = out.data() + first;
-      nearest(part, level);
-      float sum = 0;
-      if (scaled)
-        for (std::size_t j = 0; j < part.size(); ++j) sum += part[j] * nearest.value(level[j]);
-      product += double{sum};
+      nearest(part, out.data() + first);
+      product += double{product_with_values(part, nearest, out.data() + first)};
       first += part.size();
     }
-    if (!scaled) return 1;
-    // A row of which the code sees next to nothing must not be blown up.
-    constexpr double most = 4;
     const double scaled_square = square * to_norm * to_norm;
-    const double factor = product * most > scaled_square ? scaled_square / product : (square > 0 ? most : 0.);
+    const double factor =
+        product * most_scale > scaled_square ? scaled_square / product : (square > 0 ? most_scale : 0.);
     return static_cast<float>(factor / to_norm);
   }
 
-  /// Of the values that levels stand for.
-  double value_square(std::span<const std::uint8_t> in) const noexcept {
-    const std::uint8_t* level = in.data();
-    double square = 0;
-    for (const nearest_level& nearest : levels)
-      for (std::size_t j = 0; j < nearest.segment().dims; ++j) {
-        const double value{nearest.value(*level++)};
-        square += value * value;
-      }
-    return square;
+  /// On the scale on which the values have the inner product with the row that it has with itself. Scales come in steps
+  /// of up to a 16th, so that of several bits a dimension the levels are taken that have it on a scale that there is.
+  /// @return  the byte of the scale
+  static std::uint8_t quantize_segment(std::span<const float> z, const nearest_level& nearest, std::uint8_t* level) {
+    const double square = squared_norm(z), deviation{nearest.deviation()};
+    const double norm = std::sqrt(square / static_cast<double>(z.size())) / deviation;
+    if (nearest.segment().bits == 1) {
+      nearest(z, level);
+      const double product{product_with_values(z, nearest, level)};
+      return segment_scale_code(
+          static_cast<float>(product * most_scale * norm > square ? square / product : most_scale * norm));
+    }
+    constexpr int fewest = -1, most = 4;  // steps beside the norm of the row
+    const int start = segment_scale_code(static_cast<float>(norm));
+    std::vector<float> unscaled(z.size());
+    std::vector<std::uint8_t> tried(z.size());
+    double least = infinity<double>();
+    std::uint8_t best = 0;
+    for (int code = (std::max)(start + fewest, 0); code <= (std::min)(start + most, 255); ++code) {
+      const float scale = segment_scale(static_cast<std::uint8_t>(code));
+      for (std::size_t j = 0; j < z.size(); ++j) unscaled[j] = z[j] / scale;
+      nearest(unscaled, tried.data());
+      const double off = std::abs(double{scale} * double{product_with_values(z, nearest, tried.data())} - square);
+      if (!(off < least)) continue;
+      least = off;
+      best = static_cast<std::uint8_t>(code);
+      std::ranges::copy(tried, level);
+    }
+    return best;
   }
 
-  /// What is added to the distances of a row: of l2 its squared norm, seen from the center, else minus its inner
-  /// product with the center. @param of_row  in `from`, @param scale  as `quantize` has found it with these levels
-  double offset(const transform_coordinates& from, std::size_t of_row, float scale,
-                std::span<const std::uint8_t> in) const noexcept {
-    if (metric != metric::l2) return -from.along[of_row];
-    return value_offset ? double{scale} * scale * value_square(in) : from.square[of_row];
+  static float product_with_values(std::span<const float> z, const nearest_level& nearest,
+                                   const std::uint8_t* level) noexcept {
+    float sum = 0;
+    for (std::size_t j = 0; j < z.size(); ++j) sum += z[j] * nearest.value(level[j]);
+    return sum;
   }
 
-  /// 1 / the length of the values that levels stand for; 0 where all are 0.
-  float inverse_norm(std::span<const std::uint8_t> in) const noexcept {
-    const double square = value_square(in);
-    return square > 0 ? static_cast<float>(1 / std::sqrt(square)) : 0.f;
-  }
-
-  /// The values that levels stand for.
-  void decode(std::span<const std::uint8_t> in, float* out) const noexcept {
-    const std::uint8_t* level = in.data();
-    for (const nearest_level& nearest : levels)
-      for (std::size_t j = 0; j < nearest.segment().dims; ++j) *out++ = nearest.value(*level++);
-  }
-
- private:
   void subtract_center(matrix_view<float> rows) const noexcept {
     for (std::size_t i = 0; i < rows.rows(); ++i)
       for (std::size_t k = 0; k < rows.cols(); ++k) rows[i][k] -= center[k];

@@ -4,6 +4,7 @@
 
 #include <embit/codes/level_view.hpp>
 #include <embit/config.hpp>
+#include <embit/encode/detail/transform/gaussian_levels.hpp>
 
 #include <algorithm>
 #include <array>
@@ -54,6 +55,8 @@ class nearest_level {
     }
   }
 
+  /// Of the numbers that the levels suit.
+  float deviation() const noexcept { return segment_.step / gaussian_quantizers[segment_.bits].step; }
   float value(std::uint8_t level) const noexcept { return values_[level]; }
 
  private:

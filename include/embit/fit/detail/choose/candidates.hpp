@@ -14,6 +14,7 @@
 #include <embit/encode/chosen_encoder.hpp>
 #include <embit/encode/transform_coder.hpp>
 #include <embit/fit/fit_itq.hpp>
+#include <embit/fit/fit_product_quantizer.hpp>
 #include <embit/fit/fit_rabitq.hpp>
 #include <embit/fit/fit_recurrent.hpp>
 #include <embit/fit/fit_transform_coder.hpp>
@@ -61,6 +62,25 @@ inline void add_rabitq(std::size_t dim, embit::metric metric, std::size_t bytes,
                      return std::optional(chosen_encoder(fit_rabitq(rows, options, draws, progress)));
                    }});
     if (options->center == rabitq_center::chosen) return;
+  }
+}
+
+/// Of up to a bit a dimension, where the bytes are no more than such codes of others take with their factors.
+template <Executor Exec>
+void add_product(std::size_t dim, embit::metric metric, std::size_t bytes, bool wide, const Exec& executor,
+                 std::vector<encoder_candidate>& all) {
+  constexpr std::size_t rounds = 12;  // more hardly change what is found
+  const std::size_t most = (dim + 7) / 8, code = (std::min)(bytes, most);
+  if (bytes > most + 2 * sizeof(half)) return;
+  for (const std::size_t bits : {std::size_t{4}, std::size_t{8}}) {
+    if (bits == 8 && !wide) return;
+    all.push_back({bits == 8 ? "product codes of 8 bits" : "product codes of 4 bits",
+                   [=](auto rows, rng draws, const auto& progress) {
+                     const product_quantizer_options options{
+                         .bytes_per_row = code, .bits_per_number = bits, .metric = metric, .rounds = rounds};
+                     return std::optional(
+                         chosen_encoder(fit_product_quantizer(rows, options, draws, progress, executor)));
+                   }});
   }
 }
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <embit/config.hpp>
-#include <embit/fit/detail/transform/gaussian_levels.hpp>
+#include <embit/encode/transform_coder.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -70,6 +70,28 @@ inline std::vector<bit_group> allocate_bits(std::span<const double> weights, std
     if (!group.directions.empty()) groups.push_back(std::move(group));
   }
   return groups;
+}
+
+/// Groups in parts of so many directions of like weight, the last one smaller.
+inline std::vector<bit_group> cut_groups(std::vector<bit_group> groups, std::size_t directions) {
+  std::vector<bit_group> cut;
+  for (const bit_group& g : groups)
+    for (std::size_t first = 0; first < g.directions.size(); first += directions) {
+      const auto part = std::span(g.directions).subspan(first, (std::min)(directions, g.directions.size() - first));
+      cut.push_back({g.quantizer, {part.begin(), part.end()}});
+    }
+  return cut;
+}
+
+/// The same where each group takes a byte more, for the scale of it that a row has.
+/// @param scaled  directions that share a scale at most, or 0 where there are none
+inline std::vector<bit_group> allocate_groups(std::span<const double> weights, std::size_t scaled, std::size_t bytes) {
+  if (scaled == 0) return allocate_bits(weights, bytes);
+  for (std::size_t scales = 1; scales < bytes; ++scales) {
+    std::vector<bit_group> groups = cut_groups(allocate_bits(weights, bytes - scales), scaled);
+    if (groups.size() <= scales) return groups;
+  }
+  return {};
 }
 
 }  // namespace embit::inline EMBIT_ABI::detail

@@ -37,12 +37,11 @@ decoded_rows decoded(const transform_model& model, matrix_view<const float> rows
   run_ranges(executor, rows.rows(), chunk, rows.rows() / chunk + 1,
              [&](std::size_t first, std::size_t last, std::size_t) {
                auto at = model.coordinates(rows.middle_rows(first, last - first));
-               std::vector<std::uint8_t> levels(model.dims());
+               transform_code code;
                for (std::size_t i = first; i < last; ++i) {
-                 const float scale = model.quantize(at.z[i - first], at.square[i - first], levels);
-                 model.decode(levels, out.values[i].data());
-                 for (float& x : out.values[i]) x *= scale;
-                 out.offsets[i] = model.offset(at, i - first, scale, levels);
+                 model.quantize(at.z[i - first], at.square[i - first], code);
+                 model.decode(code, out.values[i].data());
+                 out.offsets[i] = model.offset(at, i - first, code);
                }
              });
   return out;
@@ -70,11 +69,16 @@ product_scores scores_of(const transform_model& model, matrix_view<const float> 
   return out;
 }
 
+inline constexpr std::size_t all_directions = std::size_t(-1);
 /// The first is the rotation that every other must beat.
 inline constexpr std::array transform_variants{
-    transform_variant{direction_weight::equal, true},          transform_variant{direction_weight::equal, false},
-    transform_variant{direction_weight::variance, true},       transform_variant{direction_weight::query, true},
+    transform_variant{direction_weight::equal, true},
+    transform_variant{direction_weight::equal, false},
+    transform_variant{direction_weight::variance, true},
+    transform_variant{direction_weight::query, true},
     transform_variant{direction_weight::variance_power, true},
+    transform_variant{direction_weight::equal, true, all_directions},
+    transform_variant{direction_weight::variance, true, all_directions},
 };
 
 /// What a row may take.
@@ -89,8 +93,9 @@ struct transform_budget {
 };
 
 /// The variants as `held_out::choose` takes them, each without factors and, where rows may keep them, with a scale, an
-/// offset and both: a factor that comes on top must find half a hundredth more. The offset of l2 is always kept, of
-/// rows or, in place of an offset more, of values.
+/// offset and both; those with scales of segments with an offset or none, the scales being in the bytes of codes: a
+/// factor that comes on top must find half a hundredth more. The offset of l2 is always kept, of rows or, in place of
+/// an offset more, of values.
 template <class Engine, Executor Exec>
 class transform_choice {
  public:
@@ -114,6 +119,7 @@ class transform_choice {
     const std::size_t of = i / keepings_, kept = i % keepings_;
     const bool scaled = kept % 2 != 0, other = kept / 2 != 0, l2 = from_->metric == metric::l2;
     if (other && !l2 && !transform_variants[of].centered) return {};
+    if (scaled && transform_variants[of].scaled != 0) return {};
     make_for(of, (scaled ? 1u : 0u) + (l2 || other ? 1u : 0u));
     if (made_.dims() == 0) return {};
     transform_model model = made_;

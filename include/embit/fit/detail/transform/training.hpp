@@ -34,6 +34,8 @@ enum class direction_weight : std::uint8_t { equal, variance, variance_power, qu
 struct transform_variant {
   direction_weight weight = direction_weight::equal;
   bool centered = true;  ///< at the mean, else at zero
+  /// Directions that share a scale of each row: all of equal bits, or cut into as many; none for 0.
+  std::size_t scaled = 0;
 };
 
 /// What all variants are made from. Rows and queries have length 1 where the metric is cosine.
@@ -134,7 +136,7 @@ transform_model make_transform_model(const transform_training& from, transform_v
     weights[i] = from.weight(variant.weight, i);
     squares[i] = pca.variances[i] + (variant.centered ? 0. : from.mean_along[i] * from.mean_along[i]);
   }
-  const std::vector<bit_group> groups = allocate_bits(weights, bytes);
+  const std::vector<bit_group> groups = allocate_groups(weights, variant.scaled, bytes);
 
   transform_model model;
   model.metric = from.metric;
@@ -154,6 +156,7 @@ transform_model make_transform_model(const transform_training& from, transform_v
     kept_square += square;
     const auto deviation = static_cast<float>(std::sqrt(square / static_cast<double>(count)));
     model.format.segments.push_back(g.quantizer->segment(count, deviation > least_deviation ? deviation : 1.f));
+    model.format.segments.back().scaled = variant.scaled != 0;
   }
   model.row_norm = kept_square > 0 ? static_cast<float>(std::sqrt(kept_square)) : 1.f;
   model.set_levels();

@@ -82,6 +82,10 @@ struct lanes {
     const half* at = static_cast<const half*>(column) + row;
     return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
   }
+  EMBIT_LANES_INLINE floats segment_scales(const std::uint8_t* p) {
+    const ints bits = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+    return _mm256_castsi256_ps(add(_mm256_slli_epi32(bits, 19), set(std::int32_t{127 - 8} << 23)));
+  }
   EMBIT_LANES_INLINE std::uint32_t within(floats x, floats limit) {
     return static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(x, limit, _CMP_NGT_UQ)));
   }

@@ -87,6 +87,10 @@ struct lanes {
     const half* at = static_cast<const half*>(column) + row;
     return _mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)));
   }
+  EMBIT_LANES_INLINE floats segment_scales(const std::uint8_t* p) {
+    const ints bits = _mm512_maskz_cvtepu8_epi32(0xffff, _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    return _mm512_castsi512_ps(add(_mm512_maskz_slli_epi32(0xffff, bits, 19), set(std::int32_t{127 - 8} << 23)));
+  }
   EMBIT_LANES_INLINE std::uint32_t within(floats x, floats limit) { return _mm512_cmp_ps_mask(x, limit, _CMP_NGT_UQ); }
   /// Sixteen places are written, whatever comes of them: a block never has more hits than rows before its end.
   EMBIT_LANES_INLINE std::size_t write_some(std::uint32_t first, std::uint32_t inside, floats distances,

@@ -10,6 +10,7 @@
 //   widen                 adds the sums of a block times a weight to integers, row by row
 //   set, add, to_floats, mul, fma, larger, factor, within (a bit a lane: not beyond, or not a number)
 //   write_hits            writes the rows of a block that a mask has, and their distances; returns how many
+//   segment_scales        of adjacent rows, from their bytes
 //
 // Nibbles pick entries of 8 bits. As many as fit are added in bytes; these sums go into 16-bit ones, those of odd rows
 // shifted down, those of even rows with the odd ones above them, which are taken off in the end (sums wrap around).
@@ -111,11 +112,16 @@ EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE void add_sections(const level_scan_job& j
   group.clear();
   for (; first < last; ++first) {
     const level_section& s = job.sections[first];
-    word_sums<Blocks> section;
-    section.clear();
-    add_section<Blocks>(s, job.tables + s.table, codes + s.first * level_block_rows, block_bytes, job.prefetch,
-                        section);
-    group.add(section, s.weight);
+    const std::uint8_t* const table = job.tables + s.table;
+    const std::uint8_t* const section_codes = codes + s.first * level_block_rows;
+    if (s.weight == 1) {
+      add_section<Blocks>(s, table, section_codes, block_bytes, job.prefetch, group);
+    } else {
+      word_sums<Blocks> section;
+      section.clear();
+      add_section<Blocks>(s, table, section_codes, block_bytes, job.prefetch, section);
+      group.add(section, s.weight);
+    }
     if (s.group_weight == 0) continue;
 #pragma GCC unroll 8
     for (std::size_t b = 0; b < Blocks; ++b)
@@ -125,17 +131,23 @@ EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE void add_sections(const level_scan_job& j
   }
 }
 
+/// What is added to the products of adjacent rows.
+EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE lanes::floats bases(const level_scan_job& job, const level_score& score,
+                                                           std::size_t row) {
+  const auto base = lanes::set(score.base);
+  if (job.offset.data == nullptr) return base;
+  return lanes::fma(lanes::set(job.offset.unit), lanes::factor(job.offset.data, job.halves(), row), base);
+}
+
 /// As level_row_score, of adjacent rows.
 EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE lanes::floats estimates(const level_scan_job& job, const level_score& score,
                                                                const level_column& scale, lanes::ints sums,
                                                                std::size_t row) {
   const auto whole = lanes::to_floats(lanes::add(lanes::set(score.bias), sums));
-  auto unit = lanes::set(score.unit), base = lanes::set(score.base);
+  auto unit = lanes::set(score.unit);
   if (scale.data != nullptr)
     unit = lanes::mul(unit, lanes::mul(lanes::set(scale.unit), lanes::factor(scale.data, job.halves(), row)));
-  if (job.offset.data != nullptr)
-    base = lanes::fma(lanes::set(job.offset.unit), lanes::factor(job.offset.data, job.halves(), row), base);
-  return lanes::fma(unit, whole, base);
+  return lanes::fma(unit, whole, bases(job, score, row));
 }
 
 /// Writes the rows of a block whose distances are within the limit; returns how many.
@@ -192,9 +204,59 @@ EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE std::size_t scan_step(const level_scan_jo
   return found;
 }
 
+/// The same where segments have scales.
+template <std::size_t Blocks>
+EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE std::size_t scan_step_by_parts(const level_scan_job& job, std::size_t block,
+                                                                      level_hit* hits) {
+  constexpr std::size_t registers = level_block_rows / lanes::rows;
+  const std::size_t first = block * level_block_rows, block_bytes = level_block_rows * job.run.row_bytes;
+  const std::uint8_t* codes = job.run.codes + first * job.run.row_bytes;
+  lanes::floats distances[Blocks * registers];
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < Blocks * registers; ++r) distances[r] = bases(job, job.score, first + r * lanes::rows);
+  std::size_t section = 0;
+  for (std::size_t i = 0; i < job.part_count; ++i) {
+    const level_part& part = job.parts[i];
+    lanes::ints sums[Blocks * registers];
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < Blocks * registers; ++r) sums[r] = lanes::set(part.bias);
+    add_sections<Blocks>(job, section, part.last_section, codes, sums);
+    section = part.last_section;
+    const std::uint8_t* scales = codes + std::size_t{part.scale_byte} * level_block_rows;
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < Blocks * registers; ++r) {
+      auto unit = lanes::set(part.unit);
+      if (part.scale_byte != level_part::unscaled)
+        unit =
+            lanes::mul(unit, lanes::segment_scales(scales + r / registers * block_bytes + r % registers * lanes::rows));
+      distances[r] = lanes::fma(unit, lanes::to_floats(sums[r]), distances[r]);
+    }
+  }
+  std::size_t found = 0;
+#pragma GCC unroll 8
+  for (std::size_t b = 0; b < Blocks; ++b) found += write_hits(job, block + b, distances + b * registers, hits + found);
+  return found;
+}
+
+template <std::size_t Blocks>
+EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE std::size_t scan_blocks_by_parts(const level_scan_job& job, level_stop& stop) {
+  while (job.last_block - stop.at >= Blocks && stop.hits + Blocks * level_block_rows <= level_hit_room) {
+    stop.hits += scan_step_by_parts<Blocks>(job, stop.at, job.hits + stop.hits);
+    stop.at += Blocks;
+  }
+  return job.last_block - stop.at;
+}
+
+EMBIT_STAMP_TARGET inline level_stop scan_by_parts(const level_scan_job& job) {
+  level_stop stop{job.first_block, 0};
+  if (scan_blocks_by_parts<lanes::step_blocks>(job, stop) < lanes::step_blocks) scan_blocks_by_parts<1>(job, stop);
+  return stop;
+}
+
 EMBIT_STAMP_TARGET inline level_stop scan(const level_scan_job& job) {
   constexpr std::size_t blocks = lanes::step_blocks;
   static_assert(blocks <= level_step_blocks);
+  if (job.part_count != 0) return scan_by_parts(job);
   level_stop stop{job.first_block, 0};
   while (stop.at < job.last_block && stop.hits + blocks * level_block_rows <= level_hit_room) {
     const bool whole = job.last_block - stop.at >= blocks;

@@ -85,6 +85,10 @@ struct lanes {
     const auto* at = reinterpret_cast<const std::uint16_t*>(static_cast<const half*>(column) + row);
     return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(at)));
   }
+  static EMBIT_ALWAYS_INLINE floats segment_scales(const std::uint8_t* p) {
+    const uint32x4_t codes{p[0], p[1], p[2], p[3]};
+    return vreinterpretq_f32_u32(vaddq_u32(vshlq_n_u32(codes, 19), vdupq_n_u32(std::uint32_t{127 - 8} << 23)));
+  }
   static EMBIT_ALWAYS_INLINE std::uint32_t within(floats x, floats limit) {
     const uint32x4_t bit{1, 2, 4, 8};
     return vaddvq_u32(vandq_u32(vmvnq_u32(vcgtq_f32(x, limit)), bit));

@@ -37,6 +37,17 @@ struct level_score {
   float base = 0;
 };
 
+/// A segment where some have scales of their own in each row: what its sections sum up to adds unit · (bias + sum),
+/// times the scale if there is one.
+struct level_part {
+  static constexpr std::uint32_t unscaled = ~std::uint32_t{0};
+
+  std::uint32_t last_section = 0;  // the one after its last
+  std::uint32_t scale_byte = unscaled;
+  std::int32_t bias = 0;
+  float unit = 0;
+};
+
 /// A column of factors, or none, and what they are multiples of.
 struct level_column {
   const void* data = nullptr;
@@ -51,6 +62,9 @@ struct level_scan_job {
   const std::uint8_t* tables = nullptr;
   level_score score;
   level_column offset, scale;
+  // Of segments with scales, the base of the score alone counts; there is no bound then.
+  const level_part* parts = nullptr;
+  std::size_t part_count = 0;
   // The bound from the first sections, whole groups of them; there is none where their number is 0.
   std::size_t coarse_count = 0;
   level_score coarse = {};
@@ -153,9 +167,19 @@ struct level_row_score {
       unit *= of_row;
       EMBIT_ROUNDED("m", unit);
     }
-    const float base =
-        job.offset.data == nullptr ? score.base : fused(job.offset.unit, factor(job.offset, row), score.base);
-    return fused(unit, whole, base);
+    return fused(unit, whole, base(score, row));
+  }
+  float base(const level_score& score, std::size_t row) const noexcept {
+    return job.offset.data == nullptr ? score.base : fused(job.offset.unit, factor(job.offset, row), score.base);
+  }
+  /// What a part adds to a distance. @param scale_code  of the row, where the part has scales
+  static float with_part(const level_part& part, std::int32_t sum, std::uint8_t scale_code, float distance) noexcept {
+    float unit = part.unit;
+    if (part.scale_byte != level_part::unscaled) {
+      unit *= segment_scale(scale_code);
+      EMBIT_ROUNDED("m", unit);
+    }
+    return fused(unit, static_cast<float>(part.bias + sum), distance);
   }
   float distance(std::int32_t sum, std::size_t row) const noexcept { return estimate(job.score, job.scale, sum, row); }
   /// Below which no distance is, given the sum of the first `coarse_count` sections.

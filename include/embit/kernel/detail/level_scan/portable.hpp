@@ -35,12 +35,36 @@ inline void add_sections(const level_scan_job& job, std::size_t first, std::size
   }
 }
 
+/// Of segments with scales: adds the hits of a block.
+inline void scan_parts(const level_scan_job& job, std::size_t first, std::size_t rows, const std::uint8_t* codes,
+                       level_stop& stop) {
+  const level_row_score score{job};
+  std::array<float, level_block_rows> distances;
+  for (std::size_t r = 0; r < rows; ++r) distances[r] = score.base(job.score, first + r);
+  std::size_t section = 0;
+  for (std::size_t i = 0; i < job.part_count; ++i) {
+    const level_part& part = job.parts[i];
+    row_sums sums{};
+    add_sections(job, section, part.last_section, codes, sums);
+    section = part.last_section;
+    const std::size_t scales = part.scale_byte == level_part::unscaled ? 0 : part.scale_byte;
+    for (std::size_t r = 0; r < rows; ++r)
+      distances[r] = score.with_part(part, sums[r], codes[scales * level_block_rows + r], distances[r]);
+  }
+  for (std::size_t r = 0; r < rows; ++r)
+    if (is_near(distances[r], job.limit)) job.hits[stop.hits++] = {static_cast<std::uint32_t>(first + r), distances[r]};
+}
+
 inline level_stop scan(const level_scan_job& job) {
   const level_row_score score{job};
   level_stop stop{job.first_block, 0};
   for (; stop.at < job.last_block && stop.hits + level_block_rows <= level_hit_room; ++stop.at) {
     const std::size_t first = stop.at * level_block_rows, rows = (std::min)(level_block_rows, job.run.rows - first);
     const std::uint8_t* codes = job.run.codes + first * job.run.row_bytes;
+    if (job.part_count != 0) {
+      scan_parts(job, first, rows, codes, stop);
+      continue;
+    }
     row_sums sums{};
     std::array<float, level_block_rows> bounds;
     bool any = job.coarse_count == 0;

@@ -46,14 +46,16 @@ inline entries_extent extent_of_entries(std::span<const float> entries, std::siz
 /// section of its own.
 ///
 /// The planes of a single segment share their entries and differ in what sums are weighted with. Planes of several
-/// segments have entries of their own in one unit for all, so that short planes add up like one long one.
+/// segments have entries of their own in one unit for all, so that short planes add up like one long one. Where rows
+/// have scales for segments, each segment is a part that is rounded alone.
 class level_tables {
  public:
   /// As level_query::assign.
   void round(const level_format& format, std::span<const float> z, std::size_t bits) {
     measure(format, z);
+    if (format.has_scales()) return round_parts(format, z, bits);
     if (format.segments.size() > 1) {
-      choose_common_unit(format, bits);
+      choose_common_unit(format, 0, extents_.size(), bits);
       write_planes(format, z);
       return;
     }
@@ -87,6 +89,15 @@ class level_tables {
     return least_of_all;
   }
 
+  /// A segment where some have scales: what `level_part` is made of.
+  struct scored_part {
+    std::size_t last_section = 0, scale_byte = level_part::unscaled;
+    std::int32_t bias = 0;
+    double unit = 0;
+  };
+  /// None where no segment has scales.
+  std::span<const scored_part> parts() const noexcept { return parts_; }
+
   std::span<const level_section> sections() const noexcept { return sections_; }
   const std::uint8_t* data() const noexcept { return tables_.data(); }
   double unit() const noexcept { return unit_; }
@@ -113,6 +124,7 @@ class level_tables {
     coarse_count_ = 0;
     group_weight_ = 0;
     extents_.clear();
+    parts_.clear();
     total_ = 0;
   }
 
@@ -155,22 +167,41 @@ class level_tables {
     return step * s.step;
   }
 
+  void round_parts(const level_format& format, std::span<const float> z, std::size_t bits) {
+    tables_.resize(32 * format.row_bytes());
+    planes_section open;
+    for (std::size_t i = 0; i < format.segments.size(); ++i) {
+      const level_segment& s = format.segments[i];
+      const std::int32_t before = bias_;
+      choose_common_unit(format, i, i + 1, bits);
+      write_planes_of(s, extents_[i], z.first(s.dims), false, open);
+      z = z.subspan(s.dims);
+      end_planes(open);
+      close_group();
+      parts_.push_back({sections_.size(), s.scaled ? open.section.first : level_part::unscaled, bias_ - before, unit_});
+      if (!s.scaled) continue;
+      ++open.section.first;
+      open.section.table += 32;
+    }
+  }
+
   // Levels of a segment lie 2 steps apart, so that a code is off by step² / 3 in a number: ⟨z, values⟩ by the sum of
   // squares of z times that. Rounding entries to multiples of 2 units adds unit² / 3 an entry, which at 8 bits may be
   // an eighth of it. Planes whose entries do not fit 8 bits then take two lookups; the others leave the unit as fine as
   // they can.
-  void choose_common_unit(const level_format& format, std::size_t bits) {
+  // For segments [first, last).
+  void choose_common_unit(const level_format& format, std::size_t first, std::size_t last, std::size_t bits) {
     double error = 0, entries = 0, largest = 0;
-    for (std::size_t i = 0; i < extents_.size(); ++i) {
+    for (std::size_t i = first; i < last; ++i) {
       const level_segment& s = format.segments[i];
       error += double{s.step} * s.step * extents_[i].square;
-      entries += static_cast<double>(2 * s.bytes());
+      entries += static_cast<double>(2 * s.bits * s.plane_bytes());
       for (const std::uint8_t weight : s.weights) largest = (std::max)(largest, extents_[i].nibble * s.step * weight);
     }
     double wanted = std::sqrt(error / (8 * entries)) * std::exp2(8. - static_cast<double>(bits));
     if (bits > 8) wanted = (std::min)(wanted, largest / (most_entry << (bits - 7)));
     double narrow = 0;
-    for (std::size_t i = 0; i < extents_.size(); ++i)
+    for (std::size_t i = first; i < last; ++i)
       for (const std::uint8_t weight : format.segments[i].weights) {
         const double most = extents_[i].nibble * format.segments[i].step * weight;
         if (most <= most_entry * wanted) narrow = (std::max)(narrow, most);
@@ -235,45 +266,56 @@ class level_tables {
     coarse_unit_ = unit_ / (double{s.step} * s.weights[0]);
   }
 
-  // Every plane with entries of its own, one section for the low bits of as many planes as possible.
+  // Planes with entries of their own, one section for the low bits of as many as possible.
+  struct planes_section {
+    level_section section;
+    sums_of_magnitudes sums;
+  };
+
+  void end_planes(planes_section& open) {
+    level_section& low = open.section;
+    if (low.bytes != 0) add_section(low, 1, open.sums.nibble, open.sums.all);
+    low = {.first = low.first + low.bytes, .bytes = 0, .table = low.table + 32 * low.bytes};
+    open.sums = {};
+  }
+
   void write_planes(const level_format& format, std::span<const float> z) {
     tables_.resize(32 * format.row_bytes());
-    level_section low;
-    sums_of_magnitudes of_low;
-    const auto end_low = [&] {
-      if (low.bytes != 0) add_section(low, 1, of_low.nibble, of_low.all);
-      low = {.first = low.first + low.bytes, .bytes = 0, .table = low.table + 32 * low.bytes};
-      of_low = {};
-    };
+    planes_section open;
     for (std::size_t i = 0; i < format.segments.size(); ++i) {
       const level_segment& s = format.segments[i];
-      const double number = extents_[i].nibble / most_wide;  // the unit of rounded ones
-      round_segment(s, z.first(s.dims), number > 0 ? 1 / number : 0.);
+      write_planes_of(s, extents_[i], z.first(s.dims), i == 0 && format.has(row_factor::error), open);
       z = z.subspan(s.dims);
-      const auto sums = rounded_sums();
-      fine_.resize(4 * rounded_.size());
-      for (std::size_t n = 0; 4 * n < rounded_.size(); ++n)
-        write_nibble(rounded_.data() + 4 * n, fine_.data() + 16 * n);
-      for (std::size_t plane = 0; plane < s.bits; ++plane) {
-        const double part = number * s.step * s.weights[plane] / unit_ * 65536;
-        const auto multiple = static_cast<std::uint16_t>((std::min)(part + .5, 65535.));
-        const sums_of_magnitudes whole{static_cast<std::int32_t>((std::int64_t{sums.all} * multiple + 32768) >> 16),
-                                       scaled(sums.nibble, multiple)};
-        // (More nibbles may be rounded up than down.)
-        const auto most = whole.all + static_cast<std::int32_t>(rounded_.size() / 4);
-        const level_section high = write_plane(low, multiple, whole.nibble > 255);
-        low.bytes += static_cast<std::uint32_t>(s.plane_bytes());
-        of_low.nibble = (std::max)(of_low.nibble, high.bytes != 0 ? 127 : whole.nibble);
-        of_low.all += most;
-        if (high.bytes != 0) add_section(high, 128, whole.nibble >> 7, most >> 7);
-        bias_ -= whole.all;
-        if (i != 0 || plane != 0 || !format.has(row_factor::error)) continue;
-        end_low();
-        end_coarse(s);
-      }
     }
-    end_low();
+    end_planes(open);
     close_group();
+  }
+
+  /// @param bounded  whether the first plane ends a section of its own
+  void write_planes_of(const level_segment& s, const extent& most_of, std::span<const float> z, bool bounded,
+                       planes_section& open) {
+    const double number = most_of.nibble / most_wide;  // the unit of rounded ones
+    round_segment(s, z, number > 0 ? 1 / number : 0.);
+    const auto sums = rounded_sums();
+    fine_.resize(4 * rounded_.size());
+    for (std::size_t n = 0; 4 * n < rounded_.size(); ++n) write_nibble(rounded_.data() + 4 * n, fine_.data() + 16 * n);
+    for (std::size_t plane = 0; plane < s.bits; ++plane) {
+      const double part = number * s.step * s.weights[plane] / unit_ * 65536;
+      const auto multiple = static_cast<std::uint16_t>((std::min)(part + .5, 65535.));
+      const sums_of_magnitudes whole{static_cast<std::int32_t>((std::int64_t{sums.all} * multiple + 32768) >> 16),
+                                     scaled(sums.nibble, multiple)};
+      // (More nibbles may be rounded up than down.)
+      const auto most = whole.all + static_cast<std::int32_t>(rounded_.size() / 4);
+      const level_section high = write_plane(open.section, multiple, whole.nibble > 255);
+      open.section.bytes += static_cast<std::uint32_t>(s.plane_bytes());
+      open.sums.nibble = (std::max)(open.sums.nibble, high.bytes != 0 ? 127 : whole.nibble);
+      open.sums.all += most;
+      if (high.bytes != 0) add_section(high, 128, whole.nibble >> 7, most >> 7);
+      bias_ -= whole.all;
+      if (plane != 0 || !bounded) continue;
+      end_planes(open);
+      end_coarse(s);
+    }
   }
 
   /// The nearest whole number to x · multiple / 2^16, for x and multiple below 2^15 and 2^16.
@@ -407,7 +449,8 @@ class level_tables {
   }
 
   std::vector<extent> extents_;  // a segment
-  double total_ = 0;             // of magnitudes of numbers times the largest value
+  std::vector<scored_part> parts_;
+  double total_ = 0;  // of magnitudes of numbers times the largest value
   double unit_ = 1, coarse_unit_ = 0;
   std::vector<std::int16_t> rounded_;  // numbers of one segment
   std::vector<std::uint16_t> fine_;    // entries of one segment before they are rounded to units
