@@ -43,6 +43,10 @@ static_assert(Kernel<recurrent_symmetric, level_row>);
 /// [0, 2^(loops+1) - 1], which stands for the value (2c - (2^(loops+1) - 1)) / 2^loops; the first sign is its highest
 /// bit, so that the code of fewer loops is a prefix of the bit planes.
 ///
+/// There is no way back from codes to rows: training makes values rank as rows do, not resemble them (`values` are what
+/// codes stand for, which `level_row::decode` has of codes too). Of the encoders of levels, transform coders, RaBitQ
+/// and product quantizers decode.
+///
 /// Shen et al., "Binary embedding-based retrieval at Tencent", KDD 2023, section 3.2, with linear skip connections.
 /// Made by `fit_recurrent`, or elsewhere and read by `import_recurrent`. Immutable; copies share the weights; safe to
 /// use from many threads.

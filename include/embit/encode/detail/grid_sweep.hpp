@@ -69,7 +69,7 @@ inline void sort_changes(grid_sweep_memory& memory) {
 }
 
 /// The levels of 2^bits that maximize the cosine of a row and its code over all steps of the grid: those steps at
-/// which some dimension goes one level up are tried in order. Above 4 bits the steps are left out that use less than
+/// which some dimension goes one level up are tried in order. From 4 bits on the steps are left out that use less than
 /// half of the levels, or that leave the largest number 10 levels outside.
 /// Gao et al., "Practical and asymptotically optimal quantization of high-dimensional vectors in Euclidean space for
 /// approximate nearest neighbor search", SIGMOD 2025 (arXiv 2409.09913), section 3.2.2.
@@ -84,7 +84,7 @@ inline grid_sums sweep_grid(std::span<const float> x, std::size_t bits, grid_swe
   changes.clear();
   grid_sums sums;
   float from = 0, to = (std::numeric_limits<float>::max)();
-  if (bits > 4 && largest > 0) {
+  if (bits >= 4 && largest > 0) {
     from = static_cast<float>(most + 1) / 2 / largest;
     to = static_cast<float>(most + 10) / largest;
   }
