@@ -164,7 +164,7 @@ TEST_CASE("products of scaled segments are those of what rows stand for", "[leve
   for (std::size_t i = 0; i < store.size(); ++i) {
     const auto [sum, magnitude] = product(z, store[i]);
     const double wanted = .5 + double{store.factor(i, row_factor::offset)} - 2 * sum;
-    CHECK(std::abs(double{query(store[i])} - wanted) < 1e-4 * magnitude + 1e-5);
+    CHECK(std::abs(double{query(store[i])} - wanted) < 3e-4 * magnitude + 1e-5);
   }
   // A scale of 1 changes nothing but the sums' rounding; one of 2 doubles.
   level_store equal(format, 1), twice(format, 1);

@@ -82,7 +82,7 @@ inline void set_factors(transform_model& model, std::size_t factor_bytes) {
 
 /// An encoder for rows like these, fitted to all of them. Rotations, and the rows to choose by, are drawn from
 /// `engine`. Five variants, each with and without a scale and an offset (for l2, with the norms of rows or of what
-/// codes stand for), and three more where each segment has a scale in a byte of the code, are compared by the ten
+/// codes stand for), and two more where each segment has a scale in a byte of the code, are compared by the ten
 /// nearest neighbours that they find for up to `held_out` queries among up to 8192 rows: of `options.queries`, or of
 /// the rows themselves, each without itself among its neighbours. Factors that come on top of `bits` must each be worth
 /// half a hundredth. Fewer than 80 rows, or 8 queries, are too few to choose by: directions then get equal bits. O(n ·

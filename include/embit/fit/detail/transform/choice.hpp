@@ -79,7 +79,6 @@ inline constexpr std::array transform_variants{
     transform_variant{direction_weight::variance_power, true},
     transform_variant{direction_weight::equal, true, all_directions},
     transform_variant{direction_weight::variance, true, all_directions},
-    transform_variant{direction_weight::variance, true, 32},
 };
 
 /// What a row may take.

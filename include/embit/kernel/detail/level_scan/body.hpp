@@ -111,11 +111,16 @@ EMBIT_STAMP_TARGET EMBIT_ALWAYS_INLINE void add_sections(const level_scan_job& j
   group.clear();
   for (; first < last; ++first) {
     const level_section& s = job.sections[first];
-    word_sums<Blocks> section;
-    section.clear();
-    add_section<Blocks>(s, job.tables + s.table, codes + s.first * level_block_rows, block_bytes, job.prefetch,
-                        section);
-    group.add(section, s.weight);
+    const std::uint8_t* const table = job.tables + s.table;
+    const std::uint8_t* const section_codes = codes + s.first * level_block_rows;
+    if (s.weight == 1) {
+      add_section<Blocks>(s, table, section_codes, block_bytes, job.prefetch, group);
+    } else {
+      word_sums<Blocks> section;
+      section.clear();
+      add_section<Blocks>(s, table, section_codes, block_bytes, job.prefetch, section);
+      group.add(section, s.weight);
+    }
     if (s.group_weight == 0) continue;
 #pragma GCC unroll 8
     for (std::size_t b = 0; b < Blocks; ++b)

@@ -55,11 +55,11 @@ class level_tables {
     measure(format, z);
     if (format.has_scales()) return round_parts(format, z, bits);
     if (format.segments.size() > 1) {
-      choose_common_unit(format, bits);
+      choose_common_unit(format, 0, extents_.size(), bits);
       write_planes(format, z);
       return;
     }
-    unit_ = unit_alone(format.segments[0], extents_[0], bits);
+    unit_ = total_ > 0 ? (std::max)(wanted_step(format.segments[0], extents_[0], bits), total_ / most_sum) : 1.0;
     write(format, z);
   }
 
@@ -167,22 +167,21 @@ class level_tables {
     return step * s.step;
   }
 
-  double unit_alone(const level_segment& s, const extent& most, std::size_t bits) const noexcept {
-    return total_ > 0 ? (std::max)(wanted_step(s, most, bits), total_ / most_sum) : 1.0;
-  }
-
   void round_parts(const level_format& format, std::span<const float> z, std::size_t bits) {
-    std::size_t byte = 0, dim = 0;
+    tables_.resize(32 * format.row_bytes());
+    planes_section open;
     for (std::size_t i = 0; i < format.segments.size(); ++i) {
       const level_segment& s = format.segments[i];
       const std::int32_t before = bias_;
-      const double unit = unit_alone(s, extents_[i], bits);
-      round_segment(s, z.subspan(dim, s.dims), s.step / unit);
-      write_segment(s, byte, false);
+      choose_common_unit(format, i, i + 1, bits);
+      write_planes_of(s, extents_[i], z.first(s.dims), false, open);
+      z = z.subspan(s.dims);
+      end_planes(open);
       close_group();
-      byte += s.bytes();
-      dim += s.dims;
-      parts_.push_back({sections_.size(), s.scaled ? byte - 1 : level_part::unscaled, bias_ - before, unit});
+      parts_.push_back({sections_.size(), s.scaled ? open.section.first : level_part::unscaled, bias_ - before, unit_});
+      if (!s.scaled) continue;
+      ++open.section.first;
+      open.section.table += 32;
     }
   }
 
@@ -190,18 +189,19 @@ class level_tables {
   // squares of z times that. Rounding entries to multiples of 2 units adds unit² / 3 an entry, which at 8 bits may be
   // an eighth of it. Planes whose entries do not fit 8 bits then take two lookups; the others leave the unit as fine as
   // they can.
-  void choose_common_unit(const level_format& format, std::size_t bits) {
+  // For segments [first, last).
+  void choose_common_unit(const level_format& format, std::size_t first, std::size_t last, std::size_t bits) {
     double error = 0, entries = 0, largest = 0;
-    for (std::size_t i = 0; i < extents_.size(); ++i) {
+    for (std::size_t i = first; i < last; ++i) {
       const level_segment& s = format.segments[i];
       error += double{s.step} * s.step * extents_[i].square;
-      entries += static_cast<double>(2 * s.bytes());
+      entries += static_cast<double>(2 * s.bits * s.plane_bytes());
       for (const std::uint8_t weight : s.weights) largest = (std::max)(largest, extents_[i].nibble * s.step * weight);
     }
     double wanted = std::sqrt(error / (8 * entries)) * std::exp2(8. - static_cast<double>(bits));
     if (bits > 8) wanted = (std::min)(wanted, largest / (most_entry << (bits - 7)));
     double narrow = 0;
-    for (std::size_t i = 0; i < extents_.size(); ++i)
+    for (std::size_t i = first; i < last; ++i)
       for (const std::uint8_t weight : format.segments[i].weights) {
         const double most = extents_[i].nibble * format.segments[i].step * weight;
         if (most <= most_entry * wanted) narrow = (std::max)(narrow, most);
@@ -213,7 +213,7 @@ class level_tables {
   void write(const level_format& format, std::span<const float> z) {
     const level_segment& s = format.segments[0];
     round_segment(s, z, s.step / unit_);
-    write_segment(s, 0, format.has(row_factor::error));
+    write_segment(s, format.has(row_factor::error));
     close_group();
   }
 
@@ -242,20 +242,17 @@ class level_tables {
     return sums;
   }
 
-  /// @param byte  the first of the segment
-  void write_segment(const level_segment& s, std::size_t byte, bool bounded) {
+  void write_segment(const level_segment& s, bool bounded) {
     const auto [magnitude, largest] = rounded_sums();
     const auto bytes = static_cast<std::uint32_t>(s.plane_bytes());
     const bool wide = largest > 255;
-    const auto table = static_cast<std::uint32_t>(tables_.size());
     write_entries(wide);
     for (std::size_t plane = 0; plane < s.bits; ++plane) {
       const std::int32_t weight = s.weights[plane];
-      const auto first = static_cast<std::uint32_t>(byte + plane * bytes);
-      add_section({.first = first, .bytes = bytes, .table = table}, weight, wide ? 127 : largest, magnitude);
+      const auto first = static_cast<std::uint32_t>(plane) * bytes;
+      add_section({.first = first, .bytes = bytes, .table = 0}, weight, wide ? 127 : largest, magnitude);
       if (wide)
-        add_section({.first = first, .bytes = bytes, .table = table + 32 * bytes}, 128 * weight, largest >> 7,
-                    magnitude >> 7);
+        add_section({.first = first, .bytes = bytes, .table = 32 * bytes}, 128 * weight, largest >> 7, magnitude >> 7);
       bias_ -= weight * magnitude;
       if (plane == 0 && bounded) end_coarse(s);
     }
@@ -269,45 +266,56 @@ class level_tables {
     coarse_unit_ = unit_ / (double{s.step} * s.weights[0]);
   }
 
-  // Every plane with entries of its own, one section for the low bits of as many planes as possible.
+  // Planes with entries of their own, one section for the low bits of as many as possible.
+  struct planes_section {
+    level_section section;
+    sums_of_magnitudes sums;
+  };
+
+  void end_planes(planes_section& open) {
+    level_section& low = open.section;
+    if (low.bytes != 0) add_section(low, 1, open.sums.nibble, open.sums.all);
+    low = {.first = low.first + low.bytes, .bytes = 0, .table = low.table + 32 * low.bytes};
+    open.sums = {};
+  }
+
   void write_planes(const level_format& format, std::span<const float> z) {
     tables_.resize(32 * format.row_bytes());
-    level_section low;
-    sums_of_magnitudes of_low;
-    const auto end_low = [&] {
-      if (low.bytes != 0) add_section(low, 1, of_low.nibble, of_low.all);
-      low = {.first = low.first + low.bytes, .bytes = 0, .table = low.table + 32 * low.bytes};
-      of_low = {};
-    };
+    planes_section open;
     for (std::size_t i = 0; i < format.segments.size(); ++i) {
       const level_segment& s = format.segments[i];
-      const double number = extents_[i].nibble / most_wide;  // the unit of rounded ones
-      round_segment(s, z.first(s.dims), number > 0 ? 1 / number : 0.);
+      write_planes_of(s, extents_[i], z.first(s.dims), i == 0 && format.has(row_factor::error), open);
       z = z.subspan(s.dims);
-      const auto sums = rounded_sums();
-      fine_.resize(4 * rounded_.size());
-      for (std::size_t n = 0; 4 * n < rounded_.size(); ++n)
-        write_nibble(rounded_.data() + 4 * n, fine_.data() + 16 * n);
-      for (std::size_t plane = 0; plane < s.bits; ++plane) {
-        const double part = number * s.step * s.weights[plane] / unit_ * 65536;
-        const auto multiple = static_cast<std::uint16_t>((std::min)(part + .5, 65535.));
-        const sums_of_magnitudes whole{static_cast<std::int32_t>((std::int64_t{sums.all} * multiple + 32768) >> 16),
-                                       scaled(sums.nibble, multiple)};
-        // (More nibbles may be rounded up than down.)
-        const auto most = whole.all + static_cast<std::int32_t>(rounded_.size() / 4);
-        const level_section high = write_plane(low, multiple, whole.nibble > 255);
-        low.bytes += static_cast<std::uint32_t>(s.plane_bytes());
-        of_low.nibble = (std::max)(of_low.nibble, high.bytes != 0 ? 127 : whole.nibble);
-        of_low.all += most;
-        if (high.bytes != 0) add_section(high, 128, whole.nibble >> 7, most >> 7);
-        bias_ -= whole.all;
-        if (i != 0 || plane != 0 || !format.has(row_factor::error)) continue;
-        end_low();
-        end_coarse(s);
-      }
     }
-    end_low();
+    end_planes(open);
     close_group();
+  }
+
+  /// @param bounded  whether the first plane ends a section of its own
+  void write_planes_of(const level_segment& s, const extent& most_of, std::span<const float> z, bool bounded,
+                       planes_section& open) {
+    const double number = most_of.nibble / most_wide;  // the unit of rounded ones
+    round_segment(s, z, number > 0 ? 1 / number : 0.);
+    const auto sums = rounded_sums();
+    fine_.resize(4 * rounded_.size());
+    for (std::size_t n = 0; 4 * n < rounded_.size(); ++n) write_nibble(rounded_.data() + 4 * n, fine_.data() + 16 * n);
+    for (std::size_t plane = 0; plane < s.bits; ++plane) {
+      const double part = number * s.step * s.weights[plane] / unit_ * 65536;
+      const auto multiple = static_cast<std::uint16_t>((std::min)(part + .5, 65535.));
+      const sums_of_magnitudes whole{static_cast<std::int32_t>((std::int64_t{sums.all} * multiple + 32768) >> 16),
+                                     scaled(sums.nibble, multiple)};
+      // (More nibbles may be rounded up than down.)
+      const auto most = whole.all + static_cast<std::int32_t>(rounded_.size() / 4);
+      const level_section high = write_plane(open.section, multiple, whole.nibble > 255);
+      open.section.bytes += static_cast<std::uint32_t>(s.plane_bytes());
+      open.sums.nibble = (std::max)(open.sums.nibble, high.bytes != 0 ? 127 : whole.nibble);
+      open.sums.all += most;
+      if (high.bytes != 0) add_section(high, 128, whole.nibble >> 7, most >> 7);
+      bias_ -= whole.all;
+      if (plane != 0 || !bounded) continue;
+      end_planes(open);
+      end_coarse(s);
+    }
   }
 
   /// The nearest whole number to x · multiple / 2^16, for x and multiple below 2^15 and 2^16.
@@ -362,9 +370,9 @@ class level_tables {
   }
 
   void write_entries(bool wide) {
-    const std::size_t nibbles = rounded_.size() / 4, before = tables_.size();
-    tables_.resize(before + 16 * nibbles * (wide ? 2 : 1));
-    std::uint8_t* low = tables_.data() + before;
+    const std::size_t nibbles = rounded_.size() / 4;
+    tables_.resize(16 * nibbles * (wide ? 2 : 1));
+    std::uint8_t* low = tables_.data();
     for (std::size_t n = 0; n < nibbles; ++n, low += 16) {
       if (!wide) {
         write_nibble(rounded_.data() + 4 * n, low);
