@@ -65,17 +65,19 @@ inline void add_rabitq(std::size_t dim, embit::metric metric, std::size_t bytes,
   }
 }
 
-/// At up to a bit a dimension, and up to a number for each or, of 4 bits, for two.
+/// Of up to a bit a dimension, where the bytes are no more than such codes of others take with their factors.
 template <Executor Exec>
 void add_product(std::size_t dim, embit::metric metric, std::size_t bytes, bool wide, const Exec& executor,
                  std::vector<encoder_candidate>& all) {
   constexpr std::size_t rounds = 12;  // more hardly change what is found
+  const std::size_t most = (dim + 7) / 8, code = (std::min)(bytes, most);
+  if (bytes > most + 2 * sizeof(half)) return;
   for (const std::size_t bits : {std::size_t{4}, std::size_t{8}}) {
-    if (8 * bytes > dim + 7 || (bits == 8 && !wide)) return;
+    if (bits == 8 && !wide) return;
     all.push_back({bits == 8 ? "product codes of 8 bits" : "product codes of 4 bits",
                    [=](auto rows, rng draws, const auto& progress) {
                      const product_quantizer_options options{
-                         .bytes_per_row = bytes, .bits_per_number = bits, .metric = metric, .rounds = rounds};
+                         .bytes_per_row = code, .bits_per_number = bits, .metric = metric, .rounds = rounds};
                      return std::optional(
                          chosen_encoder(fit_product_quantizer(rows, options, draws, progress, executor)));
                    }});
