@@ -56,26 +56,30 @@ double ndcg(const embit::knn_result<float>& found, const token_set& set) {
 void table_of_encodings(const token_set& set, const embit::knn_result<float>& truth) {
   struct shape {
     std::size_t repetitions, simhash_bits, columns;
+    embit::fde_planes planes = embit::fde_planes::gaussian;
   };
   const auto documents = set.sets.documents.view();
   const auto center = embit::fit_center(documents);
   for (const shape s :
-       {shape{20, 4, 8}, shape{80, 3, 4}, shape{160, 2, 4}, shape{20, 5, 16}, shape{160, 4, 4}, shape{80, 4, 8}}) {
+       {shape{20, 4, 8}, shape{80, 3, 4}, shape{160, 2, 4}, shape{160, 3, 2, embit::fde_planes::structured},
+        shape{20, 5, 16}, shape{160, 4, 4}, shape{80, 4, 8}}) {
     double share = 0;
     for (std::size_t seed = 1; seed <= seeds; ++seed) {
       embit::rng rng{seed};
       const auto fde = embit::muvera({.dim = documents.cols(),
                                       .repetitions = s.repetitions,
                                       .simhash_bits = s.simhash_bits,
-                                      .projected_dim = s.columns},
+                                      .projected_dim = s.columns,
+                                      .planes = s.planes},
                                      rng)
                            .with_centers({.hash = center});
       const embit::flat_index index{fde.encode_levels(documents, 1), fde.estimator()};
       const auto found = index.search(fde.encode_queries(set.sets.queries.view()), set.candidates);
       share += embit::mean_recall(truth, found, 10, set.candidates) / seeds;
     }
-    std::printf("%-18s (%zu,%zu,%zu), 1 bit: %zu bytes, R10@%zu %.3f\n", set.name.c_str(), s.repetitions,
-                s.simhash_bits, s.columns, (s.columns << s.simhash_bits) * s.repetitions / 8, set.candidates, share);
+    std::printf("%-18s (%zu,%zu,%zu)%s, 1 bit: %zu bytes, R10@%zu %.3f\n", set.name.c_str(), s.repetitions,
+                s.simhash_bits, s.columns, s.planes == embit::fde_planes::structured ? " structured" : "",
+                (s.columns << s.simhash_bits) * s.repetitions / 8, set.candidates, share);
     std::fflush(stdout);
   }
 }

@@ -110,7 +110,7 @@ class transform_coder {
   }
 
   /// The kernel that estimates distances of float queries to codes: squared distances for l2, minus the inner product,
-  /// 1 − cos.
+  /// 1 − cos. An estimated squared distance of a near row may be below zero.
   /// @throws error errc::argument for query bits outside 4 to 14 or more segments than there are.
   estimator_type estimator(transform_estimator_options options = {}) const {
     return estimator_type(detail::transform_map(model_, segments_of("estimator", options.segments)),

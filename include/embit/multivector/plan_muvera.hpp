@@ -105,20 +105,24 @@ knn_result<float> exact_max_sim(ragged_view<const float> documents, ragged_view<
   return found;
 }
 
-/// Encodings of about so many bytes: many repetitions of few, short partitions find most in a bit a number.
+/// Encodings of about so many bytes: many repetitions of few, short partitions find most in a bit a number, and
+/// structured planes keep them cheap.
 inline std::vector<muvera_trial> encodings_of(std::size_t dim, std::size_t bytes) {
   struct shape {
     std::size_t simhash_bits, columns;
   };
   constexpr std::size_t least_repetitions = 5;
   std::vector<muvera_trial> all;
-  for (const shape s : {shape{3, 4}, shape{4, 4}, shape{4, 8}, shape{5, 16}})
+  for (const shape s : {shape{3, 2}, shape{3, 4}, shape{4, 4}, shape{4, 8}, shape{5, 16}})
     for (const std::size_t bits : {1u, 2u, 4u}) {
       const std::size_t columns = (std::min)(s.columns, dim);
       const std::size_t repetitions = 8 * bytes / (columns * bits << s.simhash_bits);
       if (repetitions < least_repetitions) continue;
-      const muvera_options options{
-          .dim = dim, .repetitions = repetitions, .simhash_bits = s.simhash_bits, .projected_dim = columns};
+      const muvera_options options{.dim = dim,
+                                   .repetitions = repetitions,
+                                   .simhash_bits = s.simhash_bits,
+                                   .projected_dim = columns,
+                                   .planes = fde_planes::structured};
       all.push_back({options, bits, ((columns << s.simhash_bits) * repetitions + 7) / 8 * bits, 0});
     }
   return all;
