@@ -90,7 +90,7 @@ class graph_index
   }
 
   /// @param rows        n × dim
-  /// @param cells       of their points, not spherical: where neighbours are looked for, and where searches begin
+  /// @param cells       of their points, not spherical: where neighbours are looked for; searches begin at up to 256
   /// @param list_coder  for what points have beside their centroids: of l2, with no centroid; 2 bits are good
   /// @param coder       for what neighbours have beside a vertex: likewise, of 1 bit
   /// @param progress    of the stage "graph", how many rows have neighbours
@@ -320,7 +320,8 @@ class graph_index
   graph_index(const detail::graph_points& points, const k_means& cells, Coder coder, const graph_options& options,
               Exec executor, std::vector<float> middle = {})
       : frame(0), executor_(std::move(executor)), query_bits_(options.query_bits) {
-    if (cells.spherical()) raise(errc::argument, "graph: a spherical partition has no residuals");
+    if (cells.spherical() || cells.size() == 0)
+      raise(errc::argument, "graph: a spherical partition, or one of no cells, has no residuals");
     if (cells.dim() != points.dims() || coder.dim() != points.dims())
       raise(errc::shape, "graph: cells of ", cells.dim(), " dimensions and a coder of ", coder.dim(), " for points of ",
             points.dims());
@@ -397,12 +398,23 @@ class graph_index
       const ivf_levels<Coder, Exec> lists(compared, cells, std::move(list_coder), {.probes = probes}, executor_);
       edges = detail::edges_from_lists(vertices_, lists, compared, which, {.candidates = options.candidates},
                                        core_->rule, executor_, progress);
-      entries_ = detail::medoids(vertices_, core_->centroids, lists.lists_of_rows(), which);
+      set_entries(detail::medoids(vertices_, core_->centroids, lists.lists_of_rows(), which));
     }
     edges = detail::with_edges_back(vertices_, edges, core_->rule, executor_);
     detail::connection(vertices_, edges, entries_, degree(), [&](std::size_t v) { return first[v] == v; });
     set_units(edges, which);
     detail::code_vertices(core_->space, vertices_, edges, which, core_->units, executor_);
+  }
+
+  /// At some of the medoids of all lists.
+  void set_entries(std::span<const row_id> medoids) {
+    const std::vector<row_id> lists = detail::lists_to_enter(medoids);
+    entries_.clear();
+    for (const row_id list : lists) entries_.push_back(medoids[list]);
+    core made = *core_;
+    made.centroids = matrix<float>(made.centroids, lists);
+    made.nearest = nearest_centroids(made.centroids);
+    core_ = std::make_shared<const core>(std::move(made));
   }
 
   /// By what some of the vertices need.

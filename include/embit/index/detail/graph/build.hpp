@@ -133,6 +133,18 @@ inline std::vector<row_id> medoids(const vertex_store& rows, matrix_view<const f
   return medoid;
 }
 
+/// Of the lists that have a medoid up to 256: to find the nearest of many takes longer than to walk from one that is
+/// less near.
+inline std::vector<row_id> lists_to_enter(std::span<const row_id> medoids) {
+  constexpr std::size_t most = 256;
+  std::vector<row_id> lists, chosen;
+  for (row_id list = 0; list < medoids.size(); ++list)
+    if (medoids[list] != vertex_layout::no_edge) lists.push_back(list);
+  const std::size_t step = (lists.size() + most - 1) / most;
+  for (std::size_t i = 0; i < lists.size(); i += step) chosen.push_back(lists[i]);
+  return chosen;
+}
+
 /// Codes, factors and edges of some vertices, before they are written.
 template <ResidualCoder Coder>
 class coded_vertices {
