@@ -308,7 +308,8 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
     nearest_centroids nearest;
   };
   struct workspace {
-    std::vector<detail::list_query_memory> queries;  // of one worker, or of all queries that it answers together
+    // Of one worker, or of all queries that it answers together.
+    std::vector<detail::list_query_memory> queries = std::vector<detail::list_query_memory>(1);
     std::vector<row_id> wanted;
     detail::list_wishes wishes;
     std::size_t memory() const noexcept { return 0; }
@@ -468,7 +469,6 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
     std::vector<ivf_statistics> of_worker(executor_.concurrency());
     detail::for_each_query(executor_, queries.rows(), [&](std::size_t q, std::size_t worker) {
       const auto work = workspaces_.take();
-      if (work->queries.empty()) work->queries.resize(1);
       const detail::list_queries asked = space_->residuals.prepare(queries.middle_rows(q, 1));
       start(asked, 0, work->queries[0]);
       of_worker[worker] += search(q, asked, std::span(blocks), work->queries[0]);
@@ -541,7 +541,6 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
                  if (last - first > 1) {
                    of_worker[worker] += answer_together(asked, choice.from_query(first), how, result.k(), *work);
                  } else {
-                   if (work->queries.empty()) work->queries.resize(1);
                    start(asked, 0, work->queries[0]);
                    work->queries[0].top.reset(result.k(), lists_.ids().data());
                    of_worker[worker] += answer_one(asked, 0, 0, choice.for_query(first), how, work->queries[0]);
@@ -569,7 +568,6 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
     std::vector<ivf_statistics> of_worker(executor_.concurrency());
     detail::for_each_query(executor_, queries.rows(), [&](std::size_t q, std::size_t worker) {
       const auto work = workspaces_.take();
-      if (work->queries.empty()) work->queries.resize(1);
       const detail::list_queries asked = space_->residuals.prepare(queries.middle_rows(q, 1));
       start(asked, 0, work->queries[0]);
       const row_choice own = choice.for_query(q);
