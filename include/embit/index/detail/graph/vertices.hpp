@@ -139,7 +139,7 @@ class vertex_store {
   void make_room(std::size_t number, std::size_t size) {
     chunk& c = chunks_[number];
     const std::size_t first = number << shift_,
-                      has = (std::min)(chunk_rows(), std::max(std::size_t{size_}, first) - first);
+                      has = (std::min)(chunk_rows(), (std::max)(std::size_t{size_}, first) - first);
     const std::size_t wanted = (std::min)(chunk_rows(), size - first);
     if (c.held && !c.held.is_shared() && c.held->size() >= wanted * bytes_) return;
     const std::size_t rows = (std::min)(chunk_rows(), (std::max)(wanted, 2 * has));
