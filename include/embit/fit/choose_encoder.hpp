@@ -190,7 +190,9 @@ class encoder_contest {
 /// product codes of 16 and of 256 codewords, and recurrent codes where they are asked for. Each is fitted to up to
 /// 16384 of the rows and judged by what float queries find in a scan, or codes of queries with `symmetric`, of rows
 /// held out; the best is fitted again to all rows. `tried()` of what is returned has the whole table. Takes as long as
-/// the encoders take together.
+/// the encoders take together. The rows that are found are those that it was fitted to: where they are few, codewords
+/// come close to being the rows themselves, and rows that are added later are found less often; `wide_product = false`
+/// then.
 /// @param rows      n × dim. Fewer than 80 are too few to choose by: they get transform codes. Zero rows and constant
 ///                  columns are no errors; rows need not be of length 1 for the cosine. What 8 bits a dimension do not
 ///                  take of the bytes is left.
