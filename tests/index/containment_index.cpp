@@ -116,7 +116,7 @@ TEST_CASE("a share is estimated from signatures and sizes") {
   CHECK(found[0].size() > 1);
 }
 
-TEST_CASE("any number of sets, of hashes, of partitions and of threads") {
+TEST_CASE("any number of sets, of hashes, of partitions and of threads", "[threads]") {
   const planted data(3, 4);
   const auto query_sizes = sizes_of(data.queries);
   for (const std::size_t bits : {1u, 2u, 8u, 16u})
