@@ -197,7 +197,7 @@ TEST_CASE("equal codes are chained in the order of their rows", "[join]") {
   CHECK(std::is_sorted(equal.heads().begin(), equal.heads().end()));
 }
 
-TEST_CASE("equal codes as groups are told once each, and their neighbours once for all of them", "[join]") {
+TEST_CASE("equal codes as groups are told once each, and their neighbours once for all of them", "[join][threads]") {
   embit::rng rng{37};
   for (const std::size_t bits : std::initializer_list<std::size_t>{16, 33, 64, 100, 1000}) {
     code_store<> codes = skewed_codes(260, bits, rng);
@@ -238,7 +238,7 @@ TEST_CASE("a hundred thousand equal codes are a hundred thousand pairs as groups
   CHECK(calls == 200'000);
 }
 
-TEST_CASE("a callback that has enough or throws is not called again", "[join]") {
+TEST_CASE("a callback that has enough or throws is not called again", "[join][threads]") {
   embit::rng rng{35};
   const embit::thread_pool three(3);
   const code_store<> equal = support::make_codes(3000, 64, support::code_kind::all_equal, rng),
