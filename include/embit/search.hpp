@@ -93,6 +93,7 @@
 #include <embit/io/dtype.hpp>
 #include <embit/io/file.hpp>
 #include <embit/io/file_content.hpp>
+#include <embit/io/json_text.hpp>
 #include <embit/io/mapped_file.hpp>
 #include <embit/io/mapped_npy.hpp>
 #include <embit/io/matrix_section.hpp>

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <embit/adapt/detail/plaid_json.hpp>
 #include <embit/config.hpp>
 #include <embit/core/error.hpp>
 #include <embit/core/executor.hpp>
@@ -12,6 +11,8 @@
 #include <embit/core/moved.hpp>
 #include <embit/core/ragged_view.hpp>
 #include <embit/core/types.hpp>
+#include <embit/io/file.hpp>
+#include <embit/io/json_text.hpp>
 #include <embit/io/npy.hpp>
 
 #include <algorithm>
@@ -157,15 +158,27 @@ class plaid_index {
     return found;
   }
 
+  /// Calls `take(json_text)` for the one value of a file.
+  template <class Take>
+  static void read_json(const std::string& path, Take&& take) {
+    const auto bytes = read_file(path);
+    detail::json_text text({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path + ": at byte ");
+    take(text);
+    if (!text.ended()) text.refuse("text after the end");
+  }
+
   /// @return  how many chunks there are
   static std::uint64_t read_codec(const std::string& folder, data& into) {
     const std::string path = folder + "metadata.json";
-    detail::plaid_json metadata(path);
     std::optional<std::uint64_t> chunks;
     std::uint64_t bits = 0;
-    metadata.members([&](const std::string& key, std::uint64_t value) {
-      if (key == "num_chunks") chunks = value;
-      if (key == "nbits") bits = value;
+    read_json(path, [&](detail::json_text& metadata) {
+      metadata.members([&](const std::string& key) {
+        const auto value = metadata.whole_number();
+        if (!value) return metadata.skip_value();
+        if (key == "num_chunks") chunks = value;
+        if (key == "nbits") bits = *value;
+      });
     });
     if (!chunks) raise(errc::format, path, ": does not say \"num_chunks\"");
     if (bits != 1 && bits != 2 && bits != 4 && bits != 8)
@@ -200,7 +213,8 @@ class plaid_index {
     const std::string number = std::to_string(chunk);
     const std::string lengths_path = folder + "doclens." + number + ".json";
     const std::string codes_path = folder + number + ".codes.npy", residuals_path = folder + number + ".residuals.npy";
-    const std::vector<std::uint64_t> lengths = detail::plaid_json(lengths_path).numbers();
+    std::vector<std::uint64_t> lengths;
+    read_json(lengths_path, [&](detail::json_text& text) { lengths = text.numbers(); });
     const matrix<std::int64_t> codes = read_npy<std::int64_t>(codes_path);
     const matrix<std::uint8_t> residuals = read_npy<std::uint8_t>(residuals_path);
     if (codes.cols() != 1)

@@ -9,6 +9,7 @@
 #include <embit/io/dtype.hpp>
 #include <embit/io/file.hpp>
 #include <embit/io/file_content.hpp>
+#include <embit/io/json_text.hpp>
 #include <embit/io/metadata.hpp>
 
 #include <algorithm>
@@ -53,54 +54,41 @@ inline std::optional<dtype> safetensor_numbers(std::string_view type) noexcept {
 class safetensors_parser {
  public:
   safetensors_parser(std::string_view text, std::string_view path, std::uint64_t data, std::uint64_t end)
-      : text_(text), path_(path), data_(data), end_(end) {}
+      : json_(text, std::string(path) + ": byte ", sizeof(std::uint64_t)), data_(data), end_(end) {}
 
   std::vector<safetensor> parse() {
-    if (text_.empty() || text_[0] != '{') refuse("the header begins with '{'");
-    members([&](std::string key) {
+    if (!json_.at('{')) json_.refuse("the header begins with '{'");
+    json_.members([&](std::string key) {
       if (key == "__metadata__")
-        members([&](std::string) { parse_string(); });
+        json_.members([&](const std::string&) { json_.string(); });
       else
         tensors_.push_back(parse_tensor(std::move(key)));
     });
-    skip_spaces();
-    if (position_ != text_.size()) refuse("text after the header's object");
+    if (!json_.ended()) json_.refuse("text after the header's object");
     require_distinct_names();
     require_gapless();
     return std::move(tensors_);
   }
 
  private:
-  template <class F>
-  void members(F&& f) {
-    expect('{');
-    if (accept('}')) return;
-    do {
-      std::string key = parse_string();
-      expect(':');
-      f(std::move(key));
-    } while (accept(','));
-    expect('}');
-  }
-
   safetensor parse_tensor(std::string name) {
     safetensor tensor;
     tensor.name = std::move(name);
     std::vector<std::uint64_t> offsets;
     bool type = false, shape = false, placed = false;
-    members([&](const std::string& key) {
+    json_.members([&](const std::string& key) {
       if (key == "dtype" && !std::exchange(type, true))
-        tensor.type = parse_string();
+        tensor.type = json_.string();
       else if (key == "shape" && !std::exchange(shape, true))
-        for (const std::uint64_t n : parse_numbers()) tensor.shape.push_back(static_cast<std::size_t>(n));
+        for (const std::uint64_t n : json_.numbers()) tensor.shape.push_back(static_cast<std::size_t>(n));
       else if (key == "data_offsets" && !std::exchange(placed, true))
-        offsets = parse_numbers();
+        offsets = json_.numbers();
       else
-        refuse("the key '", key, "' of tensor '", tensor.name, "' is unknown or there twice");
+        json_.refuse("the key '", key, "' of tensor '", tensor.name, "' is unknown or there twice");
     });
-    if (!type || !shape || !placed) refuse("tensor '", tensor.name, "' lacks dtype, shape or data_offsets");
+    if (!type || !shape || !placed) json_.refuse("tensor '", tensor.name, "' lacks dtype, shape or data_offsets");
     if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > end_ - data_)
-      refuse("tensor '", tensor.name, "': its data_offsets are not inside the file");
+      json_.refuse("tensor '", tensor.name, "': its data_offsets are not inside the file");
     tensor.offset = data_ + offsets[0];
     tensor.bytes = offsets[1] - offsets[0];
     tensor.numbers = safetensor_numbers(tensor.type);
@@ -115,11 +103,11 @@ class safetensors_parser {
     std::uint64_t count = 1;
     for (const std::size_t n : tensor.shape) {
       if (n != 0 && count > (std::numeric_limits<std::uint64_t>::max)() / width / n)
-        refuse("tensor '", tensor.name, "': a shape beyond what can be addressed");
+        json_.refuse("tensor '", tensor.name, "': a shape beyond what can be addressed");
       count *= n;
     }
     if (count * width != tensor.bytes)
-      refuse("tensor '", tensor.name, "': ", tensor.bytes, " bytes for ", count, " numbers of ", width);
+      json_.refuse("tensor '", tensor.name, "': ", tensor.bytes, " bytes for ", count, " numbers of ", width);
   }
 
   void require_distinct_names() const {
@@ -127,7 +115,7 @@ class safetensors_parser {
     for (const safetensor& t : tensors_) names.push_back(t.name);
     std::ranges::sort(names);
     const auto twice = std::ranges::adjacent_find(names);
-    if (twice != names.end()) refuse("tensor '", *twice, "' is there twice");
+    if (twice != names.end()) json_.refuse("tensor '", *twice, "' is there twice");
   }
 
   /// The tensors fill the file without gaps or overlaps, as the format has it.
@@ -137,127 +125,14 @@ class safetensors_parser {
     std::ranges::sort(ranges);
     std::uint64_t at = data_;
     for (const auto& [begin, end] : ranges) {
-      if (begin != at) refuse("the tensors leave a gap or overlap at byte ", at);
+      if (begin != at) json_.refuse("the tensors leave a gap or overlap at byte ", at);
       at = end;
     }
-    if (at != end_) refuse(end_ - at, " bytes after the last tensor");
+    if (at != end_) json_.refuse(end_ - at, " bytes after the last tensor");
   }
 
-  std::string parse_string() {
-    expect('"');
-    std::string out;
-    for (;;) {
-      const char c = next();
-      if (c == '"') return out;
-      if (static_cast<unsigned char>(c) < 0x20) refuse("a control character in a string");
-      if (c == '\\')
-        parse_escape(out);
-      else
-        out += c;
-    }
-  }
-
-  void parse_escape(std::string& out) {
-    constexpr std::string_view letters = "\"\\/ntrbf", meant = "\"\\/\n\t\r\b\f";
-    const char c = next();
-    if (c == 'u') return append_utf8(out, parse_code_point());
-    const std::size_t known = letters.find(c);
-    if (known == letters.npos) refuse("an escape that JSON does not have");
-    out += meant[known];
-  }
-
-  /// What follows \u, and a second such escape where two stand for one character. Half of a pair becomes U+FFFD, as
-  /// no text may contain it.
-  std::uint32_t parse_code_point() {
-    constexpr std::uint32_t replacement = 0xfffd;
-    const std::uint32_t first = parse_code();
-    if (first < 0xd800 || first > 0xdfff) return first;
-    if (first > 0xdbff || text_.substr(position_, 2) != "\\u") return replacement;
-    const std::size_t before = std::exchange(position_, position_ + 2);
-    const std::uint32_t second = parse_code();
-    if (second >= 0xdc00 && second <= 0xdfff) return 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-    position_ = before;
-    return replacement;
-  }
-
-  std::uint32_t parse_code() {
-    std::uint32_t code = 0;
-    for (int i = 0; i < 4; ++i) {
-      const char c = next();
-      const bool digit = c >= '0' && c <= '9', letter = (c | 32) >= 'a' && (c | 32) <= 'f';
-      if (!digit && !letter) refuse("\\u without four hexadecimal digits");
-      code = code * 16 + static_cast<std::uint32_t>(digit ? c - '0' : (c | 32) - 'a' + 10);
-    }
-    return code;
-  }
-
-  static void append_utf8(std::string& out, std::uint32_t code) {
-    const auto byte = [&](std::uint32_t value) { out += static_cast<char>(value); };
-    if (code < 0x80) return byte(code);
-    if (code < 0x800) {
-      byte(0xc0 | code >> 6);
-    } else {
-      if (code < 0x10000) {
-        byte(0xe0 | code >> 12);
-      } else {
-        byte(0xf0 | code >> 18);
-        byte(0x80 | (code >> 12 & 0x3f));
-      }
-      byte(0x80 | (code >> 6 & 0x3f));
-    }
-    byte(0x80 | (code & 0x3f));
-  }
-
-  std::vector<std::uint64_t> parse_numbers() {
-    std::vector<std::uint64_t> numbers;
-    expect('[');
-    if (accept(']')) return numbers;
-    do numbers.push_back(parse_number());
-    while (accept(','));
-    expect(']');
-    return numbers;
-  }
-
-  std::uint64_t parse_number() {
-    skip_spaces();
-    std::uint64_t value = 0;
-    const std::size_t begin = position_;
-    for (; position_ < text_.size() && text_[position_] >= '0' && text_[position_] <= '9'; ++position_) {
-      const auto digit = static_cast<std::uint64_t>(text_[position_] - '0');
-      if (value > ((std::numeric_limits<std::uint64_t>::max)() - digit) / 10) refuse("a number beyond 64 bits");
-      value = value * 10 + digit;
-    }
-    if (position_ == begin) refuse("a whole number is expected");
-    if (text_[begin] == '0' && position_ - begin > 1) refuse("a number with a leading zero");
-    return value;
-  }
-
-  void skip_spaces() {
-    while (position_ < text_.size() && std::string_view(" \t\r\n").find(text_[position_]) != std::string_view::npos)
-      ++position_;
-  }
-  bool accept(char c) {
-    skip_spaces();
-    if (position_ == text_.size() || text_[position_] != c) return false;
-    ++position_;
-    return true;
-  }
-  void expect(char c) {
-    if (!accept(c)) refuse("'", std::string_view(&c, 1), "' is expected");
-  }
-  char next() {
-    if (position_ == text_.size()) refuse("the header ends inside a string");
-    return text_[position_++];
-  }
-
-  template <class... Parts>
-  [[noreturn]] EMBIT_COLD void refuse(const Parts&... parts) const {
-    raise(errc::format, path_, ": byte ", 8 + position_, ": ", parts...);
-  }
-
-  std::string_view text_, path_;
+  json_text json_;  // after 8 bytes of its size
   std::uint64_t data_, end_;
-  std::size_t position_ = 0;
   std::vector<safetensor> tensors_;
 };
 
