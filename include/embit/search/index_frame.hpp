@@ -183,12 +183,9 @@ class index_frame : public encoded_search<Self, QueryView, Distance> {
   template <SearchFilter Filter = accept_all>
   range_result<Distance> range_search(const QueryView& queries, bound_type radius, const Filter& filter = {},
                                       Statistics* statistics = nullptr) const {
-    require_own_queries(queries);
-    const row_choice choice = live_.choose(filter);
-    if (queries.size() != 0 && rows() != 0) return self().answer_range(queries, Distance{radius}, choice, statistics);
-    range_result<Distance> nothing;
-    nothing.reset(queries.size());
-    return nothing;
+    return ranges(queries, filter, [&](const row_choice& choice) {
+      return self().answer_range(queries, Distance{radius}, choice, statistics);
+    });
   }
 
   template <std::floating_point Radius, class... Rest>
@@ -204,12 +201,9 @@ class index_frame : public encoded_search<Self, QueryView, Distance> {
     index.answer_by_row(queries, Distance{radius}, choice, statistics);
   }
   {
-    require_own_queries(queries);
-    const row_choice choice = live_.choose(filter);
-    if (queries.size() != 0 && rows() != 0) return self().answer_by_row(queries, Distance{radius}, choice, statistics);
-    range_result<Distance> nothing;
-    nothing.reset(queries.size());
-    return nothing;
+    return ranges(queries, filter, [&](const row_choice& choice) {
+      return self().answer_by_row(queries, Distance{radius}, choice, statistics);
+    });
   }
 
   /// The `k` nearest of one query, a code or a row of floats; as a batch of one. @throws error as above.
@@ -230,14 +224,8 @@ class index_frame : public encoded_search<Self, QueryView, Distance> {
                                       const Filter& filter = {}, Statistics* statistics = nullptr) const {
     require_one_each(queries.size(), "radii", radii.size());
     for (const Distance& radius : radii) static_cast<void>(bound_type(radius));
-    require_own_queries(queries);
-    const row_choice choice = live_.choose(filter);
-    range_result<Distance> result;
-    if (queries.size() == 0 || rows() == 0)
-      result.reset(queries.size());
-    else
-      result = within_each(queries, radii, choice, statistics);
-    return result;
+    return ranges(queries, filter,
+                  [&](const row_choice& choice) { return within_each(queries, radii, choice, statistics); });
   }
 
   /// The `k` nearest of each of some rows of the index, among the other rows: `search` by the row itself, which is not
@@ -373,6 +361,17 @@ class index_frame : public encoded_search<Self, QueryView, Distance> {
   void require_own_queries(const QueryView& queries) const {
     self().require_queries(queries);
     require_same_encoder(known_fingerprint(queries), self().fingerprint(), "queries");
+  }
+
+  /// What `answer(choice)` finds; nothing, where nothing is asked for or there is nothing to be found.
+  template <class Filter, class Answer>
+  range_result<Distance> ranges(const QueryView& queries, const Filter& filter, const Answer& answer) const {
+    require_own_queries(queries);
+    const row_choice choice = live_.choose(filter);
+    if (queries.size() != 0 && rows() != 0) return answer(choice);
+    range_result<Distance> nothing;
+    nothing.reset(queries.size());
+    return nothing;
   }
 
   // Lists begin with the nearest, so that what a smaller radius finds is the beginning of them.
