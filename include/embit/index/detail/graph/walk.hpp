@@ -7,6 +7,7 @@
 #include <embit/core/types.hpp>
 #include <embit/index/detail/graph/space.hpp>
 #include <embit/index/detail/graph/vertices.hpp>
+#include <embit/kernel/level_run_scan.hpp>
 #include <embit/kernel/level_scan.hpp>
 #include <embit/kernel/nearest_centroids.hpp>
 #include <embit/search/counting_top_k.hpp>
@@ -148,13 +149,8 @@ struct graph_memory {
 
 /// Asks for a vertex ahead of its visit: of wide ones as much as is read before the processor sees where it goes.
 inline void prefetch_vertex(const std::uint8_t* vertex, std::size_t bytes) noexcept {
-#if defined(__GNUC__) || defined(__clang__)
-  constexpr std::size_t line = 64, most_lines = 24;
-  for (std::size_t i = 0; i < (std::min)(bytes, most_lines * line); i += line) __builtin_prefetch(vertex + i);
-#else
-  static_cast<void>(vertex);
-  static_cast<void>(bytes);
-#endif
+  constexpr std::size_t most = 24 * 64;
+  prefetch_bytes(vertex, bytes, most);
 }
 
 /// One walk over a graph.
