@@ -88,6 +88,14 @@ struct adam_options {
 
 namespace detail {
 
+/// @throws error errc::argument for an option that is not finite.
+inline void require_adam(const adam_options& options) {
+  require_option("beta1", options.beta1);
+  require_option("beta2", options.beta2);
+  require_option("epsilon", options.epsilon);
+  require_option("weight_decay", options.weight_decay);
+}
+
 /// How numbers follow their gradient in one step of Adam.
 class adam_move {
  public:
@@ -126,12 +134,7 @@ class adam_move {
 class adam {
  public:
   /// @throws error errc::argument for an option that is not finite.
-  explicit adam(adam_options options = {}) : options_(options) {
-    detail::require_option("beta1", options.beta1);
-    detail::require_option("beta2", options.beta2);
-    detail::require_option("epsilon", options.epsilon);
-    detail::require_option("weight_decay", options.weight_decay);
-  }
+  explicit adam(adam_options options = {}) : options_(options) { detail::require_adam(options); }
 
   /// Moves every parameter against its gradient. O(parameters).
   /// @throws error errc::shape when the parameters are not those of the first step, errc::argument for a rate that is

@@ -66,12 +66,7 @@ class row_adagrad {
 class lazy_adam {
  public:
   /// @throws error errc::argument for an option that is not finite.
-  explicit lazy_adam(adam_options options = {}) : options_(options) {
-    detail::require_option("beta1", options.beta1);
-    detail::require_option("beta2", options.beta2);
-    detail::require_option("epsilon", options.epsilon);
-    detail::require_option("weight_decay", options.weight_decay);
-  }
+  explicit lazy_adam(adam_options options = {}) : options_(options) { detail::require_adam(options); }
 
   /// Moves the touched rows against their gradients, and forgets these. O(touched · dim).
   /// @throws error errc::shape for a table of another shape than at the first step, errc::argument for a rate that is
