@@ -251,7 +251,7 @@ class graph_index
     out.add("entries", std::span<const row_id>(entries_));
     detail::write_vertices(out, vertices_);
     detail::write_equal_rows(out, equal_, this->rows());
-    detail::write_recall_at_efs(out, curve_);
+    detail::write_curve(out, curve_, &recall_at_ef::ef);
     this->rows_left().write_to(out);
   }
 

@@ -235,7 +235,7 @@ class ivf_index : public detail::index_frame<ivf_index<Exec>, probed_queries<cod
     out.add("options", std::move(values));
     detail::write_part<code_partition>(out, "partition", partition_);
     detail::write_lists(out, lists_);
-    detail::write_recall(out, recall_);
+    detail::write_curve(out, recall_, &recall_at_probe::probes);
     if (fingerprint_ != 0) {
       metadata_writer fingerprint;
       fingerprint.u64(fingerprint_);

@@ -251,7 +251,7 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
     detail::add_matrix(out, "centroids", space_->residuals.centroids());
     out.add("means", std::span<const float>(means_));
     detail::write_level_lists(out, lists_);
-    detail::write_recall(out, curve_);
+    detail::write_curve(out, curve_, &recall_at_probe::probes);
     this->rows_left().write_to(out);
   }
 
@@ -460,18 +460,15 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
     return detail::is_sparse(detail::known_members(choice, this->rows(), this->rows()), this->rows());
   }
 
-  /// Calls `search(q, asked, blocks, memory)` for each query, where `asked` has it alone, and `blocks` those rows that
-  /// may be found.
+  /// Calls `search(q, asked, memory)` for each query, where `asked` has it alone.
   template <class Search>
-  void for_members(matrix_view<const float> queries, const row_choice& choice, ivf_statistics* statistics,
-                   const Search& search) const {
-    const auto blocks = lists_.blocks_with([&](row_id row) { return choice(row); });
+  void for_each_alone(matrix_view<const float> queries, ivf_statistics* statistics, const Search& search) const {
     std::vector<ivf_statistics> of_worker(executor_.concurrency());
     detail::for_each_query(executor_, queries.rows(), [&](std::size_t q, std::size_t worker) {
       const auto work = workspaces_.take();
       const detail::list_queries asked = space_->residuals.prepare(queries.middle_rows(q, 1));
       start(asked, 0, work->queries[0]);
-      of_worker[worker] += search(q, asked, std::span(blocks), work->queries[0]);
+      of_worker[worker] += search(q, asked, work->queries[0]);
     });
     for (std::size_t w = 0; w < of_worker.size() && statistics != nullptr; ++w) *statistics += of_worker[w];
   }
@@ -479,15 +476,16 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
   /// The rows that may be found, few, whatever their lists.
   void answer_members(matrix_view<const float> queries, const row_choice& choice, knn_result<float>& result,
                       ivf_statistics* statistics) const {
-    for_members(queries, choice, statistics,
-                [&](std::size_t q, const detail::list_queries& asked, auto blocks, detail::list_query_memory& memory) {
-                  memory.top.reset(result.k(), lists_.ids().data());
-                  const row_choice own = choice.for_query(q);
-                  detail::level_knn_sink sink{memory.top, own};
-                  const ivf_statistics did = scan_blocks(asked, 0, blocks, memory, sink);
-                  result.assign(q, memory.top.sorted());
-                  return did;
-                });
+    const auto blocks = lists_.blocks_with([&](row_id row) { return choice(row); });
+    for_each_alone(queries, statistics,
+                   [&](std::size_t q, const detail::list_queries& asked, detail::list_query_memory& memory) {
+                     memory.top.reset(result.k(), lists_.ids().data());
+                     const row_choice own = choice.for_query(q);
+                     detail::level_knn_sink sink{memory.top, own};
+                     const ivf_statistics did = scan_blocks(asked, 0, blocks, memory, sink);
+                     result.assign(q, memory.top.sorted());
+                     return did;
+                   });
   }
 
   /// Each query by all workers, which share its lists. Where these do not have k rows it is begun anew by one.
@@ -555,26 +553,16 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
     const matrix_view<const float> queries = from.queries();
     const std::size_t probes = probing_of(from, choice).probes;
     std::vector<std::vector<neighbor<float>>> found(queries.rows());
-    if (is_sparse(choice)) {
-      for_members(
-          queries, choice, statistics,
-          [&](std::size_t q, const detail::list_queries& asked, auto blocks, detail::list_query_memory& memory) {
-            const row_choice own = choice.for_query(q);
-            detail::level_range_sink sink{found[q], own, radius};
-            return scan_blocks(asked, 0, blocks, memory, sink);
-          });
-      return ranges_of(found);
-    }
-    std::vector<ivf_statistics> of_worker(executor_.concurrency());
-    detail::for_each_query(executor_, queries.rows(), [&](std::size_t q, std::size_t worker) {
-      const auto work = workspaces_.take();
-      const detail::list_queries asked = space_->residuals.prepare(queries.middle_rows(q, 1));
-      start(asked, 0, work->queries[0]);
-      const row_choice own = choice.for_query(q);
-      detail::level_range_sink sink{found[q], own, radius};
-      of_worker[worker] += scan_lists(asked, 0, 0, probes, work->queries[0], sink, [] { return true; });
-    });
-    for (std::size_t w = 0; w < of_worker.size() && statistics != nullptr; ++w) *statistics += of_worker[w];
+    const bool sparse = is_sparse(choice);
+    std::vector<detail::level_lists::chosen_block> blocks;
+    if (sparse) blocks = lists_.blocks_with([&](row_id row) { return choice(row); });
+    for_each_alone(queries, statistics,
+                   [&](std::size_t q, const detail::list_queries& asked, detail::list_query_memory& memory) {
+                     const row_choice own = choice.for_query(q);
+                     detail::level_range_sink sink{found[q], own, radius};
+                     return sparse ? scan_blocks(asked, 0, blocks, memory, sink)
+                                   : scan_lists(asked, 0, 0, probes, memory, sink, [] { return true; });
+                   });
     return ranges_of(found);
   }
 

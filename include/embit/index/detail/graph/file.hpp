@@ -10,6 +10,7 @@
 #include <embit/index/detail/graph/equal_rows.hpp>
 #include <embit/index/detail/graph/vertices.hpp>
 #include <embit/index/detail/ivf/list_rows.hpp>
+#include <embit/index/detail/recall_curve.hpp>
 #include <embit/io/container_reader.hpp>
 #include <embit/io/container_writer.hpp>
 #include <embit/io/metadata.hpp>
@@ -109,27 +110,13 @@ inline std::vector<row_id> read_entries(const section_reader& in, std::size_t ce
   return {entries.begin(), entries.end()};
 }
 
-/// "recall": how many points as u32, and of each u32 ef, f64 recall.
-inline void write_recall_at_efs(const section_writer& out, const std::vector<recall_at_ef>& curve) {
-  metadata_writer values;
-  values.u32(static_cast<std::uint32_t>(curve.size()));
-  for (const auto& point : curve) values.u32(static_cast<std::uint32_t>(point.ef)).f64(point.recall);
-  out.add("recall", std::move(values));
-}
-
 /// @throws error errc::format for candidates that do not rise, and for what is no recall.
 inline std::vector<recall_at_ef> read_recall_at_efs(const section_reader& in) {
-  metadata_reader values = in.metadata("recall");
-  std::vector<recall_at_ef> curve;
-  for (std::uint32_t left = values.u32(); left != 0; --left) {
-    recall_at_ef point;
-    point.ef = values.u32();
-    point.recall = values.f64();
-    if (point.ef <= (curve.empty() ? 0 : curve.back().ef) || !is_between(point.recall, 0., 1.))
+  const auto rising = [](const metadata_reader& values, const recall_at_ef& point, const recall_at_ef& last) {
+    if (point.ef <= last.ef || !is_between(point.recall, 0., 1.))
       values.refuse("recall ", point.recall, " at ", point.ef);
-    curve.push_back(point);
-  }
-  return curve;
+  };
+  return read_curve(in, &recall_at_ef::ef, rising);
 }
 
 }  // namespace detail

@@ -10,6 +10,7 @@
 #include <embit/index/detail/ivf/code_lists.hpp>
 #include <embit/index/detail/ivf/list_rows.hpp>
 #include <embit/index/detail/ivf/plan.hpp>
+#include <embit/index/detail/recall_curve.hpp>
 #include <embit/io/save.hpp>
 #include <embit/search/live_rows.hpp>
 #include <embit/store/block_layout.hpp>
@@ -79,29 +80,14 @@ inline code_lists read_lists(const section_reader& in) {
   return code_lists(std::move(codes), sizes, std::move(ids), std::move(place_of));
 }
 
-/// "recall": how many points as u32, and of each u32 probes, f64 recall.
-inline void write_recall(const section_writer& out, const std::vector<recall_at_probe>& curve) {
-  metadata_writer values;
-  values.u32(static_cast<std::uint32_t>(curve.size()));
-  for (const auto& point : curve) values.u32(static_cast<std::uint32_t>(point.probes)).f64(point.recall);
-  out.add("recall", std::move(values));
-}
-
 /// @throws error errc::format for a curve that does not rise, or leaves what there is.
 inline std::vector<recall_at_probe> read_recall(const section_reader& in, std::size_t lists) {
-  metadata_reader values = in.metadata("recall");
-  std::vector<recall_at_probe> curve;
-  recall_at_probe last;
-  for (std::uint32_t left = values.u32(); left != 0; --left) {
-    recall_at_probe point;
-    point.probes = values.u32();
-    point.recall = values.f64();
+  const auto rising = [&](const metadata_reader& values, const recall_at_probe& point, const recall_at_probe& last) {
     if (point.probes <= last.probes || point.probes > lists || !is_between(point.recall, last.recall, 1.))
       values.refuse("recall ", point.recall, " at ", point.probes, " of ", lists, " lists, after ", last.recall, " at ",
                     last.probes);
-    curve.push_back(last = point);
-  }
-  return curve;
+  };
+  return read_curve(in, &recall_at_probe::probes, rising);
 }
 
 }  // namespace embit::inline EMBIT_ABI::detail
