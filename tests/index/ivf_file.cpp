@@ -10,6 +10,7 @@
 #include <support/catch.hpp>
 #include <support/codes.hpp>
 #include <support/container_bytes.hpp>
+#include <support/flipped_bytes.hpp>
 #include <support/refusal.hpp>
 #include <support/temp_dir.hpp>
 
@@ -175,25 +176,12 @@ TEST_CASE("a damaged file that is mapped is refused or searched within bounds") 
   auto index = lists_of(codes, {.lists = 5});
   index.remove(3);
   embit::save(dir / "a", index);
-  const std::string good = support::slurp(dir / "a");
-  std::size_t refused = 0, searched = 0;
-  for (std::size_t at = 0; at < good.size(); ++at)
-    for (const unsigned mask : {1u, 128u, 255u}) {
-      std::string bad = good;
-      bad[at] = static_cast<char>(static_cast<unsigned char>(bad[at]) ^ mask);
-      support::spill(dir / "b", bad);
-      if (support::refusal([&] {
-            auto mapped = embit::load_mapped<ivf_index<>>(dir / "b");
-            for (const auto& n : mapped.search(codes.view().middle_rows(0, 3), 5)[0]) REQUIRE(n.id < 100);
-            mapped.range_search(codes.view().middle_rows(0, 1), 20);
-            mapped.search(codes.view().middle_rows(0, 1), 5, [](row_id row) { return row == 7; });
-            mapped.add(codes);
-            mapped.compact();
-          }) == "accepted")
-        ++searched;
-      else
-        ++refused;
-    }
-  CHECK(refused > 100);
-  CHECK(searched > 100);
+  support::use_flipped(dir / "a", dir / "b", [&] {
+    auto mapped = embit::load_mapped<ivf_index<>>(dir / "b");
+    for (const auto& n : mapped.search(codes.view().middle_rows(0, 3), 5)[0]) REQUIRE(n.id < 100);
+    mapped.range_search(codes.view().middle_rows(0, 1), 20);
+    mapped.search(codes.view().middle_rows(0, 1), 5, [](row_id row) { return row == 7; });
+    mapped.add(codes);
+    mapped.compact();
+  });
 }

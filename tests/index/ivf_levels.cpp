@@ -9,6 +9,7 @@
 
 #include <support/catch.hpp>
 #include <support/container_bytes.hpp>
+#include <support/flipped_bytes.hpp>
 #include <support/normal_rows.hpp>
 #include <support/refusal.hpp>
 #include <support/temp_dir.hpp>
@@ -386,24 +387,13 @@ TEST_CASE("a damaged file of lists that is mapped is refused or searched within 
   const support::temp_dir dir(support::temp_dir::in_memory());
   const auto rows = clustered(60, 7, 1);
   embit::save(dir / "a", make(rows, 4, 1, metric::l2, 2));
-  const std::string good = support::slurp(dir / "a");
-  std::size_t refused = 0, searched = 0;
-  for (std::size_t at = 0; at < good.size(); ++at)
-    for (const unsigned mask : {1u, 128u, 255u}) {
-      std::string bad = good;
-      bad[at] = static_cast<char>(static_cast<unsigned char>(bad[at]) ^ mask);
-      support::spill(dir / "b", bad);
-      const auto outcome = support::refusal([&] {
-        auto mapped = embit::load_mapped<rows_index>(dir / "b");
-        for (const auto& n : mapped.search(rows.view().middle_rows(0, 2), 5)[0]) REQUIRE(n.id < 60);
-        mapped.range_search(rows.view().middle_rows(0, 1), 20);
-        mapped.compact();
-        mapped.add(rows);
-      });
-      ++(outcome == "accepted" ? searched : refused);
-    }
-  CHECK(refused > 100);
-  CHECK(searched > 100);
+  support::use_flipped(dir / "a", dir / "b", [&] {
+    auto mapped = embit::load_mapped<rows_index>(dir / "b");
+    for (const auto& n : mapped.search(rows.view().middle_rows(0, 2), 5)[0]) REQUIRE(n.id < 60);
+    mapped.range_search(rows.view().middle_rows(0, 1), 20);
+    mapped.compact();
+    mapped.add(rows);
+  });
 }
 
 TEST_CASE("an index of inverted lists says what it refuses", "[ivf]") {

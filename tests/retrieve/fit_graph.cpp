@@ -8,6 +8,7 @@
 
 #include <support/catch.hpp>
 #include <support/normal_rows.hpp>
+#include <support/recall.hpp>
 #include <support/refusal.hpp>
 
 #include <algorithm>
@@ -38,16 +39,6 @@ matrix<float> curved(std::size_t n, std::uint64_t seed) {
   return rows;
 }
 
-double recall(const embit::knn_result<float>& found, const embit::knn_result<float>& truth) {
-  std::size_t seen = 0, all = 0;
-  for (std::size_t q = 0; q < truth.queries(); ++q)
-    for (const auto& each : truth[q]) {
-      ++all;
-      seen += std::ranges::any_of(found[q], [&](const auto& n) { return n.id == each.id; });
-    }
-  return static_cast<double>(seen) / static_cast<double>(all);
-}
-
 }  // namespace
 
 TEST_CASE("a fitted graph finds the recall that it was planned for, by every metric", "[graph]") {
@@ -61,15 +52,15 @@ TEST_CASE("a fitted graph finds the recall that it was planned for, by every met
     REQUIRE(!curve.empty());
     REQUIRE(curve.back().ef == index.ef());
     REQUIRE(curve.back().recall >= .9);
-    const double found = recall(index.search(queries, 10), truth);
+    const double found = support::recall(index.search(queries, 10), truth);
     CHECK(found > .87);
     CHECK(found < .98);
     const std::size_t few = index.ef();
     embit::plan_ef(index, rows, .98, rng);
     REQUIRE(index.ef() > few);
-    CHECK(recall(index.search(queries, 10), truth) > .96);
+    CHECK(support::recall(index.search(queries, 10), truth) > .96);
     embit::plan_ef(index, rows, queries, .95);
-    const double planned = recall(index.search(queries, 10), truth);
+    const double planned = support::recall(index.search(queries, 10), truth);
     CHECK(planned >= .95);
     CHECK(planned < .985);
   }

@@ -12,6 +12,7 @@
 #include <support/catch.hpp>
 #include <support/normal_rows.hpp>
 #include <support/real_data.hpp>
+#include <support/recall.hpp>
 #include <support/refusal.hpp>
 
 #include <algorithm>
@@ -37,12 +38,7 @@ matrix<float> clustered(std::size_t n, std::size_t dim, std::uint64_t seed) {
 template <class Retriever>
 double recall_of(const Retriever& found_by, const matrix<float>& rows, const matrix<float>& queries, metric m) {
   const auto truth = embit::ground_truth(rows, queries, 10, {.metric = m});
-  const auto found = found_by.search(queries, 10);
-  std::size_t seen = 0;
-  for (std::size_t q = 0; q < queries.rows(); ++q)
-    for (const auto& each : truth[q])
-      seen += std::ranges::any_of(found[q], [&](const auto& n) { return n.id == each.id; });
-  return static_cast<double>(seen) / static_cast<double>(10 * queries.rows());
+  return support::recall(found_by.search(queries, 10), truth);
 }
 
 // Rows in a random order, the last of which are queries.
