@@ -212,6 +212,13 @@ class range_result {
   using neighbor_type = neighbor<Distance, Id>;
 
   range_result() = default;
+  /// Of the lists of all queries, in their order.
+  explicit range_result(std::span<const std::vector<neighbor_type>> lists) {
+    std::size_t total = 0;
+    for (const auto& list : lists) total += list.size();
+    reserve(lists.size(), total);
+    for (const auto& list : lists) append(list);
+  }
 
   range_result(const range_result&) = default;
   range_result(range_result&&) = default;

@@ -142,9 +142,7 @@ class containment_index {
                    std::ranges::sort(lists[q], neighbor_order<compare>{});
                  }
                });
-    result_type result;
-    for (const auto& list : lists) result.append(list);
-    return result;
+    return result_type(lists);
   }
 
   /// How many sets a query is compared with: what its search costs.

@@ -556,9 +556,7 @@ class graph_index
                      std::ranges::sort(list, neighbor_order<std::less<>>{});
                      return did;
                    });
-    range_result<float> result;
-    for (const auto& list : found) result.append(list);
-    return result;
+    return range_result<float>(found);
   }
 
   /// Calls `f(batch, number in the batch, number of all, memory)` for each query, those of a batch mapped together.

@@ -547,9 +547,7 @@ class ivf_index : public detail::index_frame<ivf_index<Exec>, probed_queries<cod
       mine.did.offers += sink.offers;
       std::sort(lists[q].begin(), lists[q].end(), neighbor_order<std::less<>>{});
     });
-    range_result<std::uint32_t> result;
-    for (const auto& list : lists) result.append(list);
-    return result;
+    return range_result<std::uint32_t>(lists);
   }
 
   [[no_unique_address]] Exec executor_;

@@ -556,23 +556,16 @@ class ivf_levels : public detail::index_frame<ivf_levels<Coder, Exec>, probed_qu
     const bool sparse = is_sparse(choice);
     std::vector<detail::level_lists::chosen_block> blocks;
     if (sparse) blocks = lists_.blocks_with([&](row_id row) { return choice(row); });
-    for_each_alone(queries, statistics,
-                   [&](std::size_t q, const detail::list_queries& asked, detail::list_query_memory& memory) {
-                     const row_choice own = choice.for_query(q);
-                     detail::level_range_sink sink{found[q], own, radius};
-                     return sparse ? scan_blocks(asked, 0, blocks, memory, sink)
-                                   : scan_lists(asked, 0, 0, probes, memory, sink, [] { return true; });
-                   });
-    return ranges_of(found);
-  }
-
-  static range_result<float> ranges_of(std::vector<std::vector<neighbor<float>>>& found) {
-    range_result<float> result;
-    for (auto& list : found) {
-      std::ranges::sort(list, neighbor_order<std::less<>>{});
-      result.append(list);
-    }
-    return result;
+    for_each_alone(
+        queries, statistics, [&](std::size_t q, const detail::list_queries& asked, detail::list_query_memory& memory) {
+          const row_choice own = choice.for_query(q);
+          detail::level_range_sink sink{found[q], own, radius};
+          const ivf_statistics did = sparse ? scan_blocks(asked, 0, blocks, memory, sink)
+                                            : scan_lists(asked, 0, 0, probes, memory, sink, [] { return true; });
+          std::ranges::sort(found[q], neighbor_order<std::less<>>{});
+          return did;
+        });
+    return range_result<float>(found);
   }
 
   detail::shared_state<const space> space_;

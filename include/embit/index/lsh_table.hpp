@@ -352,9 +352,7 @@ class lsh_table : public detail::index_frame<lsh_table<Store, Scorer, Exec>, lsh
       lists[q].assign(mine.scored.begin(), mine.scored.end());
       return scored;
     });
-    range_result<distance_type> result;
-    for (const auto& list : lists) result.append(list);
-    return result;
+    return range_result<distance_type>(lists);
   }
 
   static void require_probes(std::size_t probes) {
